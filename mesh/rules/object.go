@@ -1,0 +1,55 @@
+package rules
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// Meta is what every object carries besides its spec.
+type Meta struct {
+	Kind, APIVersion string
+	Name             string
+	Namespace        string // "default" where the file names none
+	Labels           map[string]string
+	Annotations      map[string]string
+	Created          time.Time // zero where the file has no creationTimestamp
+	File             string
+	Line             int // of the object's first line
+}
+
+// An Object is one validated rule. Nobody changes it or its Spec: objects are
+// shared by every Set that holds the same file content, so that equal pointers
+// mean an unchanged rule.
+type Object[S proto.Message] struct {
+	Meta
+	Spec  S
+	lines map[string]int // field path → line, for faults that are found later
+}
+
+// Line returns the line of the field at path (spec.http[0].timeout), or of the
+// nearest parent that is written.
+func (o *Object[S]) LineOf(path string) int { return lineOf(o.lines, path, o.Line) }
+
+// The kinds in force, as Istio's own API types.
+type (
+	VirtualService  = Object[*networking.VirtualService]
+	DestinationRule = Object[*networking.DestinationRule]
+	ServiceEntry    = Object[*networking.ServiceEntry]
+	WorkloadEntry   = Object[*networking.WorkloadEntry]
+)
+
+// A Set is a consistent collection of validated rules. It is immutable. Within
+// a kind, objects stand in Istio's order: creation time, then name, then
+// namespace.
+type Set struct {
+	VirtualServices  []*VirtualService
+	DestinationRules []*DestinationRule
+	ServiceEntries   []*ServiceEntry
+	WorkloadEntries  []*WorkloadEntry
+	// Warnings are the faults that do not keep the set from being used.
+	Warnings Faults
+	// Version changes with the content: a hash of all files.
+	Version string
+}
