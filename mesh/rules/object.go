@@ -25,7 +25,7 @@ type Meta struct {
 type Object[S proto.Message] struct {
 	Meta
 	Spec  S
-	lines map[string]int // field path → line, for faults that are found later
+	lines map[string]int // field path → lines below Line, for faults that are found later
 }
 
 // Line returns the line of the field at path (spec.http[0].timeout), or of the
@@ -52,4 +52,32 @@ type Set struct {
 	Warnings Faults
 	// Version changes with the content: a hash of all files.
 	Version string
+}
+
+// A member is an Object of whatever kind.
+type member interface {
+	meta() *Meta
+	// at is the same object in another place: a copy that shares the Spec.
+	at(file string, line int) member
+}
+
+func (o *Object[S]) meta() *Meta { return &o.Meta }
+
+func (o *Object[S]) at(file string, line int) member {
+	moved := *o
+	moved.File, moved.Line = file, line
+	return &moved
+}
+
+func (s *Set) add(m member) {
+	switch o := m.(type) {
+	case *VirtualService:
+		s.VirtualServices = append(s.VirtualServices, o)
+	case *DestinationRule:
+		s.DestinationRules = append(s.DestinationRules, o)
+	case *ServiceEntry:
+		s.ServiceEntries = append(s.ServiceEntries, o)
+	case *WorkloadEntry:
+		s.WorkloadEntries = append(s.WorkloadEntries, o)
+	}
 }
