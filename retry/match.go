@@ -1,0 +1,73 @@
+package retry
+
+import "net/http"
+
+// Match reports whether the conditions ask for another try after t, before
+// anything else is considered.
+func (c *Conditions) Match(t Try) bool {
+	if t.Failure == None {
+		return c.matchAnswer(&t)
+	}
+	return c.On&causes(&t) != 0
+}
+
+// matchAnswer follows Envoy's RetryStateImpl::wouldRetryFromHeaders: a
+// rate-limited answer is judged by that alone, its status does not matter.
+func (c *Conditions) matchAnswer(t *Try) bool {
+	if t.RateLimited {
+		return c.On&DespiteRateLimit != 0
+	}
+	if c.On&StatusCodes != 0 && c.Status.Has(t.Status) {
+		return true
+	}
+	return c.On&(statusCauses(t.Status)|grpcCauses(t.GRPCStatus)) != 0
+}
+
+// statusCauses are the conditions, besides the list, under which a status is retried.
+func statusCauses(status int) On {
+	switch {
+	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+		return ServerError | GatewayError
+	case status >= 500 && status <= 599:
+		return ServerError
+	case status == http.StatusConflict:
+		return Conflict
+	}
+	return 0
+}
+
+func grpcCauses(status int) On {
+	switch status {
+	case 1:
+		return GRPCCancelled
+	case 4:
+		return GRPCDeadlineExceeded
+	case 8:
+		return GRPCResourceExhausted
+	case 13:
+		return GRPCInternal
+	case 14:
+		return GRPCUnavailable
+	}
+	return 0
+}
+
+// causes are the conditions under which a try without an answer is retried.
+// Envoy counts every reset as the 5xx in which it will result, so 5xx,
+// gateway-error and reset cover all of them.
+func causes(t *Try) On {
+	on := ServerError | GatewayError | NoAnswer
+	switch t.Failure {
+	case ConnectFailure:
+		on |= Unconnected
+	case RefusedStream:
+		on |= Refused
+	case Reset, PerTryTimeout:
+	default:
+		return 0
+	}
+	if t.unsent() {
+		on |= BeforeRequest
+	}
+	return on
+}
