@@ -49,10 +49,9 @@ func (c BudgetConfig) Validate() error {
 	return nil
 }
 
-// A Budget limits the retries of one destination, so that a failing one is not
-// drowned in them: "retry budgets are a cluster-wide allowance" where attempts
-// are a limit per request. It replaces a limit on concurrent retries
-// (connectionPool's maxRetries). Hedged tries spend from it too; transparent
+// A Budget limits the retries of one destination together, where a policy's
+// attempts are a limit per request: a failing destination is not drowned in
+// them. It replaces a limit on concurrent retries (connectionPool's maxRetries). Hedged tries spend from it too; transparent
 // replays of the transport do not.
 //
 // The zero Budget, and a nil one, allow everything. All methods are safe for

@@ -15,9 +15,9 @@ func (c *Conditions) Match(t Try) bool {
 // rate-limited answer is judged by that alone, its status does not matter.
 func (c *Conditions) matchAnswer(t *Try) bool {
 	if t.RateLimited {
-		return c.On&DespiteRateLimit != 0
+		return c.On&OnRateLimited != 0
 	}
-	if c.On&StatusCodes != 0 && c.Status.Has(t.Status) {
+	if c.On&OnStatusCodes != 0 && c.Status.Has(t.Status) {
 		return true
 	}
 	return c.On&(statusCauses(t.Status)|grpcCauses(t.GRPCStatus)) != 0
@@ -27,11 +27,11 @@ func (c *Conditions) matchAnswer(t *Try) bool {
 func statusCauses(status int) On {
 	switch {
 	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		return ServerError | GatewayError
+		return On5xx | OnGatewayError
 	case status >= 500 && status <= 599:
-		return ServerError
+		return On5xx
 	case status == http.StatusConflict:
-		return Conflict
+		return OnRetriable4xx
 	}
 	return 0
 }
@@ -39,15 +39,15 @@ func statusCauses(status int) On {
 func grpcCauses(status int) On {
 	switch status {
 	case 1:
-		return GRPCCancelled
+		return OnCancelled
 	case 4:
-		return GRPCDeadlineExceeded
+		return OnDeadlineExceeded
 	case 8:
-		return GRPCResourceExhausted
+		return OnResourceExhausted
 	case 13:
-		return GRPCInternal
+		return OnInternal
 	case 14:
-		return GRPCUnavailable
+		return OnUnavailable
 	}
 	return 0
 }
@@ -56,18 +56,18 @@ func grpcCauses(status int) On {
 // Envoy counts every reset as the 5xx in which it will result, so 5xx,
 // gateway-error and reset cover all of them.
 func causes(t *Try) On {
-	on := ServerError | GatewayError | NoAnswer
+	on := On5xx | OnGatewayError | OnReset
 	switch t.Failure {
 	case ConnectFailure:
-		on |= Unconnected
+		on |= OnConnectFailure
 	case RefusedStream:
-		on |= Refused
+		on |= OnRefusedStream
 	case Reset, PerTryTimeout:
 	default:
 		return 0
 	}
 	if t.unsent() {
-		on |= BeforeRequest
+		on |= OnResetBeforeRequest
 	}
 	return on
 }

@@ -13,25 +13,25 @@ type On uint32
 // The conditions, each with its name in a rule. "No answer" means a connect
 // failure, a refused stream, a reset or disconnect, or a per-try timeout.
 const (
-	ServerError             On = 1 << iota // 5xx: a 5xx answer, or no answer
-	GatewayError                           // gateway-error: a 502, 503 or 504 answer, or no answer
-	NoAnswer                               // reset: no answer
-	BeforeRequest                          // reset-before-request: no answer, and no byte of the request was sent
-	Unconnected                            // connect-failure: no connection could be made
-	Refused                                // refused-stream: HTTP/2 REFUSED_STREAM
-	Conflict                               // retriable-4xx: a 409 answer, and no other 4xx
-	StatusCodes                            // retriable-status-codes: an answer whose status is listed
-	Headers                                // retriable-headers: inert, a rule cannot list headers
-	DespiteRateLimit                       // envoy-ratelimited: an answer with x-envoy-ratelimited, which else forbids a retry
-	HTTP3PostConnectFailure                // http3-post-connect-failure: inert, there is no HTTP/3
-	GRPCCancelled                          // cancelled: gRPC status 1 in the response headers
-	GRPCDeadlineExceeded                   // deadline-exceeded: gRPC status 4, likewise
-	GRPCInternal                           // internal: gRPC status 13, likewise
-	GRPCResourceExhausted                  // resource-exhausted: gRPC status 8, likewise
-	GRPCUnavailable                        // unavailable: gRPC status 14, likewise
+	On5xx                     On = 1 << iota // 5xx: a 5xx answer, or no answer
+	OnGatewayError                           // gateway-error: a 502, 503 or 504 answer, or no answer
+	OnReset                                  // reset: no answer
+	OnResetBeforeRequest                     // reset-before-request: no answer, and no byte of the request was sent
+	OnConnectFailure                         // connect-failure: no connection could be made
+	OnRefusedStream                          // refused-stream: HTTP/2 REFUSED_STREAM
+	OnRetriable4xx                           // retriable-4xx: a 409 answer, and no other 4xx
+	OnStatusCodes                            // retriable-status-codes: an answer whose status is listed
+	OnHeaders                                // retriable-headers: inert, a rule cannot list headers
+	OnRateLimited                            // envoy-ratelimited: an answer with x-envoy-ratelimited, which else forbids a retry
+	OnHTTP3PostConnectFailure                // http3-post-connect-failure: inert, there is no HTTP/3
+	OnCancelled                              // cancelled: gRPC status 1 in the response headers
+	OnDeadlineExceeded                       // deadline-exceeded: gRPC status 4, likewise
+	OnInternal                               // internal: gRPC status 13, likewise
+	OnResourceExhausted                      // resource-exhausted: gRPC status 8, likewise
+	OnUnavailable                            // unavailable: gRPC status 14, likewise
 )
 
-const inert = Headers | HTTP3PostConnectFailure
+const inert = OnHeaders | OnHTTP3PostConnectFailure
 
 // tokens are the names of the conditions; the index is the bit.
 func tokens() [16]string {
@@ -61,7 +61,7 @@ func (o On) String() string { return strings.Join(o.names(), ",") }
 // They are comparable; the zero Conditions retry nothing.
 type Conditions struct {
 	On     On
-	Status StatusSet // acts only with StatusCodes in On
+	Status StatusSet // acts only with OnStatusCodes in On
 }
 
 // ParseOn reads a retryOn list exactly as Istio's validator does. It splits at
@@ -96,8 +96,8 @@ func (c *Conditions) add(token string) error {
 		return fmt.Errorf("retryOn: %q is not a condition: want a known HTTP status code or one of %s, separated by commas without spaces",
 			token, strings.Join(known[:], ", "))
 	}
-	c.On |= StatusCodes
-	c.Status.Add(code)
+	c.On |= OnStatusCodes
+	c.Status.add(code)
 	return nil
 }
 

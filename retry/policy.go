@@ -37,10 +37,10 @@ func Default() Policy {
 	}
 }
 
-// defaultConditions hold StatusCodes with an empty list, as Istio's do: the
+// defaultConditions hold OnStatusCodes with an empty list, as Istio's do: the
 // codes of a request header would be added to it.
 func defaultConditions() Conditions {
-	return Conditions{On: Unconnected | Refused | GRPCUnavailable | GRPCCancelled | StatusCodes}
+	return Conditions{On: OnConnectFailure | OnRefusedStream | OnUnavailable | OnCancelled | OnStatusCodes}
 }
 
 // NoDeadline is the remaining time of a request that has no deadline.

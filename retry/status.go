@@ -6,9 +6,8 @@ import "math/bits"
 // registered. It is comparable; the zero StatusSet is empty.
 type StatusSet [8]uint64
 
-// Add puts code in the set. A code outside 0 to 511 is not representable and
-// panics: no parser lets one through.
-func (s *StatusSet) Add(code int) { s[code/64] |= 1 << (code % 64) }
+// add puts code in the set. ParseOn lets through only codes that fit.
+func (s *StatusSet) add(code int) { s[code/64] |= 1 << (code % 64) }
 
 // Has reports whether code is in the set; for a code out of range it is not.
 func (s *StatusSet) Has(code int) bool {

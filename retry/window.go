@@ -49,7 +49,7 @@ func (w *window) count(now time.Time) int64 {
 	var sum int64
 	for i := range w.slots {
 		word := w.slots[i].Load()
-		if age := int32(slice - uint32(word>>32)); age < slices {
+		if age := int32(slice - uint32(word>>32)); age > -slices && age < slices {
 			sum += int64(uint32(word))
 		}
 	}
