@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -22,6 +23,22 @@ type Endpoint struct {
 	Health Health
 	// Identity is the SPIFFE ID that the endpoint is expected to prove; "" when unknown.
 	Identity string
+}
+
+// Addresses makes plain endpoints of addresses: weight 1, healthy, without
+// labels. The addresses are checked by whoever takes the endpoints.
+func Addresses(addresses ...string) []Endpoint {
+	endpoints := make([]Endpoint, len(addresses))
+	for i, a := range addresses {
+		endpoints[i].Address = a
+	}
+	return endpoints
+}
+
+// Equal reports whether e and o say the same.
+func (e Endpoint) Equal(o Endpoint) bool {
+	return e.Address == o.Address && e.Weight == o.Weight && e.Health == o.Health &&
+		e.Locality == o.Locality && e.Identity == o.Identity && maps.Equal(e.Labels, o.Labels)
 }
 
 // EffectiveWeight is Weight with its default applied.
@@ -49,6 +66,19 @@ func (h Health) String() string {
 		return "draining"
 	}
 	return fmt.Sprintf("health(%d)", uint8(h))
+}
+
+// ParseHealth is the inverse of String; "" gives Healthy.
+func ParseHealth(s string) (Health, error) {
+	switch s {
+	case "", "healthy":
+		return Healthy, nil
+	case "unhealthy":
+		return Unhealthy, nil
+	case "draining":
+		return Draining, nil
+	}
+	return Healthy, fmt.Errorf("health %q: want healthy, unhealthy or draining", s)
 }
 
 // A Locality is a place: region, zone, subzone. Empty parts are unknown.
