@@ -1,0 +1,182 @@
+package breaker
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What Allow returns for a host that is not in rotation.
+var (
+	ErrOpen    = errors.New("circuit open: the host is ejected")
+	ErrProbing = errors.New("circuit half-open: the host's one probe is under way")
+)
+
+// A Permit is Allow's leave to send one request, to be handed to Report. It
+// names the circuit's generation, so that an outcome from before a change of
+// state counts for nothing. The zero Permit is void.
+type Permit struct{ word uint64 }
+
+// A Circuit is the state of one host: closed, open (ejected) or half-open.
+// Detector.NewCircuit makes it.
+type Circuit struct {
+	detector *Detector
+	word     atomic.Uint64 // generation and State in one; stored under mu
+	counts   counts
+
+	mu       sync.Mutex // orders all changes of state with the counts that cause them
+	machine  machine
+	probedAt time.Time
+	ejection ejection
+}
+
+const stateBits = 2
+
+func wordOf(generation uint64, s State) uint64 { return generation<<stateBits | uint64(s) }
+func stateOf(word uint64) State                { return State(word & (1<<stateBits - 1)) }
+
+// State returns where the circuit stands; one atomic load.
+func (c *Circuit) State() State { return stateOf(c.word.Load()) }
+
+// Allow admits a request to the host. For a closed circuit that is one atomic
+// load. A half-open one admits a single probe; while its outcome is awaited,
+// others get ErrProbing. An ejected host gives ErrOpen; it becomes half-open
+// here too if now is not before the end of the ejection. Report must follow
+// every Permit; a probe that has not reported within the base ejection time is
+// given up, and the next request is the probe.
+func (c *Circuit) Allow(now time.Time) (Permit, error) {
+	if word := c.word.Load(); stateOf(word) == Closed {
+		return Permit{word}, nil
+	}
+	return c.allowProbe(now)
+}
+
+func (c *Circuit) allowProbe(now time.Time) (Permit, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tickLocked(now)
+	switch c.State() {
+	case Closed: // readmitted since Allow looked
+		return Permit{c.word.Load()}, nil
+	case Open:
+		return Permit{}, ErrOpen
+	}
+	if c.machine.probing() && now.Sub(c.probedAt) >= c.detector.outlier.Load().BaseEjectionTime {
+		c.machine.giveUp()
+	}
+	if err := c.machine.probe(); err != nil {
+		return Permit{}, err
+	}
+	c.probedAt = now
+	return Permit{c.moveLocked(HalfOpen)}, nil
+}
+
+// Report tells how the permitted request ended, and returns what that changed.
+// Each Permit is reported once. When out is Success and there were no failures
+// before it, Report only looks at the counts.
+func (c *Circuit) Report(p Permit, out Outcome, now time.Time) Event {
+	if stateOf(p.word) == Closed && (out == Ignored || out == Success && c.counts.zero()) {
+		return Event{}
+	}
+	return c.report(p, out, now)
+}
+
+func (c *Circuit) report(p Permit, out Outcome, now time.Time) Event {
+	o := c.detector.outlier.Load()
+	if !o.Enabled { // Configure has reset the circuit, or is about to
+		return Event{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.word.Load() != p.word {
+		return Event{}
+	}
+	if c.State() == HalfOpen {
+		return c.judgeLocked(out, o, now)
+	}
+	if reason := c.counts.add(out, o); reason != NoReason {
+		return c.ejectLocked(reason, now)
+	}
+	return Event{}
+}
+
+// Tick tells the circuit that it is now. It is HalfOpened when the ejection's
+// end, Event.Until, is not after now; otherwise nothing happens.
+func (c *Circuit) Tick(now time.Time) Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tickLocked(now)
+}
+
+func (c *Circuit) tickLocked(now time.Time) Event {
+	if c.State() != Open || now.Before(c.ejection.until) {
+		return Event{}
+	}
+	c.moveLocked(HalfOpen)
+	return Event{Kind: HalfOpened}
+}
+
+// judgeLocked lets the probe's outcome decide.
+func (c *Circuit) judgeLocked(out Outcome, o *Outlier, now time.Time) Event {
+	switch {
+	case o.fails(out):
+		return c.ejectLocked(Probe, now)
+	case o.clears(out):
+		c.closeLocked(now)
+		return Event{Kind: Readmitted}
+	}
+	c.machine.giveUp()
+	c.moveLocked(HalfOpen)
+	return Event{}
+}
+
+// ejectLocked ejects the host if the others leave room for that.
+func (c *Circuit) ejectLocked(reason Reason, now time.Time) Event {
+	d := c.detector
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.detectsLocked(c) {
+		return Event{}
+	}
+	if !d.mayEjectLocked(c) {
+		c.stayLocked(now)
+		return Event{Kind: NotEnforced, Reason: reason}
+	}
+	c.ejection.begin(reason, d.outlier.Load(), now)
+	c.counts.clear()
+	c.machine.trip()
+	c.moveLocked(Open)
+	return Event{Kind: Ejected, Reason: reason, Times: c.ejection.times, Until: c.ejection.until}
+}
+
+// stayLocked keeps the host in rotation, or takes it back, for want of room.
+func (c *Circuit) stayLocked(now time.Time) {
+	if c.State() == HalfOpen {
+		c.closeLocked(now)
+	}
+}
+
+func (c *Circuit) closeLocked(now time.Time) {
+	c.machine.readmit()
+	c.ejection.end(now)
+	c.counts.clear()
+	c.moveLocked(Closed)
+}
+
+// reset makes the circuit as new; permits from before are void.
+func (c *Circuit) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.machine = machine{}
+	c.ejection = ejection{}
+	c.counts.clear()
+	c.moveLocked(Closed)
+}
+
+// moveLocked enters a state, in a new generation.
+func (c *Circuit) moveLocked(s State) uint64 {
+	word := wordOf(c.word.Load()>>stateBits+1, s)
+	c.word.Store(word)
+	return word
+}
