@@ -1,0 +1,165 @@
+package rules
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+var (
+	rootFields = []string{"apiVersion", "kind", "metadata", "spec", "status"}
+	metaFields = []string{
+		"name", "namespace", "labels", "annotations", "creationTimestamp",
+		// Kubernetes writes these; they say nothing to a mesh.
+		"uid", "resourceVersion", "generation", "generateName", "managedFields", "ownerReferences",
+		"finalizers", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds", "clusterName",
+	}
+	// What Kubernetes accepts as the name of an object and of a namespace (RFC 1123).
+	subdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
+	dnsLabel  = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+)
+
+// envelope notes what names the object n, as far as it can be read: a fault in
+// the rest shall name it too.
+func envelope(file string, n *node) walker {
+	c := &checker{lines: map[string]int{}, meta: Meta{
+		File: file, Line: n.line, Namespace: "default",
+		Kind: textOf(n.get("kind")), APIVersion: textOf(n.get("apiVersion")),
+	}}
+	if m := n.get("metadata"); m != nil {
+		c.meta.Name = textOf(m.get("name"))
+		if ns := textOf(m.get("namespace")); ns != "" {
+			c.meta.Namespace = ns
+		}
+	}
+	return walker{c}
+}
+
+// textOf is the string in n, or "" where there is none. What is too long to be
+// valid anywhere is cut for messages.
+func textOf(n *node) string {
+	if n == nil || n.shape != text {
+		return ""
+	}
+	return clip(n.text, 300)
+}
+
+// rule reads an object of a kind in force; nil if something is wrong with it.
+func (w walker) rule(n *node, k kind) member {
+	spec := &node{shape: mapping, line: n.line}
+	w.fixed("", n, rootFields, func(name string, f *field) {
+		switch name {
+		case "metadata":
+			w.metadata(&f.value)
+		case "spec":
+			if f.value.shape != null {
+				spec = &f.value
+			}
+		}
+	})
+	w.required()
+	w.message("spec", spec, k.spec)
+	if w.faults.Worst() == Invalid {
+		return nil
+	}
+	m, err := k.build(w.checker, spec.appendJSON(nil))
+	if err != nil {
+		w.invalid("spec", "Istio's decoder rejects it: %v", err)
+		return nil
+	}
+	return m
+}
+
+// fixed calls each for every field of n, once, and reports those not known.
+func (w walker) fixed(path string, n *node, known []string, each func(name string, f *field)) {
+	seen := map[string]*field{}
+	for i := range n.fields {
+		f := &n.fields[i]
+		name, full := f.name(), path+clip(f.name(), maxKey)
+		if first := seen[name]; first != nil {
+			w.twice(full, first, f)
+			continue
+		}
+		seen[name] = f
+		w.at(full, f.key.line)
+		if !slices.Contains(known, name) {
+			w.bad(f.key.line, full, "unknown field %s%s", strconv.Quote(clip(name, 60)), didYouMean(name, known))
+			continue
+		}
+		each(name, f)
+	}
+}
+
+func (w walker) metadata(n *node) {
+	if n.shape != mapping {
+		w.bad(n.line, "metadata", "want a mapping, got %s", n.shown())
+		return
+	}
+	w.fixed("metadata.", n, metaFields, func(name string, f *field) {
+		path := "metadata." + name
+		switch name {
+		case "name":
+			w.text(path, &f.value)
+		case "namespace":
+			w.namespace(path, &f.value)
+		case "labels":
+			w.meta.Labels = w.pairs(path, &f.value)
+		case "annotations":
+			w.meta.Annotations = w.pairs(path, &f.value)
+		case "creationTimestamp":
+			w.created(path, &f.value)
+		}
+	})
+}
+
+// required reports what names the object, where that is missing or malformed.
+func (w walker) required() {
+	const path = "metadata.name"
+	switch name := w.meta.Name; {
+	case name == "" && !w.written(path):
+		w.invalid(path, "want a name: it is missing")
+	case len(name) > 253 || !subdomain.MatchString(name):
+		w.invalid(path, "%q is no name: want at most 253 of a-z, 0-9, - and ., that begin and end with a letter or digit", clip(name, 60))
+	}
+}
+
+func (w walker) namespace(path string, n *node) {
+	if n.shape == null {
+		return
+	}
+	w.text(path, n)
+	if n.shape == text && (len(n.text) > 63 || !dnsLabel.MatchString(n.text)) {
+		w.bad(n.line, path, "%s is no namespace: want 1 to 63 of a-z, 0-9 and -, that begin and end with a letter or digit", n.shown())
+	}
+}
+
+// pairs reads a mapping of strings.
+func (w walker) pairs(path string, n *node) map[string]string {
+	if n.shape == null {
+		return nil
+	}
+	if n.shape != mapping {
+		w.bad(n.line, path, "want a mapping of strings, got %s", n.shown())
+		return nil
+	}
+	values := make(map[string]string, len(n.fields))
+	seen := map[string]*field{}
+	for i := range n.fields {
+		f := &n.fields[i]
+		if entry := path + "[" + clip(f.name(), maxKey) + "]"; w.entry(entry, f, seen) {
+			w.text(entry, &f.value)
+			values[f.name()] = f.value.text
+		}
+	}
+	return values
+}
+
+// created accepts null, which kubectl writes for an object not yet created.
+func (w walker) created(path string, n *node) {
+	if n.shape == null {
+		return
+	}
+	w.timestamp(path, n, nil)
+	w.meta.Created, _ = time.Parse(time.RFC3339Nano, n.text) // timestamp has told
+}

@@ -1,0 +1,199 @@
+package rules
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"path"
+	"slices"
+	"unicode/utf8"
+)
+
+// maxFileSize bounds one file: Kubernetes stores no object beyond 1.5 MiB, and
+// ten thousand rules of common size are less than this.
+const maxFileSize = 10 << 20
+
+// maxFileFaults bounds what is told about one file.
+const maxFileFaults = 1000
+
+// A Text is the content of one rule file, from wherever it comes.
+type Text struct {
+	Name string // of the file, for faults; .json says that Data is JSON
+	Data []byte
+}
+
+// Parse reads one file: any number of YAML documents, or JSON values one after
+// the other. name stands in faults; a name that ends in .json is read as JSON.
+//
+// The error is of type Faults and holds all that is wrong, warnings too. The
+// warnings of a valid file are in Set.Warnings.
+func Parse(name string, data []byte) (*Set, error) {
+	return new(Parser).Parse(Text{name, data})
+}
+
+// A Parser parses the same files again and again, as they change. What has not
+// changed is not parsed twice, and its objects keep their identity: a document
+// whose text and place are the same gives the same pointers, one that only
+// moved gives new Objects with the same Spec pointers.
+//
+// The zero Parser is ready. It is for one goroutine at a time; the Sets are for all.
+type Parser struct {
+	good, last generation // what the last valid, and the last invalid texts held
+}
+
+// Parse makes one Set of all files, or none: if an object in one of them is
+// Invalid or Refused, the error holds all Faults, those of type Warning too.
+func (p *Parser) Parse(files ...Text) (*Set, error) {
+	set, faults := p.read(files)
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	set.Warnings = faults
+	return set, nil
+}
+
+// read returns the Set, which is of use if the faults are warnings only.
+func (p *Parser) read(files []Text) (*Set, Faults) {
+	now := newGeneration()
+	version := sha256.New()
+	a := &assembly{places: map[identity]*Meta{}}
+	for _, f := range files {
+		a.faults = append(a.faults, p.file(f, now, version, a)...)
+	}
+	set, faults := a.finish()
+	set.Version = hex.EncodeToString(version.Sum(nil)[:6])
+	p.keep(now, faults)
+	return set, faults
+}
+
+// file adds what the file holds to a, and returns what is wrong with it.
+func (p *Parser) file(f Text, now generation, version hash.Hash, a *assembly) Faults {
+	if err := readable(f); err != nil {
+		return Faults{*err}
+	}
+	var faults Faults
+	for _, c := range chunks(f) {
+		d := p.document(f.Name, c, now, version)
+		a.add(d.members)
+		faults = append(faults, d.faults...)
+		if len(faults) > maxFileFaults {
+			return append(faults[:maxFileFaults], Fault{Severity: Invalid, File: f.Name, Line: c.line,
+				Message: fmt.Sprintf("more than %d faults in this file; those below are not shown", maxFileFaults)})
+		}
+	}
+	return faults
+}
+
+func readable(f Text) *Fault {
+	fault := Fault{Severity: Invalid, File: f.Name, Line: 1}
+	switch {
+	case len(f.Data) > maxFileSize:
+		fault.Message = fmt.Sprintf("the file holds %d bytes; the bound is %d (10 MiB)", len(f.Data), maxFileSize)
+	case !utf8.Valid(f.Data):
+		fault.Message = "the file is not UTF-8"
+	default:
+		return nil
+	}
+	return &fault
+}
+
+// chunks splits YAML into its documents; JSON is one chunk.
+func chunks(f Text) []chunk {
+	data := bytes.TrimPrefix(f.Data, []byte("\ufeff"))
+	if path.Ext(f.Name) == ".json" {
+		return []chunk{{data, 1}}
+	}
+	return documents(data)
+}
+
+// A document is what a chunk holds.
+type document struct {
+	members []member
+	faults  Faults
+	first   int // the chunk's first line
+}
+
+func newDocument(file string, c chunk) *document {
+	d := &document{first: c.line}
+	nodes, err := nodes(file, c)
+	for i := range nodes {
+		d.object(file, &nodes[i])
+	}
+	if err != nil {
+		d.faults = append(d.faults, Fault{Severity: Invalid, File: file, Line: err.line, Message: err.message})
+	}
+	return d
+}
+
+// nodes reads a chunk as JSON if it is called so, or is JSON: YAML contains
+// most of it, though not all.
+func nodes(file string, c chunk) ([]node, *syntaxError) {
+	trimmed := bytes.TrimSpace(c.text)
+	if path.Ext(file) == ".json" || len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
+		return readJSON(c.text, c.line)
+	}
+	return readYAML(c.text, c.line)
+}
+
+// object reads one object, or the objects of a list.
+func (d *document) object(file string, n *node) {
+	if n.shape == null {
+		return // an empty document
+	}
+	w := envelope(file, n)
+	switch {
+	case n.shape != mapping:
+		w.bad(n.line, "", "want a mapping with apiVersion, kind, metadata and spec, got %s", n.shown())
+	case w.typed(n) && w.meta.Kind == "List" && w.meta.APIVersion == "v1":
+		d.list(file, n, w)
+	case w.faults == nil:
+		d.single(n, w)
+	}
+	d.faults = append(d.faults, w.faults...)
+}
+
+// typed says whether the object names its type.
+func (w walker) typed(n *node) bool {
+	for _, name := range []string{"apiVersion", "kind"} {
+		if v := n.get(name); v == nil || v.shape != text || v.text == "" {
+			w.invalid(name, "want a string: without %s this is no rule", name)
+		}
+	}
+	return w.faults == nil
+}
+
+func (d *document) list(file string, n *node, w walker) {
+	items := n.get("items")
+	if items == nil || items.shape != sequence {
+		w.invalid("items", "a List wants a list of items")
+		return
+	}
+	for i := range items.items {
+		d.object(file, &items.items[i])
+	}
+}
+
+func (d *document) single(n *node, w walker) {
+	k, inForce, v := classify(w.meta.APIVersion, w.meta.Kind)
+	if !inForce {
+		w.append(w.meta.fault(v.severity, v.reason))
+		return
+	}
+	if m := w.rule(n, k); m != nil {
+		d.members = append(d.members, m)
+	}
+}
+
+// byPlace orders faults for people: by file, then by line.
+func byPlace(a, b Fault) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+}
+
+func inOrder(faults Faults) Faults {
+	slices.SortStableFunc(faults, byPlace)
+	return faults
+}
