@@ -50,8 +50,10 @@ type Fault struct {
 //	file:line: Kind namespace/name: field: message
 func (f Fault) String() string {
 	var b strings.Builder
-	if f.File != "" {
+	if f.File != "" && f.Line > 0 {
 		fmt.Fprintf(&b, "%s:%d: ", f.File, f.Line)
+	} else if f.File != "" {
+		b.WriteString(f.File + ": ")
 	}
 	if f.Kind != "" {
 		fmt.Fprintf(&b, "%s %s/%s: ", f.Kind, f.Namespace, f.Name)
