@@ -1,0 +1,81 @@
+package discovery
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// A resolver asks by way of net.Resolver, so that resolv.conf, the hosts file,
+// ndots, truncation and retries are the standard library's business. That tells
+// no TTLs, so they are read off the answers as they pass.
+type resolver struct{ server, network string }
+
+func (r *resolver) addresses(ctx context.Context, name string) ([]netip.Addr, ttl, error) {
+	var seen ttlMeter
+	addrs, err := r.listening(&seen).LookupNetIP(ctx, r.network, name)
+	return routable(addrs), seen.least(), err
+}
+
+func (r *resolver) services(ctx context.Context, name string) ([]*net.SRV, ttl, error) {
+	var seen ttlMeter
+	_, records, err := r.listening(&seen).LookupSRV(ctx, "", "", name)
+	return records, seen.least(), err
+}
+
+// listening returns a resolver for one question, whose answers meter sees.
+// StrictErrors: half an answer would pass for a whole set.
+func (r *resolver) listening(meter *ttlMeter) *net.Resolver {
+	return &net.Resolver{
+		PreferGo:     true,
+		StrictErrors: true,
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if r.server != "" {
+				address = r.server
+			}
+			conn, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return meter.on(conn), nil
+		},
+	}
+}
+
+// routable leaves out the addresses of a family that this machine has no route
+// for, if there are others: an AAAA record must not become an endpoint that
+// always fails. (Istio, too, asks only for the families of the proxy's own
+// addresses.)
+func routable(addrs []netip.Addr) []netip.Addr {
+	v4, v6 := byFamily(addrs)
+	switch {
+	case len(v4) == 0 || len(v6) == 0:
+		return addrs
+	case !routed(v6[0]):
+		return v4
+	case !routed(v4[0]):
+		return v6
+	}
+	return addrs
+}
+
+func byFamily(addrs []netip.Addr) (v4, v6 []netip.Addr) {
+	for _, a := range addrs {
+		if a.Unmap().Is4() {
+			v4 = append(v4, a)
+		} else {
+			v6 = append(v6, a)
+		}
+	}
+	return v4, v6
+}
+
+// routed asks the kernel for a route. Connecting a UDP socket sends nothing.
+func routed(a netip.Addr) bool {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 9)))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
