@@ -1,0 +1,53 @@
+package rules
+
+import "google.golang.org/protobuf/reflect/protoreflect"
+
+// A verdict says what becomes of a field that Istio accepts and inmesh does not
+// enforce: with a Warning it has no effect, with Refused the object is not used,
+// because to drop the field would send traffic elsewhere or remove a protection.
+type verdict struct {
+	severity Severity
+	reason   string
+}
+
+func noEffect(reason string) verdict {
+	return verdict{Warning, "has no effect in a process: " + reason}
+}
+
+func ineffective(reason string) verdict { return verdict{Warning, "has no effect: " + reason} }
+
+func notYet(reason string) verdict { return verdict{Refused, "not yet enforced by inmesh: " + reason} }
+
+// unsupported lists, under their full names in Istio's API, the fields that are
+// not enforced whatever their value. Fields of which only some values are not
+// enforced stand in the validator of their message.
+var unsupported = map[protoreflect.FullName]verdict{
+	"VirtualService.tls":              noEffect("it does not apply to HTTP and gRPC clients, it needs the dialler hook"),
+	"VirtualService.tcp":              noEffect("it does not apply to HTTP and gRPC clients, it needs the dialler hook"),
+	"L4MatchAttributes.source_subnet": ineffective("Istio's sidecars do not implement it either"),
+	"HTTPMatchRequest.stat_prefix":    noEffect("it names statistics of Envoy"),
+	"HTTPRoute.cors_policy":           {Warning, "not yet enforced; the server edge will"},
+
+	"TrafficPolicy.tunnel":              notYet("refusing rather than connecting without the tunnel"),
+	"TrafficPolicy.proxy_protocol":      notYet("refusing rather than connecting without the PROXY header"),
+	"ClientTLSSettings.credential_name": {Refused, "needs a secret service: refusing rather than sending plaintext; name files instead"},
+
+	"OutlierDetection.consecutive_errors":                     ineffective("deprecated, Istio ignores it too; use consecutive5xxErrors or consecutiveGatewayErrors"),
+	"OutlierDetection.outlier_detection_http_error_codes":     ineffective("Istio does not use it either"),
+	"LoadBalancerSettings.zone_aware_lb_setting":              {Warning, "enforced in part: endpoints fail over by locality, the zone's own share of traffic is not computed"},
+	"LoadBalancerSettings.ConsistentHashLB.minimum_ring_size": {Warning, "deprecated: use ringHash.minimumRingSize"},
+
+	"ServiceEntry.addresses": noEffect("connections to a virtual IP are captured by a proxy only"),
+	"WorkloadEntry.network":  {Warning, "not reached through a network gateway: the endpoint is used only if its network is the caller's own"},
+}
+
+func checkUnsupported(c *checker, path string, fd protoreflect.FieldDescriptor) {
+	v, ok := unsupported[shortName(fd)]
+	switch {
+	case !ok:
+	case v.severity == Refused:
+		c.refuse(path, "%s", v.reason)
+	default:
+		c.warn(path, "%s", v.reason)
+	}
+}

@@ -1,0 +1,113 @@
+package rules
+
+import (
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// validateHeaders checks the header operations of a route or a destination.
+func validateHeaders(c *checker, path string, h *networking.Headers) {
+	request, response := path+".request", path+".response"
+	validateOperations(c, request+".set", h.GetRequest().GetSet(), true)
+	validateOperations(c, request+".add", h.GetRequest().GetAdd(), true)
+	validateRemovals(c, request+".remove", h.GetRequest().GetRemove())
+	validateOperations(c, response+".set", h.GetResponse().GetSet(), false)
+	validateOperations(c, response+".add", h.GetResponse().GetAdd(), false)
+	validateRemovals(c, response+".remove", h.GetResponse().GetRemove())
+}
+
+// validateOperations checks headers to be set or added; in a request, host and
+// :authority mean a rewrite of the host.
+func validateOperations(c *checker, path string, headers map[string]string, authority bool) {
+	for name, value := range sorted(headers) {
+		at := entry(path, name)
+		if !authority || !isAuthority(name) {
+			validateOperationName(c, at, name)
+		}
+		validateHeaderValue(c, at, value)
+		if value == "" {
+			c.warn(at, "has no effect: an empty value neither sets nor clears a header")
+		}
+	}
+}
+
+func validateRemovals(c *checker, path string, names []string) {
+	for i, name := range names {
+		validateOperationName(c, nth(path, i), name)
+	}
+}
+
+// validateOperationName does not ask for a token: Istio does not.
+func validateOperationName(c *checker, path, name string) {
+	switch {
+	case name == "":
+		c.invalid(path, "empty: want the name of a header")
+	case strings.HasPrefix(name, ":"):
+		c.invalid(path, "%q: a pseudo header cannot be changed here", name)
+	case strings.EqualFold(name, "host"):
+		c.invalid(path, "%q: the host cannot be changed here", name)
+	}
+}
+
+func isAuthority(name string) bool {
+	return strings.EqualFold(name, ":authority") || strings.EqualFold(name, "host")
+}
+
+// validateAuthority checks that a route rewrites the host in one place at most.
+func validateAuthority(c *checker, path string, r *networking.HTTPRoute) {
+	current := r.GetRewrite().GetAuthority()
+	check := func(path string, headers map[string]string) {
+		for name, value := range sorted(headers) {
+			if !isAuthority(name) {
+				continue
+			}
+			if current != "" {
+				c.invalid(entry(path, name), "%q: the host is rewritten to %q already", value, current)
+			}
+			current = value
+		}
+	}
+	check(path+".headers.request.set", r.GetHeaders().GetRequest().GetSet())
+	check(path+".headers.request.add", r.GetHeaders().GetRequest().GetAdd())
+}
+
+// validateHeaderValue checks Envoy's substitution syntax, which is live in
+// every value: %VAR%, %VAR(args)%, and %% for a percent sign.
+func validateHeaderValue(c *checker, path, value string) {
+	for i := range len(value) {
+		if b := value[i]; b < ' ' && b != '\t' || b == 0x7f {
+			c.invalid(path, "%q: control character %#02x, want none but the tab", brief(value), b)
+			return
+		}
+	}
+	operators, err := headerOperators(value)
+	if err != nil {
+		c.invalid(path, "%q: %v; a percent sign is written %%%%", brief(value), err)
+	}
+	for _, name := range operators {
+		if !KnownHeaderOperator(name) {
+			c.refuse(path, "%%%s%%: inmesh cannot produce this value", name)
+		}
+	}
+}
+
+// KnownHeaderOperator reports whether a header value may use the operator
+// %name% or %name(arguments)%: whether a client inside the calling process can
+// know what it stands for. Others are refused when rules are read.
+func KnownHeaderOperator(name string) bool {
+	switch name {
+	case "REQ", "RESP", // a header of the request, of the response
+		"PROTOCOL",         // HTTP/1.1, HTTP/2
+		"START_TIME",       // when the request began; the argument is a strftime format
+		"HOSTNAME",         // of this machine
+		"ENVIRONMENT",      // a variable of this process
+		"ROUTE_NAME",       // of the rule that matched
+		"UPSTREAM_CLUSTER", // outbound|port|subset|host
+		// The downstream of a client in the process is the process itself.
+		"DOWNSTREAM_REMOTE_ADDRESS", "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
+		"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT":
+		return true
+	}
+	return false
+}

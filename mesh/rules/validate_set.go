@@ -1,0 +1,145 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	networking "istio.io/api/networking/v1alpha3"
+)
+
+// validateSet returns warnings on what several objects say together. Whether a
+// client sees an object depends on its namespace, which is not known here: a
+// warning is given where it holds for every client that sees the objects named.
+func validateSet(s *Set) Faults {
+	return slices.Concat(
+		warnHosts(s.VirtualServices),
+		warnDelegates(s.VirtualServices),
+		warnPolicies(s.DestinationRules),
+		warnSubsets(s),
+	)
+}
+
+// warning is a Fault at a field of o.
+func warning[S proto.Message](o *Object[S], path, format string, args ...any) Fault {
+	f := o.Meta.fault(Warning, fmt.Sprintf(format, args...))
+	f.Field, f.Line = path, o.LineOf(path)
+	return f
+}
+
+// resolve expands a short name as Istio does, with the namespace of the rule
+// that it stands in, and folds case. The cluster's domain is taken to be
+// cluster.local.
+func resolve(host, namespace string) string {
+	if !strings.Contains(host, ".") && !isWild(host) && !isIP(host) {
+		host += "." + namespace + ".svc.cluster.local"
+	}
+	return strings.ToLower(host)
+}
+
+// warnHosts names hosts that more than one VirtualService claims.
+func warnHosts(services []*VirtualService) (faults Faults) {
+	claims := map[string][]*VirtualService{}
+	for _, vs := range services {
+		if !meshBound(vs.Spec.Gateways) {
+			continue
+		}
+		for i, host := range vs.Spec.Hosts {
+			name := resolve(host, vs.Namespace)
+			for _, earlier := range claims[name] {
+				if seenTogether(vs.Meta, vs.Spec.ExportTo, earlier.Meta, earlier.Spec.ExportTo) {
+					faults = append(faults, warning(vs, nth("spec.hosts", i),
+						"%q is a host of VirtualService %s/%s too: they are not merged, the one that comes first has the host alone",
+						host, earlier.Namespace, earlier.Name))
+					break
+				}
+			}
+			claims[name] = append(claims[name], vs)
+		}
+	}
+	return faults
+}
+
+// seenTogether reports whether some namespace sees both of two objects.
+func seenTogether(a Meta, aTo []string, b Meta, bTo []string) bool {
+	both := func(namespace string) bool { return exported(a, aTo, namespace) && exported(b, bTo, namespace) }
+	return both("") || both(a.Namespace) || both(b.Namespace) || slices.ContainsFunc(aTo, both)
+}
+
+// exported reports whether an object is visible in namespace; "" is any
+// namespace that nobody names.
+func exported(m Meta, exportTo []string, namespace string) bool {
+	return len(exportTo) == 0 || slices.Contains(exportTo, "*") || slices.Contains(exportTo, namespace) ||
+		m.Namespace == namespace && slices.Contains(exportTo, ".")
+}
+
+// warnDelegates names delegates that are missing, and those nobody asks for.
+func warnDelegates(services []*VirtualService) (faults Faults) {
+	delegates, used := map[string]*VirtualService{}, map[string]bool{}
+	for _, vs := range services {
+		if len(vs.Spec.Hosts) == 0 {
+			delegates[vs.Namespace+"/"+vs.Name] = vs
+		}
+	}
+	for _, vs := range services {
+		for i, route := range vs.Spec.Http {
+			if route.Delegate == nil || len(vs.Spec.Hosts) == 0 {
+				continue
+			}
+			name := delegateName(route.Delegate, vs.Namespace)
+			used[name] = true
+			if d := delegates[name]; d == nil || !exported(d.Meta, d.Spec.ExportTo, vs.Namespace) {
+				faults = append(faults, warning(vs, nth("spec.http", i)+".delegate",
+					"the route is dropped: there is no VirtualService %s without hosts that is exported to namespace %q", name, vs.Namespace))
+			}
+		}
+	}
+	for _, vs := range services {
+		if name := vs.Namespace + "/" + vs.Name; delegates[name] == vs && !used[name] {
+			faults = append(faults, warning(vs, "spec", "has no effect: it has no hosts, and no VirtualService delegates to it"))
+		}
+	}
+	return faults
+}
+
+func delegateName(d *networking.Delegate, namespace string) string {
+	if d.Namespace != "" {
+		namespace = d.Namespace
+	}
+	return namespace + "/" + d.Name
+}
+
+// warnPolicies names what is lost when several DestinationRules of a namespace
+// are for one host: the first has its policy, subsets are put together.
+func warnPolicies(rules []*DestinationRule) (faults Faults) {
+	merged := map[string][]*DestinationRule{}
+	for _, dr := range rules {
+		key := dr.Namespace + "/" + resolve(dr.Spec.Host, dr.Namespace)
+		for _, earlier := range merged[key] {
+			if proto.Equal(dr.Spec.WorkloadSelector, earlier.Spec.WorkloadSelector) {
+				faults = append(faults, lostPolicies(dr, earlier)...)
+			}
+		}
+		merged[key] = append(merged[key], dr)
+	}
+	return faults
+}
+
+func lostPolicies(dr, earlier *DestinationRule) (faults Faults) {
+	if dr.Spec.TrafficPolicy != nil && earlier.Spec.TrafficPolicy != nil {
+		faults = append(faults, warning(dr, "spec.trafficPolicy",
+			"has no effect: DestinationRule %s/%s, which comes first, has one for this host", earlier.Namespace, earlier.Name))
+	}
+	for i, subset := range dr.Spec.Subsets {
+		if definesSubset(earlier, subset.Name) {
+			faults = append(faults, warning(dr, nth("spec.subsets", i),
+				"%q has no effect: DestinationRule %s/%s, which comes first, has a subset of this name", subset.Name, earlier.Namespace, earlier.Name))
+		}
+	}
+	return faults
+}
+
+func definesSubset(dr *DestinationRule, name string) bool {
+	return slices.ContainsFunc(dr.Spec.Subsets, func(s *networking.Subset) bool { return s.Name == name })
+}
