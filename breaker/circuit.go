@@ -137,6 +137,7 @@ func (c *Circuit) ejectLocked(reason Reason, now time.Time) Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.detectsLocked(c) {
+		c.stayLocked(now)
 		return Event{}
 	}
 	if !d.mayEjectLocked(c) {
@@ -150,7 +151,7 @@ func (c *Circuit) ejectLocked(reason Reason, now time.Time) Event {
 	return Event{Kind: Ejected, Reason: reason, Times: c.ejection.times, Until: c.ejection.until}
 }
 
-// stayLocked keeps the host in rotation, or takes it back, for want of room.
+// stayLocked leaves a host that cannot be ejected in rotation, or takes it back.
 func (c *Circuit) stayLocked(now time.Time) {
 	if c.State() == HalfOpen {
 		c.closeLocked(now)

@@ -2,11 +2,12 @@ package breaker
 
 import "sync/atomic"
 
-// A counter counts what is under way. It fills a cache line, so that cores
-// that count different things do not slow each other down.
+// A counter counts what is under way. The padding keeps n off the cache line of
+// whatever stands before it, so that counting one thing slows down neither the
+// counting of another nor those who only read.
 type counter struct {
-	n atomic.Int64
 	_ [56]byte
+	n atomic.Int64
 }
 
 // acquire counts one more, or says that limit refuses it.

@@ -7,11 +7,11 @@ type Reason uint8
 
 // The reasons. The first three are the detectors.
 const (
-	NoReason Reason = iota
-	Gateway         // ConsecutiveGateway
-	FiveXX          // Consecutive5xx
-	LocalOrigin     // ConsecutiveLocalOrigin
-	Probe           // the probe of a half-open host failed
+	NoReason    Reason = iota
+	Gateway            // ConsecutiveGateway
+	FiveXX             // Consecutive5xx
+	LocalOrigin        // ConsecutiveLocalOrigin
+	Probe              // the probe of a half-open host failed
 )
 
 // String is the rule's field, or "failed probe".

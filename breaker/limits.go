@@ -1,6 +1,7 @@
 package breaker
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"sync"
@@ -39,16 +40,16 @@ func (e *OverflowError) Is(target error) bool { return target == ErrOverflow }
 // too, so that one set later knows the requests already under way. A Gate must
 // not be copied.
 type Gate struct {
-	limits   atomic.Pointer[Limits] // nil: none
+	mu    sync.Mutex // orders queue with limits, and who sleeps with who wakes
+	queue list.List  // of *waiter, the first comer in front
+	// waiting is at least the length of queue, for a look without the lock.
+	waiting atomic.Int32
+	limits  atomic.Pointer[Limits] // nil: none; stored under mu
+
 	requests counter
 	retries  counter
 	pending  counter
 	slots    counter
-	// waiting is the length of the queue, for a look without the lock.
-	waiting atomic.Int32
-
-	mu    sync.Mutex // orders queue with limits, and who sleeps with who wakes
-	queue queue
 }
 
 // Limits returns those in force.

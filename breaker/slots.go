@@ -5,9 +5,6 @@ import (
 	"context"
 )
 
-// A queue holds those who wait for a slot, the first comer in front.
-type queue struct{ list.List }
-
 // A waiter waits for a slot. granted is closed, under the Gate's lock, when it
 // has left the queue with one.
 type waiter struct {
