@@ -1,0 +1,119 @@
+package balancer
+
+import "math/rand/v2"
+
+// A chooser is one algorithm over one fixed list of members.
+type chooser interface {
+	// choose returns an index into the list, and where a re-pick has to look on from. What it
+	// returns may be unusable: the caller asks again.
+	choose(a ask) (i int, next uint64)
+}
+
+// An ask is what a chooser may look at.
+type ask struct {
+	at    uint64 // where a hash policy looks; the others ignore it
+	now   int64  // Unix nanoseconds; 0: unknown
+	again bool   // the last choice was refused
+}
+
+// newChooser returns the algorithm of policy over c. The hash policies are not here: their
+// tables outlive the comings and goings of candidates.
+func newChooser(policy Policy, c candidates, turn *rotation) chooser {
+	switch policy {
+	case RoundRobin:
+		return newRoundRobin(c, turn)
+	case Random:
+		return random(len(c.members))
+	case PeakEWMA:
+		return &peakEWMA{newPair(c)}
+	}
+	return &leastRequest{newPair(c)}
+}
+
+// Candidates are the members among which a chooser may choose, as they were at the last Refresh.
+type candidates struct {
+	members []*member
+	weights []float64 // nil: all equal
+	deny    uint32    // a member with any of these bits is not usable now
+	warm    *warmth   // nil: nobody warms up
+}
+
+func (c *candidates) usable(i int) bool { return c.members[i].status.Load()&c.deny == 0 }
+
+// weight is the share that member i deserves now, relative to the others.
+func (c *candidates) weight(i int, now int64) float64 {
+	w := 1.0
+	if c.weights != nil {
+		w = c.weights[i]
+	}
+	if c.warm.over(now) {
+		return w
+	}
+	return w * c.warm.factor(c.members[i].joined.Load(), now)
+}
+
+// A pair draws two distinct candidates in proportion to their weights, as power of two choices
+// needs them.
+//
+// Envoy draws with replacement, so that in a set of three one pick in three compares a host
+// with itself and is a random pick: the weaker form. Two distinct hosts are always a choice.
+type pair struct {
+	candidates
+	odds *alias // nil: all equal
+}
+
+func newPair(c candidates) pair {
+	p := pair{candidates: c}
+	if c.weights != nil {
+		p.odds = newAlias(c.weights)
+	}
+	return p
+}
+
+// first draws one candidate, rejecting warming ones as often as they lack weight.
+func (p *pair) first(now int64) int {
+	i := p.draw()
+	for n := 0; n < maxRejections && !p.warm.admits(p.members[i], now); n++ {
+		i = p.draw()
+	}
+	return i
+}
+
+// other draws a second candidate. Where one weight dwarfs the rest it gives up on the weights
+// after a few tries, rather than on being distinct.
+func (p *pair) other(i int, now int64) int {
+	for range 4 {
+		if j := p.first(now); j != i {
+			return j
+		}
+	}
+	j := rand.IntN(len(p.members) - 1)
+	if j >= i {
+		j++
+	}
+	return j
+}
+
+func (p *pair) draw() int {
+	if p.odds != nil {
+		return p.odds.draw()
+	}
+	return below(rand.Uint32(), len(p.members))
+}
+
+// two returns two distinct usable candidates; the same one twice where there is only one, or
+// where a re-pick wants any other host than the better of the two it has just refused.
+func (p *pair) two(a ask) (i, j int) {
+	i = p.first(a.now)
+	if a.again || len(p.members) == 1 {
+		return i, i
+	}
+	j = p.other(i, a.now)
+	switch {
+	case !p.usable(i):
+		return j, j
+	case !p.usable(j):
+		return i, i
+	}
+	return i, j
+}

@@ -1,0 +1,2 @@
+// Package balancer chooses which host of a destination takes the next request.
+package balancer

@@ -1,0 +1,104 @@
+package balancer
+
+import (
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"github.com/inmesh-go/inmesh/discovery"
+)
+
+// A Host is an endpoint with live counters. It lives as long as its address is in the updates,
+// whatever else changes. All methods are safe for concurrent use, and none takes a lock.
+type Host[T any] struct {
+	member
+	// State is what the owner keeps beside the counters: connections, a circuit. The balancer
+	// never touches it after newState made it.
+	State T
+
+	// Guarded by Balancer.mu: which Update last named the host, and whether it is in the balancer.
+	round uint64
+	known bool
+}
+
+// A member is what the algorithms see of a host. What every pick reads stands first, on one
+// cache line.
+type member struct {
+	active   atomic.Int64
+	status   atomic.Uint32
+	priority atomic.Int32
+	cost     atomic.Uint64 // an estimate
+	joined   atomic.Int64  // Unix nanoseconds
+	endpoint atomic.Pointer[discovery.Endpoint]
+}
+
+// Why a host may not be picked, and whether its answers are timed.
+const (
+	ejected   uint32 = 1 << iota // the owner said SetAvailable(false)
+	unhealthy                    // the source said so
+	draining                     // the source said so
+	measured                     // the policy is PeakEWMA
+
+	unwanted = ejected | unhealthy | draining
+)
+
+// Endpoint returns the latest description of the host.
+func (m *member) Endpoint() discovery.Endpoint { return *m.endpoint.Load() }
+
+// Address returns the endpoint's address, which never changes.
+func (m *member) Address() string { return m.endpoint.Load().Address }
+
+// Active returns the number of requests of this process in flight to the host.
+func (m *member) Active() int64 { return m.active.Load() }
+
+// Begin counts one more request in flight. Each needs one End.
+func (m *member) Begin() { m.active.Add(1) }
+
+// End counts one request less in flight. rtt is how long the answer took, ok whether it was one
+// that speaks for the host; peak EWMA learns from both, the other policies from neither.
+func (m *member) End(rtt time.Duration, ok bool, now time.Time) {
+	m.active.Add(-1)
+	if m.status.Load()&measured != 0 {
+		m.learn(rtt, ok, now.UnixNano())
+	}
+}
+
+// SetAvailable(false) takes the host out of every pick that starts afterwards, unless in a panic;
+// SetAvailable(true) lets it back. The sets, priorities and panics that follow from it are
+// recomputed by Balancer.Refresh.
+func (m *member) SetAvailable(available bool) {
+	m.mark(ejected, !available)
+}
+
+// Available reports what SetAvailable said last; true at first.
+func (m *member) Available() bool { return m.status.Load()&ejected == 0 }
+
+// Priority returns the host's priority: 0 is the most wanted. It is -1 while no rule of place
+// gives the host any traffic and while it drains.
+func (m *member) Priority() int { return int(m.priority.Load()) }
+
+func (m *member) mark(bit uint32, set bool) {
+	if set {
+		m.status.Or(bit)
+	} else {
+		m.status.And(^bit)
+	}
+}
+
+// describe stores the latest description, and begins the warm-up anew where the source calls the
+// host healthy again.
+func (m *member) describe(ep discovery.Endpoint, now time.Time) {
+	if old := m.endpoint.Load(); old == nil || old.Health != discovery.Healthy && ep.Health == discovery.Healthy {
+		m.joined.Store(now.UnixNano())
+	}
+	m.endpoint.Store(&ep)
+	m.mark(unhealthy, ep.Health == discovery.Unhealthy)
+	m.mark(draining, ep.Health == discovery.Draining)
+}
+
+// described reports whether ep says nothing new.
+func (m *member) described(ep *discovery.Endpoint) bool {
+	old := m.endpoint.Load()
+	return old.Weight == ep.Weight && old.Health == ep.Health && old.Locality == ep.Locality &&
+		old.Identity == ep.Identity && maps.Equal(old.Labels, ep.Labels)
+}

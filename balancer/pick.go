@@ -1,0 +1,120 @@
+package balancer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// A Pick is one question: who should take this request? The zero Pick asks for any host.
+type Pick[T any] struct {
+	// Hash is the request's key for RingHash and Maglev, by Hash; it counts if HasHash. Without a key
+	// these policies pick at random.
+	Hash    uint64
+	HasHash bool
+	// Tried are the hosts that earlier attempts went to. They are refused, up to five times; then
+	// what is picked is taken, so that a single host can be tried again. Empty: none.
+	Tried []*Host[T]
+	// SkipPriorities is a set of priorities to do without, bit n for priority n, for as long as
+	// others can take the request. Priorities from 64 on cannot be skipped. Zero: none.
+	SkipPriorities uint64
+	// Now is the time, looked at while hosts warm up, and by PeakEWMA. Zero: unknown, so that hosts count
+	// as warm and old latencies do not fade.
+	Now time.Time
+}
+
+const (
+	// maxRefusals is Envoy's host_selection_retry_max_attempts as Istio sets it.
+	maxRefusals = 5
+	// maxSteps bounds how often a chooser is asked in one pick before the hosts are scanned.
+	maxSteps = 64
+)
+
+// Pick returns the host for p, or nil when no host may be picked. It takes no lock and allocates
+// nothing.
+//
+// A host that is not available, or that its source calls unhealthy or draining, is not returned
+// but in a panic; one that drains not even then. That is asked of the host itself, so it holds
+// from the moment of SetAvailable.
+func (b *Balancer[T]) Pick(p Pick[T]) *Host[T] {
+	pic := b.picture.Load()
+	a := ask{at: p.Hash}
+	if !p.HasHash {
+		a.at = rand.Uint64()
+	}
+	if pic.clock && !p.Now.IsZero() {
+		a.now = p.Now.UnixNano()
+	}
+	chosen := pic.spill.choose(a.at, p.SkipPriorities)
+	if chosen < 0 {
+		return nil
+	}
+	if h := pic.levels[chosen].pick(a, p.Tried); h != nil {
+		return h
+	}
+	return pic.rest(a, p.Tried)
+}
+
+// rest looks at all priorities in order: the chosen one has lost its last host since the picture
+// was painted.
+func (p *picture[T]) rest(a ask, tried []*Host[T]) *Host[T] {
+	for i := range p.levels {
+		if h := p.levels[i].pick(a, tried); h != nil {
+			return h
+		}
+	}
+	return nil
+}
+
+// pick asks the choosers until one names a host that is usable and not tried. A host that was
+// just refused does not count as another refusal: neighbours on a ring are often the same host.
+func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
+	var last *Host[T]
+	refused := 0
+	for range maxSteps {
+		g := l.group()
+		if g == nil {
+			return nil
+		}
+		var i int
+		i, a.at = g.chooser.choose(a)
+		h := g.hosts[i]
+		if h == last || h.status.Load()&l.deny != 0 {
+			continue
+		}
+		if refused == maxRefusals || len(tried) == 0 || !slices.Contains(tried, h) {
+			return h
+		}
+		last, a.again = h, true
+		refused++
+	}
+	if last != nil {
+		return last
+	}
+	return l.scan(a.at)
+}
+
+func (l *level[T]) group() *group[T] {
+	switch {
+	case l.odds != nil:
+		return &l.groups[l.odds.draw()]
+	case len(l.groups) == 1:
+		return &l.groups[0]
+	}
+	return nil
+}
+
+// scan is the last resort where nearly all hosts have become unavailable: from a place that
+// depends on the key, one after the other.
+func (l *level[T]) scan(at uint64) *Host[T] {
+	for i := range l.groups {
+		hosts := l.groups[i].hosts
+		from := int(at % uint64(len(hosts)))
+		for k := range hosts {
+			if h := hosts[(from+k)%len(hosts)]; h.status.Load()&l.deny == 0 {
+				return h
+			}
+		}
+	}
+	return nil
+}
