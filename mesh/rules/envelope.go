@@ -58,7 +58,9 @@ func (w walker) rule(n *node, k kind) member {
 			}
 		}
 	})
-	w.required()
+	if !w.written("metadata.name") {
+		w.invalid("metadata.name", "want a name: it is missing")
+	}
 	w.message("spec", spec, k.spec)
 	if w.faults.Worst() == Invalid {
 		return nil
@@ -100,7 +102,7 @@ func (w walker) metadata(n *node) {
 		path := "metadata." + name
 		switch name {
 		case "name":
-			w.text(path, &f.value)
+			w.name(path, &f.value)
 		case "namespace":
 			w.namespace(path, &f.value)
 		case "labels":
@@ -113,14 +115,10 @@ func (w walker) metadata(n *node) {
 	})
 }
 
-// required reports what names the object, where that is missing or malformed.
-func (w walker) required() {
-	const path = "metadata.name"
-	switch name := w.meta.Name; {
-	case name == "" && !w.written(path):
-		w.invalid(path, "want a name: it is missing")
-	case len(name) > 253 || !subdomain.MatchString(name):
-		w.invalid(path, "%q is no name: want at most 253 of a-z, 0-9, - and ., that begin and end with a letter or digit", clip(name, 60))
+func (w walker) name(path string, n *node) {
+	w.text(path, n)
+	if n.shape == text && (len(n.text) > 253 || !subdomain.MatchString(n.text)) {
+		w.bad(n.line, path, "%s is no name: want at most 253 of a-z, 0-9, - and ., that begin and end with a letter or digit", n.shown())
 	}
 }
 
@@ -147,7 +145,7 @@ func (w walker) pairs(path string, n *node) map[string]string {
 	seen := map[string]*field{}
 	for i := range n.fields {
 		f := &n.fields[i]
-		if entry := path + "[" + clip(f.name(), maxKey) + "]"; w.entry(entry, f, seen) {
+		if entry := path + f.index(); w.entry(entry, f, seen) {
 			w.text(entry, &f.value)
 			values[f.name()] = f.value.text
 		}

@@ -142,7 +142,7 @@ func (w walker) entries(path string, n *node, fd protoreflect.FieldDescriptor) {
 	seen := map[string]*field{}
 	for i := range n.fields {
 		f := &n.fields[i]
-		if entry := path + "[" + clip(f.name(), maxKey) + "]"; w.entry(entry, f, seen) {
+		if entry := path + f.index(); w.entry(entry, f, seen) {
 			w.present(entry, &f.value, fd.MapValue())
 		}
 	}
@@ -160,8 +160,11 @@ func (w walker) entry(path string, f *field, seen map[string]*field) bool {
 	return true
 }
 
-// maxKey bounds what a map key adds to a path.
+// maxKey bounds what a key adds to a path.
 const maxKey = 256
+
+// index is what a map's entry adds to a path: its key as it is written.
+func (f *field) index() string { return "[" + clip(f.key.text, maxKey) + "]" }
 
 // key reports a key that YAML reads as something else than what is written.
 func (w walker) key(path string, key *node) {
