@@ -63,15 +63,21 @@ func decodeYAML(d *yaml.Decoder, doc *yaml.Node) (err error) {
 }
 
 // yamlError takes the line out of the reader's message, where alone it stands.
+// The reader counts from 1 when it splits text into tokens, and from 0 when it
+// puts tokens together, which its messages begin with "did not find expected".
 func yamlError(err error, first int) *syntaxError {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	if rest, ok := strings.CutPrefix(message, "line "); ok {
-		digits, what, _ := strings.Cut(rest, ": ")
-		if line, err := strconv.Atoi(digits); err == nil {
-			return &syntaxError{first + line - 1, "not YAML: " + what}
-		}
+	fault := &syntaxError{first, "not YAML: " + message}
+	rest, _ := strings.CutPrefix(message, "line ")
+	digits, what, ok := strings.Cut(rest, ": ")
+	line, err := strconv.Atoi(digits)
+	if !ok || err != nil {
+		return fault
 	}
-	return &syntaxError{first, "not YAML: " + message}
+	if strings.HasPrefix(what, "did not find expected") {
+		line++
+	}
+	return &syntaxError{first + line - 1, "not YAML: " + what}
 }
 
 // separators counts what stands between the values of a YAML text: at least as
