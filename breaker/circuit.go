@@ -96,7 +96,7 @@ func (c *Circuit) report(p Permit, out Outcome, now time.Time) Event {
 		return c.judgeLocked(out, o, now)
 	}
 	if reason := c.counts.add(out, o); reason != NoReason {
-		return c.ejectLocked(reason, now)
+		return c.ejectLocked(reason, o, now)
 	}
 	return Event{}
 }
@@ -121,7 +121,7 @@ func (c *Circuit) tickLocked(now time.Time) Event {
 func (c *Circuit) judgeLocked(out Outcome, o *Outlier, now time.Time) Event {
 	switch {
 	case o.fails(out):
-		return c.ejectLocked(Probe, now)
+		return c.ejectLocked(Probe, o, now)
 	case o.clears(out):
 		c.closeLocked(now)
 		return Event{Kind: Readmitted}
@@ -131,20 +131,17 @@ func (c *Circuit) judgeLocked(out Outcome, o *Outlier, now time.Time) Event {
 	return Event{}
 }
 
-// ejectLocked ejects the host if the others leave room for that.
-func (c *Circuit) ejectLocked(reason Reason, now time.Time) Event {
-	d := c.detector
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.detectsLocked(c) {
+// ejectLocked ejects the host if its fleet agrees.
+func (c *Circuit) ejectLocked(reason Reason, o *Outlier, now time.Time) Event {
+	switch c.detector.takeOut(c) {
+	case noRoom:
+		c.stayLocked(now)
+		return Event{Kind: NotEnforced, Reason: reason}
+	case undetected:
 		c.stayLocked(now)
 		return Event{}
 	}
-	if !d.mayEjectLocked(c) {
-		c.stayLocked(now)
-		return Event{Kind: NotEnforced, Reason: reason}
-	}
-	c.ejection.begin(reason, d.outlier.Load(), now)
+	c.ejection.begin(reason, o, now)
 	c.counts.clear()
 	c.machine.trip()
 	c.moveLocked(Open)
@@ -161,8 +158,7 @@ func (c *Circuit) stayLocked(now time.Time) {
 func (c *Circuit) closeLocked(now time.Time) {
 	c.machine.readmit()
 	c.ejection.end(now)
-	c.counts.clear()
-	c.moveLocked(Closed)
+	c.inRotationLocked()
 }
 
 // reset makes the circuit as new; permits from before are void.
@@ -171,7 +167,12 @@ func (c *Circuit) reset() {
 	defer c.mu.Unlock()
 	c.machine = machine{}
 	c.ejection = ejection{}
+	c.inRotationLocked()
+}
+
+func (c *Circuit) inRotationLocked() {
 	c.counts.clear()
+	c.detector.takeBack(c)
 	c.moveLocked(Closed)
 }
 

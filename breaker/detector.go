@@ -1,6 +1,8 @@
 package breaker
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -11,16 +13,29 @@ import (
 type Detector struct {
 	outlier atomic.Pointer[Outlier] // never nil; stored under mu
 
-	// mu lets one ejection at a time be decided, so that two hosts that fail at
-	// once do not take the last free place both. A circuit's lock may be held
-	// when it is taken, never the other way round.
+	// mu orders membership, so that two hosts that fail at once do not take the
+	// last free place both. A circuit's lock may be held when it is taken, never
+	// the other way round.
 	mu      sync.Mutex
-	members map[*Circuit]struct{}
+	members set
+	out     set // the members that are ejected or half-open
+}
+
+// A set holds circuits. Percentages come from its size: a number that is
+// counted up and down could come to disagree with the hosts, and asking ten
+// thousand of them at each failure is too slow just when all of them fail.
+type set map[*Circuit]struct{}
+
+func (s set) add(c *Circuit) { s[c] = struct{}{} }
+
+func (s set) has(c *Circuit) bool {
+	_, ok := s[c]
+	return ok
 }
 
 // NewDetector returns a Detector without hosts.
 func NewDetector(o Outlier) *Detector {
-	d := &Detector{members: make(map[*Circuit]struct{})}
+	d := &Detector{members: make(set), out: make(set)}
 	d.outlier.Store(o.completed())
 	return d
 }
@@ -42,11 +57,7 @@ func (d *Detector) replace(o *Outlier) []*Circuit {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.outlier.Store(o)
-	members := make([]*Circuit, 0, len(d.members))
-	for c := range d.members {
-		members = append(members, c)
-	}
-	return members
+	return slices.Collect(maps.Keys(d.members))
 }
 
 // NewCircuit adds a host, closed. Forget must follow when the host leaves the
@@ -56,7 +67,7 @@ func (d *Detector) NewCircuit() *Circuit {
 	c.word.Store(wordOf(1, Closed))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.members[c] = struct{}{}
+	d.members.add(c)
 	return c
 }
 
@@ -66,6 +77,7 @@ func (d *Detector) Forget(c *Circuit) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.members, c)
+	delete(d.out, c)
 }
 
 // Hosts returns how many hosts there are, and how many of them are ejected or
@@ -73,34 +85,49 @@ func (d *Detector) Forget(c *Circuit) {
 func (d *Detector) Hosts() (all, out int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return len(d.members), d.outLocked(nil)
+	return len(d.members), len(d.out)
 }
 
-// outLocked counts the members other than c that are ejected or half-open. It
-// asks them all: a number kept beside their states could disagree with them.
-func (d *Detector) outLocked(c *Circuit) int {
-	out := 0
-	for m := range d.members {
-		if m != c && m.State() != Closed {
-			out++
-		}
-	}
-	return out
-}
+// A ruling is the fleet's answer when a host is about to be ejected.
+type ruling uint8
 
-// mayEjectLocked is Envoy's rule: the percentage that the ejection would lead
-// to is compared, not the present one.
-func (d *Detector) mayEjectLocked(c *Circuit) bool {
+const (
+	eject      ruling = iota
+	noRoom            // too many others are out
+	undetected        // detection is off, or the host forgotten
+)
+
+// takeOut rules on c, and counts it among those that are out if it is to go.
+func (d *Detector) takeOut(c *Circuit) ruling {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	o := d.outlier.Load()
-	out := d.outLocked(c)
-	if o.AlwaysEjectOne && out == 0 {
+	switch {
+	case !o.Enabled || !d.members.has(c):
+		return undetected
+	case !d.roomLocked(c, o):
+		return noRoom
+	}
+	d.out.add(c)
+	return eject
+}
+
+// roomLocked is Envoy's rule: the percentage that the ejection would lead to is
+// compared, not the present one.
+func (d *Detector) roomLocked(c *Circuit, o *Outlier) bool {
+	others := len(d.out)
+	if d.out.has(c) {
+		others--
+	}
+	if o.AlwaysEjectOne && others == 0 {
 		return true
 	}
-	return (out+1)*100 <= o.MaxEjectionPercent*len(d.members)
+	return (others+1)*100 <= o.MaxEjectionPercent*len(d.members)
 }
 
-// detectsLocked reports whether c can be ejected at all.
-func (d *Detector) detectsLocked(c *Circuit) bool {
-	_, member := d.members[c]
-	return member && d.outlier.Load().Enabled
+// takeBack says that c is in rotation.
+func (d *Detector) takeBack(c *Circuit) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.out, c)
 }

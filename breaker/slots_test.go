@@ -120,16 +120,18 @@ func TestAWaitEndsWithTheContextsCauseAndLeavesNothingBehind(t *testing.T) {
 func TestSetLimitsWakesThoseWhoMayGoNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(breaker.Limits{MaxConnections: 1})
-		for id := range 5 {
+		for id := range 4 {
 			l.join(t.Context(), id)
 		}
-		l.gate.SetLimits(breaker.Limits{MaxConnections: 3})
-		l.want(t, []int{0, 1, 2}, breaker.Usage{Connections: 3, Pending: 2})
-		l.gate.SetLimits(breaker.Limits{MaxConnections: 2, MaxPending: 1})
+		l.gate.SetLimits(breaker.Limits{MaxConnections: 2})
+		l.want(t, []int{0, 1}, breaker.Usage{Connections: 2, Pending: 2})
+		l.gate.SetLimits(breaker.Limits{MaxConnections: 1, MaxPending: 1})
 		l.gate.ReleaseSlot()
-		l.want(t, []int{0, 1, 2}, breaker.Usage{Connections: 2, Pending: 2})
+		l.want(t, []int{0, 1}, breaker.Usage{Connections: 1, Pending: 2})
+		l.gate.SetLimits(breaker.Limits{MaxConnections: 2})
+		l.want(t, []int{0, 1, 2}, breaker.Usage{Connections: 2, Pending: 1})
 		l.gate.SetLimits(breaker.Limits{})
-		l.want(t, []int{0, 1, 2, 3, 4}, breaker.Usage{Connections: 4})
+		l.want(t, []int{0, 1, 2, 3}, breaker.Usage{Connections: 3})
 	})
 }
 
