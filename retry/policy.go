@@ -43,6 +43,15 @@ func defaultConditions() Conditions {
 	return Conditions{On: OnConnectFailure | OnRefusedStream | OnUnavailable | OnCancelled | OnStatusCodes}
 }
 
+// TryTimeout is the limit of one try of a request that may take timeout
+// altogether (0: no limit). Envoy ignores a per-try timeout that is not shorter.
+func (p *Policy) TryTimeout(timeout time.Duration) time.Duration {
+	if timeout > 0 && p.PerTryTimeout >= timeout {
+		return 0
+	}
+	return p.PerTryTimeout
+}
+
 // NoDeadline is the remaining time of a request that has no deadline.
 const NoDeadline = time.Duration(math.MaxInt64)
 
