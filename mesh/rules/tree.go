@@ -83,9 +83,7 @@ func (l *lister) root() error {
 	if err != nil {
 		return l.named(err)
 	}
-	if !info.IsDir() {
-		return fmt.Errorf("rules: %s is a file, not a directory", l.dir)
-	}
+	l.again(info) // no link back to the top is followed
 	return l.walk(".", 0)
 }
 
@@ -131,19 +129,19 @@ func isRuleFile(name string) bool {
 	return false
 }
 
-// visit follows symbolic links, since fs.Stat does.
+// visit follows symbolic links, since fs.Stat does. What is no rule file by its
+// name may be anything, even a link to nowhere.
 func (l *lister) visit(name string, depth int) error {
+	wanted := l.file != "" || isRuleFile(name)
 	info, err := fs.Stat(l.fsys, name)
 	switch {
-	case err != nil && (l.file != "" || isRuleFile(name)):
+	case err != nil && wanted:
 		return l.named(err)
-	case err != nil: // a dangling link, or what vanished meanwhile: no rule file by its name
-		return nil
-	case l.again(info):
+	case err != nil || l.again(info):
 		return nil
 	case info.IsDir() && l.file == "":
 		return l.descend(name, depth)
-	case l.file == "" && !isRuleFile(name):
+	case !wanted:
 		return nil
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("rules: %s is not a regular file (%s)", l.display(name), info.Mode().Type())
