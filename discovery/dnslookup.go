@@ -12,20 +12,22 @@ import (
 type resolver struct{ server, network string }
 
 func (r *resolver) addresses(ctx context.Context, name string) ([]netip.Addr, ttl, error) {
-	var seen ttlMeter
-	addrs, err := r.listening(&seen).LookupNetIP(ctx, r.network, name)
-	return routable(addrs), seen.least(), err
+	var q question
+	defer q.close()
+	addrs, err := r.asking(&q).LookupNetIP(ctx, r.network, name)
+	return routable(addrs), q.ttl(), err
 }
 
 func (r *resolver) services(ctx context.Context, name string) ([]*net.SRV, ttl, error) {
-	var seen ttlMeter
-	_, records, err := r.listening(&seen).LookupSRV(ctx, "", "", name)
-	return records, seen.least(), err
+	var q question
+	defer q.close()
+	_, records, err := r.asking(&q).LookupSRV(ctx, "", "", name)
+	return records, q.ttl(), err
 }
 
-// listening returns a resolver for one question, whose answers meter sees.
-// StrictErrors: half an answer would pass for a whole set.
-func (r *resolver) listening(meter *ttlMeter) *net.Resolver {
+// asking returns a resolver for q alone. StrictErrors: half an answer would
+// pass for a whole set.
+func (r *resolver) asking(q *question) *net.Resolver {
 	return &net.Resolver{
 		PreferGo:     true,
 		StrictErrors: true,
@@ -37,7 +39,7 @@ func (r *resolver) listening(meter *ttlMeter) *net.Resolver {
 			if err != nil {
 				return nil, err
 			}
-			return meter.on(conn), nil
+			return q.adopt(conn)
 		},
 	}
 }
