@@ -45,13 +45,19 @@ func (l *Loop) settle(err error) {
 // error that came before any value, or the cause of ctx's end. An error does
 // not end the loop: a value may come yet. Safe for concurrent use.
 func (l *Loop) Ready(ctx context.Context) error {
+	var err error
 	select {
 	case <-l.ready:
-		return l.first
 	case <-l.ended:
-		return ErrClosed
+		err = ErrClosed
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		err = context.Cause(ctx)
+	}
+	select {
+	case <-l.ready: // wins over the others, where select may choose
+		return l.first
+	default:
+		return err
 	}
 }
 
