@@ -1,7 +1,5 @@
 package balancer
 
-import "math/rand/v2"
-
 // An alias draws an index in proportion to weights in constant time: Walker's method in Vose's
 // form (https://www.keithschwarz.com/darts-dice-coins/). Each column keeps a part of its own
 // index and gives the rest to one other.
@@ -60,8 +58,7 @@ func split(scaled []float64) (small, large []int) {
 }
 
 // draw spends one random number: its upper half on the column, its lower half within it.
-func (a *alias) draw() int {
-	r := rand.Uint64()
+func (a *alias) draw(r uint64) int {
 	i := below(uint32(r>>32), len(a.columns))
 	if c := a.columns[i]; uint32(r) >= c.keep {
 		return int(c.other)
@@ -72,3 +69,12 @@ func (a *alias) draw() int {
 // below maps a random r to [0, n) without a division (Lemire, https://arxiv.org/abs/1805.10941).
 // The bias, n in 2^32, is beneath notice.
 func below(r uint32, n int) int { return int(uint64(r) * uint64(n) >> 32) }
+
+// remix makes another number of a random one: the finalizer of SplitMix64
+// (https://prng.di.unimi.it/splitmix64.c).
+func remix(r uint64) uint64 {
+	r += 0x9E3779B97F4A7C15
+	r = (r ^ r>>30) * 0xBF58476D1CE4E5B9
+	r = (r ^ r>>27) * 0x94D049BB133111EB
+	return r ^ r>>31
+}

@@ -42,7 +42,7 @@ func New[T any](cfg Config, newState func(discovery.Endpoint) T) *Balancer[T] {
 		newState = func(discovery.Endpoint) (zero T) { return zero }
 	}
 	b := &Balancer[T]{newState: newState, cfg: cfg.withDefaults(), known: map[string]*Host[T]{}}
-	b.picture.Store(&picture[T]{cfg: b.cfg})
+	b.paintLocked(time.Time{})
 	return b
 }
 

@@ -4,16 +4,16 @@ import "math/rand/v2"
 
 // A chooser is one algorithm over one fixed list of members.
 type chooser interface {
-	// choose returns an index into the list, and where a re-pick has to look on from. What it
-	// returns may be unusable: the caller asks again.
+	// choose returns an index into the list, and at for asking again. What it returns may be
+	// unusable: the caller asks again.
 	choose(a ask) (i int, next uint64)
 }
 
 // An ask is what a chooser may look at.
 type ask struct {
-	at    uint64 // where a hash policy looks; the others ignore it
+	at    uint64 // the key, to a hash policy, and a random number to the others; then what was next
 	now   int64  // Unix nanoseconds; 0: unknown
-	again bool   // the last choice was refused
+	again bool   // the last choice would not do
 }
 
 // newChooser returns the algorithm of policy over c. The hash policies are not here: their
@@ -70,45 +70,51 @@ func newPair(c candidates) pair {
 	return p
 }
 
+// draw spends one random number on one candidate.
+func (p *pair) draw(r uint64) int {
+	if p.odds != nil {
+		return p.odds.draw(r)
+	}
+	return below(uint32(r>>32), len(p.members))
+}
+
 // first draws one candidate, rejecting warming ones as often as they lack weight.
-func (p *pair) first(now int64) int {
-	i := p.draw()
+func (p *pair) first(r uint64, now int64) int {
+	i := p.draw(r)
+	if p.warm.over(now) {
+		return i
+	}
 	for n := 0; n < maxRejections && !p.warm.admits(p.members[i], now); n++ {
-		i = p.draw()
+		i = p.draw(rand.Uint64())
 	}
 	return i
 }
 
 // other draws a second candidate. Where one weight dwarfs the rest it gives up on the weights
 // after a few tries, rather than on being distinct.
-func (p *pair) other(i int, now int64) int {
-	for range 4 {
-		if j := p.first(now); j != i {
-			return j
+func (p *pair) other(i int, r uint64, now int64) int {
+	if p.odds != nil || !p.warm.over(now) {
+		for range 4 {
+			if j := p.first(rand.Uint64(), now); j != i {
+				return j
+			}
 		}
 	}
-	j := rand.IntN(len(p.members) - 1)
+	j := below(uint32(r), len(p.members)-1)
 	if j >= i {
 		j++
 	}
 	return j
 }
 
-func (p *pair) draw() int {
-	if p.odds != nil {
-		return p.odds.draw()
-	}
-	return below(rand.Uint32(), len(p.members))
-}
-
 // two returns two distinct usable candidates; the same one twice where there is only one, or
 // where a re-pick wants any other host than the better of the two it has just refused.
 func (p *pair) two(a ask) (i, j int) {
-	i = p.first(a.now)
+	i = p.first(a.at, a.now)
 	if a.again || len(p.members) == 1 {
 		return i, i
 	}
-	j = p.other(i, a.now)
+	j = p.other(i, a.at, a.now)
 	switch {
 	case !p.usable(i):
 		return j, j

@@ -8,9 +8,9 @@ type leastRequest struct{ pair }
 func (l *leastRequest) choose(a ask) (int, uint64) {
 	i, j := l.two(a)
 	if i != j && l.lighter(j, i, a.now) {
-		return j, 0
+		return j, remix(a.at)
 	}
-	return i, 0
+	return i, remix(a.at)
 }
 
 // lighter reports whether j should take the request rather than i: it carries less for its weight

@@ -55,7 +55,7 @@ func newClaimants(c candidates, size uint64) (claimants []claimant, greatest flo
 		claimants[i] = claimant{
 			member: uint32(i),
 			next:   hash % size,
-			skip:   remix(hash)%max(size-1, 1) + 1,
+			skip:   remix(hash)%max(size-1, 1) + 1, // the paper wants a second hash
 			weight: c.weight(i, 0),
 		}
 		greatest = max(greatest, claimants[i].weight)
@@ -74,11 +74,4 @@ func (cl *claimant) claim(taken []bool) uint64 {
 	}
 	taken[cl.next] = true
 	return cl.next
-}
-
-// remix makes a second hash of the first (the finalizer of SplitMix64), since the paper wants two.
-func remix(h uint64) uint64 {
-	h = (h ^ h>>30) * 0xBF58476D1CE4E5B9
-	h = (h ^ h>>27) * 0x94D049BB133111EB
-	return h ^ h>>31
 }

@@ -22,8 +22,8 @@ func panics(threshold int, tallies []tally) []bool {
 }
 
 // panicSpill splits the traffic when every priority panics: by the number of hosts.
-func panicSpill(tallies []tally) spill {
-	s := spill{}
+func panicSpill(tallies []tally) *spill {
+	s := &spill{}
 	for _, t := range tallies {
 		s.shares = append(s.shares, uint64(t.hosts))
 		s.limit += uint64(t.hosts)

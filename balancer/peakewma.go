@@ -29,9 +29,9 @@ const (
 func (p *peakEWMA) choose(a ask) (int, uint64) {
 	i, j := p.two(a)
 	if i != j && p.members[j].expense(a.now) < p.members[i].expense(a.now) {
-		return j, 0
+		return j, remix(a.at)
 	}
-	return i, 0
+	return i, remix(a.at)
 }
 
 // expense is what one more request to m would cost.
@@ -66,11 +66,20 @@ func (e estimate) fade(now int64) float64 {
 	case elapsed < 0:
 		return 0
 	}
-	return math.Exp(-float64(elapsed) * (1 << 20) / float64(decayTime))
+	x := float64(elapsed) * ((1 << 20) / float64(decayTime))
+	if x < 1./64 {
+		return 1 - x // as good as the exponential, at a tenth of its price
+	}
+	return math.Exp(-x)
 }
 
 // decayed lets an old peak fade although nobody asks the host, so that it is asked again.
-func (e estimate) decayed(now int64) float64 { return e.cost() * e.fade(now) }
+func (e estimate) decayed(now int64) float64 {
+	if e == 0 {
+		return 0
+	}
+	return e.cost() * e.fade(now)
+}
 
 // learn feeds the answer to one request. A failure counts as an answer that took at least twice
 // what the host costs: a host that fails fast must not look like a fast host.

@@ -1,6 +1,7 @@
 package balancer
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -12,8 +13,8 @@ type Pick[T any] struct {
 	// these policies pick at random.
 	Hash    uint64
 	HasHash bool
-	// Tried are the hosts that earlier attempts went to. They are refused, up to five times; then
-	// what is picked is taken, so that a single host can be tried again. Empty: none.
+	// Tried are the hosts that earlier attempts went to. Up to five of them are refused, where
+	// there is any other; then what is picked is taken. Empty: none.
 	Tried []*Host[T]
 	// SkipPriorities is a set of priorities to do without, bit n for priority n, for as long as
 	// others can take the request. Priorities from 64 on cannot be skipped. Zero: none.
@@ -26,8 +27,8 @@ type Pick[T any] struct {
 const (
 	// maxRefusals is Envoy's host_selection_retry_max_attempts as Istio sets it.
 	maxRefusals = 5
-	// maxSteps bounds how often a chooser is asked in one pick before the hosts are scanned.
-	maxSteps = 64
+	// maxSteps bounds how often choosers are asked in one pick.
+	maxSteps = 32
 )
 
 // Pick returns the host for p, or nil when no host may be picked. It takes no lock and allocates
@@ -39,7 +40,7 @@ const (
 func (b *Balancer[T]) Pick(p Pick[T]) *Host[T] {
 	pic := b.picture.Load()
 	a := ask{at: p.Hash}
-	if !p.HasHash {
+	if !p.HasHash || !pic.cfg.Policy.hashes() {
 		a.at = rand.Uint64()
 	}
 	if pic.clock && !p.Now.IsZero() {
@@ -66,11 +67,11 @@ func (p *picture[T]) rest(a ask, tried []*Host[T]) *Host[T] {
 	return nil
 }
 
-// pick asks the choosers until one names a host that is usable and not tried. A host that was
-// just refused does not count as another refusal: neighbours on a ring are often the same host.
+// pick asks the choosers until one names a host that is usable and not tried. To meet a refused
+// host again is not another refusal: neighbours on a ring are often the same two hosts.
 func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
 	var last *Host[T]
-	refused := 0
+	refused := uint64(0) // bit set of indices into tried
 	for range maxSteps {
 		g := l.group()
 		if g == nil {
@@ -78,15 +79,17 @@ func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
 		}
 		var i int
 		i, a.at = g.chooser.choose(a)
+		a.again = true
 		h := g.hosts[i]
-		if h == last || h.status.Load()&l.deny != 0 {
+		if h.status.Load()&l.deny != 0 {
 			continue
 		}
-		if refused == maxRefusals || len(tried) == 0 || !slices.Contains(tried, h) {
+		t := slices.Index(tried, h)
+		if t < 0 || refused>>t&1 == 0 && bits.OnesCount64(refused) == maxRefusals {
 			return h
 		}
-		last, a.again = h, true
-		refused++
+		last = h
+		refused |= 1 << t
 	}
 	if last != nil {
 		return last
@@ -97,7 +100,7 @@ func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
 func (l *level[T]) group() *group[T] {
 	switch {
 	case l.odds != nil:
-		return &l.groups[l.odds.draw()]
+		return &l.groups[l.odds.draw(rand.Uint64())]
 	case len(l.groups) == 1:
 		return &l.groups[0]
 	}

@@ -7,7 +7,7 @@ type picture[T any] struct {
 	hosts  []*Host[T]
 	levels []level[T] // by priority
 	tally  []tally    // of levels
-	spill  spill      // over levels
+	spill  *spill     // over levels
 	clock  bool       // a pick has to know the time
 }
 

@@ -1,9 +1,7 @@
 package balancer
 
-import "math/rand/v2"
-
 // random picks any of n hosts, each as often as the others: weights do not count within a set,
 // as in Envoy.
 type random int
 
-func (n random) choose(ask) (int, uint64) { return below(rand.Uint32(), int(n)), 0 }
+func (n random) choose(a ask) (int, uint64) { return below(uint32(a.at>>32), int(n)), remix(a.at) }

@@ -20,79 +20,107 @@ func Hash(key string) uint64 { return xxhash.Sum64String(key) }
 //
 // It is not Envoy's ring point for point: see pointsPerUnit.
 type ring struct {
-	points []point  // by hash
-	first  []uint32 // for each prefix of a hash, the first point that has it or a greater one
-	shift  int      // hash >> shift is its prefix
-
-	minimum uint64 // what it was built for
+	first   []uint32 // for each prefix of a hash, the first point that has it or a greater one
+	points  []point  // by hash
+	shift   int      // hash >> shift is its prefix
+	minimum uint64   // what the ring was built for
 }
 
-type point struct {
-	hash   uint64
-	member uint32
-}
+// A point knows the 32 bits of its hash that follow the prefix. It knows not more, since what a pick
+// costs on a large ring is its way through the caches.
+type point struct{ tail, member uint32 }
 
-// choose finds the key's point. The expected number of steps is less than two at any size,
-// since hashes are evenly spread over the prefixes.
+// choose finds the key's point, or goes on to the next point from where it was. The expected
+// number of steps is less than two at any size: hashes are evenly spread over the prefixes.
 func (r *ring) choose(a ask) (int, uint64) {
-	i := int(r.first[a.at>>r.shift])
-	for i < len(r.points) && r.points[i].hash < a.at {
-		i++
+	i := a.at
+	if !a.again {
+		i = r.search(a.at)
 	}
-	if i == len(r.points) {
+	if i >= uint64(len(r.points)) {
 		i = 0
 	}
-	return int(r.points[i].member), r.points[i].hash + 1
+	return int(r.points[i].member), i + 1
+}
+
+func (r *ring) search(hash uint64) uint64 {
+	prefix, tail := r.cut(hash)
+	i, end := r.first[prefix], r.first[prefix+1]
+	for i < end && r.points[i].tail < tail {
+		i++
+	}
+	return uint64(i)
+}
+
+func (r *ring) cut(hash uint64) (prefix uint64, tail uint32) {
+	return hash >> r.shift, uint32(hash >> (r.shift - 32))
 }
 
 func newRing(c candidates, minimum uint64) *ring {
-	points := allPoints(c, minimum)
-	prefix := bits.Len(uint(len(points)))
-	r := &ring{first: make([]uint32, 1<<prefix), shift: 64 - prefix, minimum: minimum}
-	r.points = r.sorted(points)
+	counts, total := pointCounts(c, minimum)
+	prefix := bits.Len(uint(total)) - 1
+	r := &ring{first: make([]uint32, 1<<prefix+1), points: make([]point, total), shift: 64 - prefix, minimum: minimum}
+	hashes := hashPoints(c, counts, total)
+	r.index(hashes)
+	r.fill(hashes, counts)
 	return r
 }
 
-// sorted is a bucket sort by prefix, which leaves the index behind.
-func (r *ring) sorted(points []point) []point {
-	ends := make([]uint32, len(r.first)+1)
-	for _, p := range points {
-		ends[p.hash>>r.shift+1]++
+// index counts the points of each prefix, and where the run of each begins.
+func (r *ring) index(hashes []uint64) {
+	for _, hash := range hashes {
+		r.first[hash>>r.shift+1]++
 	}
-	for b := range r.first {
-		r.first[b] = ends[b]
-		ends[b+1] += ends[b]
+	for prefix := range len(r.first) - 1 {
+		r.first[prefix+1] += r.first[prefix]
 	}
-	out := make([]point, len(points))
-	for _, p := range points {
-		b := p.hash >> r.shift
-		out[ends[b]] = p
-		ends[b]++
-	}
-	for b, from := range r.first {
-		slices.SortFunc(out[from:ends[b]], func(p, q point) int { return cmp.Compare(p.hash, q.hash) })
-	}
-	return out
 }
 
-func allPoints(c candidates, minimum uint64) []point {
-	unit, per := pointsPerUnit(c, minimum)
-	var points []point
+// fill puts each point into its run and sorts the runs, most of which have one or two points.
+func (r *ring) fill(hashes []uint64, counts []int) {
+	next := slices.Clone(r.first)
+	for member, n := range counts {
+		for _, hash := range hashes[:n] {
+			prefix, tail := r.cut(hash)
+			r.points[next[prefix]] = point{tail: tail, member: uint32(member)}
+			next[prefix]++
+		}
+		hashes = hashes[n:]
+	}
+	for prefix := range len(r.first) - 1 {
+		if run := r.points[r.first[prefix]:r.first[prefix+1]]; len(run) > 1 {
+			slices.SortFunc(run, func(p, q point) int { return cmp.Compare(p.tail, q.tail) })
+		}
+	}
+}
+
+func hashPoints(c candidates, counts []int, total int) []uint64 {
+	hashes := make([]uint64, 0, total)
 	var name []byte
 	for i, m := range c.members {
 		name = append(append(name[:0], m.Address()...), '_')
 		stem := len(name)
-		for k := range max(1, int(c.weight(i, 0)/unit*per+0.5)) {
+		for k := range counts[i] {
 			name = strconv.AppendInt(name[:stem], int64(k), 10)
-			points = append(points, point{hash: xxhash.Sum64(name), member: uint32(i)})
+			hashes = append(hashes, xxhash.Sum64(name))
 		}
 	}
-	return points
+	return hashes
+}
+
+func pointCounts(c candidates, minimum uint64) (counts []int, total int) {
+	unit, per := pointsPerUnit(c, minimum)
+	counts = make([]int, len(c.members))
+	for i := range counts {
+		counts[i] = max(1, int(c.weight(i, 0)/unit*per+0.5))
+		total += counts[i]
+	}
+	return counts, total
 }
 
 // fewestPoints of the lightest host on a large ring: its share is then within a quarter of what
 // it should be, two times in three.
-const fewestPoints = 16
+const fewestPoints = 8
 
 // pointsPerUnit returns the least weight and how many points it gets: minimum at first, and an
 // eighth of that whenever an eighth is enough for the whole ring.

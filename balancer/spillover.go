@@ -15,8 +15,8 @@ type spill struct {
 	limit  uint64
 }
 
-func newSpill(tallies []tally) spill {
-	s := spill{limit: fullHealth}
+func newSpill(tallies []tally) *spill {
+	s := &spill{limit: fullHealth}
 	for _, t := range tallies {
 		s.shares = append(s.shares, health(t))
 	}
@@ -32,7 +32,7 @@ func health(t tally) uint64 {
 }
 
 // total is what the priorities that are not in skip can take together; skip is a bit set.
-func (s spill) total(skip uint64) uint64 {
+func (s *spill) total(skip uint64) uint64 {
 	sum := uint64(0)
 	for i, share := range s.shares {
 		if !skipped(skip, i) {
@@ -46,7 +46,10 @@ func skipped(skip uint64, priority int) bool { return priority < 64 && skip>>pri
 
 // choose returns the priority for r, any number (equal ones get equal priorities), or -1 when no
 // priority can take anything. A skip that leaves nothing is ignored.
-func (s spill) choose(r, skip uint64) int {
+func (s *spill) choose(r, skip uint64) int {
+	if len(s.shares) == 1 && s.shares[0] > 0 {
+		return 0
+	}
 	total := s.total(skip)
 	if total == 0 {
 		if skip == 0 {
@@ -68,7 +71,7 @@ func (s spill) choose(r, skip uint64) int {
 }
 
 // portion is the part of all traffic, 0 to 1, that goes to one priority.
-func (s spill) portion(priority int) float64 {
+func (s *spill) portion(priority int) float64 {
 	total := s.total(0)
 	if total == 0 {
 		return 0
