@@ -15,7 +15,8 @@ var (
 
 // A Permit is Allow's leave to send one request, to be handed to Report. It
 // names the circuit's generation, so that an outcome from before a change of
-// state counts for nothing. The zero Permit is void.
+// state counts for nothing. The zero Permit is void; it fits requests that were
+// sent without asking, to a host that is ejected, in a panic.
 type Permit struct{ word uint64 }
 
 // A Circuit is the state of one host: closed, open (ejected) or half-open.
@@ -63,7 +64,7 @@ func (c *Circuit) allowProbe(now time.Time) (Permit, error) {
 		return Permit{}, ErrOpen
 	}
 	if c.machine.probing() && now.Sub(c.probedAt) >= c.detector.outlier.Load().BaseEjectionTime {
-		c.machine.giveUp()
+		c.giveUpLocked()
 	}
 	if err := c.machine.probe(); err != nil {
 		return Permit{}, err
@@ -126,9 +127,14 @@ func (c *Circuit) judgeLocked(out Outcome, o *Outlier, now time.Time) Event {
 		c.closeLocked(now)
 		return Event{Kind: Readmitted}
 	}
+	c.giveUpLocked()
+	return Event{}
+}
+
+// giveUpLocked makes room for another probe; the permit of this one is void.
+func (c *Circuit) giveUpLocked() {
 	c.machine.giveUp()
 	c.moveLocked(HalfOpen)
-	return Event{}
 }
 
 // ejectLocked ejects the host if its fleet agrees.

@@ -96,15 +96,26 @@ func TestSwitchingDetectionOffReadmitsEverybody(t *testing.T) {
 	h.run(t, []step{{0, "500", ejected30}, {30 * s, "send probe", ""}})
 	d.Configure(breaker.Outlier{})
 	h.run(t, []step{{30 * s, "500", ""}, {30 * s, "probe 500", ""}, {30 * s, "500", ""}, {30 * s, "tick", ""}})
-	d.Configure(*config(func(o *breaker.Outlier) { o.Consecutive5xx = 1 }))
+	d.Configure(config(func(o *breaker.Outlier) { o.Consecutive5xx = 1 }))
 	h.run(t, []step{{0, "500", ejected30}})
+}
+
+func TestFailuresFromBeforeDetectionWasOnDoNotCount(t *testing.T) {
+	off := config(func(o *breaker.Outlier) { o.Consecutive5xx, o.Enabled = 2, false })
+	d := breaker.NewDetector(off)
+	h := newHost(d)
+	h.run(t, []step{{0, "500", ""}, {0, "500", ""}, {0, "500", ""}})
+	on := off
+	on.Enabled = true
+	d.Configure(on)
+	h.run(t, []step{{0, "500", ""}, {0, "500", ejected30}})
 }
 
 func TestANewThresholdActsOnTheNextFailure(t *testing.T) {
 	d := breaker.NewDetector(breaker.DefaultOutlier())
 	h := newHost(d)
 	h.run(t, []step{{0, "500", ""}, {0, "500", ""}, {0, "500", ""}})
-	d.Configure(*config(func(o *breaker.Outlier) { o.Consecutive5xx = 2 }))
+	d.Configure(config(func(o *breaker.Outlier) { o.Consecutive5xx = 2 }))
 	h.run(t, []step{{0, "500", ejected30}})
 }
 
@@ -207,10 +218,10 @@ func fleet(d *breaker.Detector, n int) []*host {
 	return hosts
 }
 
-func config(change func(*breaker.Outlier)) *breaker.Outlier {
+func config(change func(*breaker.Outlier)) breaker.Outlier {
 	o := breaker.DefaultOutlier()
 	change(&o)
-	return &o
+	return o
 }
 
 func inParallel(n int, f func()) {

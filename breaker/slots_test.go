@@ -117,6 +117,25 @@ func TestAWaitEndsWithTheContextsCauseAndLeavesNothingBehind(t *testing.T) {
 	})
 }
 
+// The slot is released after the caller in front was told to give up and, most
+// times, before it has left the queue: it must go to the next.
+func TestASlotGivenToOneWhoLeavesGoesToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 200 {
+			l := newLine(breaker.Limits{MaxConnections: 1})
+			l.join(t.Context(), 0)
+			ctx, cancel := context.WithCancel(t.Context())
+			l.join(ctx, 1)
+			l.join(t.Context(), 2)
+			cancel()
+			l.gate.ReleaseSlot()
+			l.want(t, []int{0, 2}, breaker.Usage{Connections: 1})
+			l.gate.SetLimits(breaker.Limits{}) // whoever was forgotten gets away
+			synctest.Wait()
+		}
+	})
+}
+
 func TestSetLimitsWakesThoseWhoMayGoNow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(breaker.Limits{MaxConnections: 1})

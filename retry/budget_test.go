@@ -120,6 +120,23 @@ func TestAnIntervalCountsTheRequestsOfTheWindow(t *testing.T) {
 	}
 }
 
+func TestTheWindowForgetsAfterItsLengthAndIgnoresTheFuture(t *testing.T) {
+	b := budget(t, retry.BudgetConfig{Percent: 100, Interval: 10 * time.Second})
+	start := time.Now()
+	for range 50 {
+		b.Observe(start.Add(500 * time.Millisecond))
+	}
+	b.Observe(start.Add(time.Hour + 3*time.Second))
+	for at, want := range map[time.Duration]int{
+		500 * time.Millisecond: 50, 9500 * time.Millisecond: 50,
+		10500 * time.Millisecond: 3, time.Minute: 3,
+	} {
+		if got := b.Allowed(0, start.Add(at)); got != want {
+			t.Errorf("at %v: %d, want %d", at, got, want)
+		}
+	}
+}
+
 func TestPerSecondLimitsThePace(t *testing.T) {
 	b := budget(t, retry.BudgetConfig{Percent: 100, PerSecond: 2})
 	for _, step := range []struct {

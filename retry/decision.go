@@ -15,7 +15,7 @@ const (
 	Unreplayable                 // it cannot be sent a second time
 	Unsafe                       // it is not idempotent and may have been executed
 	Exhausted                    // all retries are used (Envoy's flag URX)
-	TooLate                      // the wait would outlast the deadline
+	TooLate                      // the wait would outlast the deadline, or MaxRetryAfter
 	OverBudget                   // too many retries of the destination are under way (Envoy's flag UO)
 )
 
@@ -32,7 +32,7 @@ func (d Decision) String() string {
 		"not retried: the request cannot be sent a second time",
 		"not retried: the request is not idempotent and may have been executed",
 		"not retried: retries exhausted",
-		"not retried: the wait would outlast the deadline",
+		"not retried: the wait would outlast the deadline or five minutes",
 		"not retried: too many retries of the destination are under way",
 	}
 	if int(d) < len(names) {

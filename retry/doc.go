@@ -30,6 +30,9 @@
 //
 // # Limits
 //
+// A gRPC call is a POST, so the default policy repeats one that was answered with
+// UNAVAILABLE only if its sender calls it idempotent (Try.Idempotent).
+//
 // Budgets live in one process: N processes have N budgets. The tokens
 // retriable-headers and http3-post-connect-failure are accepted, as Istio
 // accepts them, and have no effect; Conditions.Inert lists them.
