@@ -109,7 +109,7 @@ func numberOf(v protoreflect.Value) (float64, bool) {
 
 func wrapped(m protoreflect.Message) (float64, bool) {
 	value := m.Descriptor().Fields().ByName("value")
-	if !m.IsValid() || value == nil || m.Descriptor().Fields().Len() > 1 {
+	if value == nil || m.Descriptor().Fields().Len() > 1 {
 		return 0, false
 	}
 	return numberOf(m.Get(value))

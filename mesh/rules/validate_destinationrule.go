@@ -30,9 +30,6 @@ func validateOwnNamespace(c *checker, exportTo []string) {
 func validateSubsets(c *checker, subsets []*networking.Subset) {
 	first := map[string]int{}
 	for i, subset := range subsets {
-		if subset == nil {
-			continue // reported as null
-		}
 		path := nth("spec.subsets", i)
 		validateSubsetName(c, path+".name", subset.Name)
 		if j, duplicate := first[subset.Name]; duplicate {
@@ -64,9 +61,6 @@ func validateTrafficPolicy(c *checker, path string, p *networking.TrafficPolicy)
 func validatePortLevels(c *checker, path string, settings []*networking.TrafficPolicy_PortTrafficPolicy) {
 	first := map[uint32]int{}
 	for i, s := range settings {
-		if s == nil {
-			continue // reported as null
-		}
 		at := nth(path, i)
 		blocks := blocksOf(s)
 		if blocks.none() {

@@ -11,8 +11,9 @@ import (
 )
 
 // checkFields applies what holds for a field wherever its message appears:
-// unsupported fields, bounds of numbers, durations, and null in a list. What
-// depends on the neighbours of a field is left to the validators of each kind.
+// unsupported fields, bounds of numbers, and durations. What depends on the
+// neighbours of a field is left to the validators of each kind. No message in a
+// list or map is nil: the walker that comes first rejects null.
 func checkFields(c *checker, spec proto.Message) {
 	checkMessage(c, "spec", spec.ProtoReflect())
 }
@@ -40,8 +41,6 @@ func checkValue(c *checker, path string, fd protoreflect.FieldDescriptor, value 
 	m, ok := value.Interface().(protoreflect.Message)
 	switch {
 	case !ok:
-	case !m.IsValid():
-		c.invalid(path, "null: want an object")
 	case m.Descriptor().FullName() == "google.protobuf.Duration":
 		checkDuration(c, path, fd, m)
 	default:

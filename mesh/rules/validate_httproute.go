@@ -4,9 +4,6 @@ import networking "istio.io/api/networking/v1alpha3"
 
 // validateHTTPRoute checks one entry of spec.http.
 func validateHTTPRoute(c *checker, path string, r *networking.HTTPRoute, ofDelegate bool) {
-	if r == nil {
-		return // reported as null
-	}
 	if r.Delegate != nil && !ofDelegate {
 		validateRootRoute(c, path, r)
 	} else {

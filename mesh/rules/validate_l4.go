@@ -9,9 +9,6 @@ import (
 
 func validateTLSRoutes(c *checker, spec *networking.VirtualService) {
 	for i, route := range spec.Tls {
-		if route == nil {
-			continue // reported as null
-		}
 		path := nth("spec.tls", i)
 		if len(route.Match) == 0 {
 			c.invalid(path+".match", "missing: want at least one match with sniHosts")
@@ -25,9 +22,6 @@ func validateTLSRoutes(c *checker, spec *networking.VirtualService) {
 
 func validateTCPRoutes(c *checker, spec *networking.VirtualService) {
 	for i, route := range spec.Tcp {
-		if route == nil {
-			continue // reported as null
-		}
 		path := nth("spec.tcp", i)
 		for j, match := range route.Match {
 			at := item(path, "match", j)
@@ -47,9 +41,6 @@ func validateRoute(c *checker, path string, route []*networking.RouteDestination
 }
 
 func validateTLSMatch(c *checker, path string, m *networking.TLSMatchAttributes, spec *networking.VirtualService) {
-	if m == nil {
-		return // reported as null
-	}
 	if len(m.SniHosts) == 0 {
 		c.invalid(path+".sniHosts", "missing: want at least one host")
 	}

@@ -8,9 +8,6 @@ import (
 
 // validateHTTPMatch checks one entry of a route's match.
 func validateHTTPMatch(c *checker, path string, m *networking.HTTPMatchRequest) {
-	if m == nil {
-		return // reported as null
-	}
 	// "uri allows empty prefix match ... whereas scheme/method/authority does not" (Istio).
 	validateMatchRegex(c, path+".uri", m.Uri)
 	validateStringMatch(c, path+".scheme", m.Scheme)

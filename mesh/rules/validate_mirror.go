@@ -21,9 +21,6 @@ func validateMirrors(c *checker, path string, r *networking.HTTPRoute) {
 }
 
 func validateMirror(c *checker, path string, m *networking.HTTPMirrorPolicy) {
-	if m == nil {
-		return // reported as null
-	}
 	if m.Destination == nil {
 		c.invalid(path+".destination", "missing: want a host")
 	}
@@ -50,9 +47,6 @@ func validateCORS(c *checker, path string, p *networking.CorsPolicy) {
 }
 
 func validateOrigin(c *checker, path string, m *networking.StringMatch) {
-	if m == nil {
-		return // reported as null
-	}
 	if m.GetExact() == "" && m.GetPrefix() == "" && m.GetRegex() == "" {
 		c.invalid(path, "empty: want exact, prefix or regex")
 		return

@@ -60,9 +60,6 @@ type reached struct {
 }
 
 func (r reach) add(m *networking.HTTPMatchRequest, name string) {
-	if m == nil {
-		return
-	}
 	key := uriKey(m.Uri)
 	r[key] = append(r[key], reached{m, name})
 }

@@ -11,9 +11,7 @@ import (
 func validateResolution(c *checker, spec *networking.ServiceEntry) {
 	validateCount(c, "spec.endpoints", len(spec.Endpoints), maxEndpoints)
 	for i, endpoint := range spec.Endpoints {
-		if endpoint != nil {
-			validateEndpoint(c, nth("spec.endpoints", i), endpoint, spec)
-		}
+		validateEndpoint(c, nth("spec.endpoints", i), endpoint, spec)
 	}
 	switch spec.Resolution {
 	case networking.ServiceEntry_NONE:

@@ -69,9 +69,6 @@ func validateServicePorts(c *checker, ports []*networking.ServicePort) {
 	validateCount(c, "spec.ports", len(ports), maxPorts)
 	names, numbers := map[string]int{}, map[uint32]int{}
 	for i, port := range ports {
-		if port == nil {
-			continue // reported as null
-		}
 		path := nth("spec.ports", i)
 		validatePort(c, path+".number", port.Number)
 		validatePortName(c, path+".name", port.Name)
@@ -120,7 +117,7 @@ func validateSharedPorts(c *checker, spec *networking.ServiceEntry) {
 		return
 	}
 	for i, port := range spec.Ports {
-		if port != nil && !namesHost(port.Protocol) {
+		if !namesHost(port.Protocol) {
 			c.invalid(nth("spec.ports", i)+".protocol", "%q with %d hosts: want HTTP or TLS, which name the host, or resolution NONE", port.Protocol, len(spec.Hosts))
 		}
 	}

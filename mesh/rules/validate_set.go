@@ -48,7 +48,7 @@ func warnHosts(services []*VirtualService) (faults Faults) {
 		for i, host := range vs.Spec.Hosts {
 			name := resolve(host, vs.Namespace)
 			for _, earlier := range claims[name] {
-				if seenTogether(vs.Meta, vs.Spec.ExportTo, earlier.Meta, earlier.Spec.ExportTo) {
+				if earlier != vs && seenTogether(vs.Meta, vs.Spec.ExportTo, earlier.Meta, earlier.Spec.ExportTo) {
 					faults = append(faults, warning(vs, nth("spec.hosts", i),
 						"%q is a host of VirtualService %s/%s too: they are not merged, the one that comes first has the host alone",
 						host, earlier.Namespace, earlier.Name))
@@ -63,7 +63,9 @@ func warnHosts(services []*VirtualService) (faults Faults) {
 
 // seenTogether reports whether some namespace sees both of two objects.
 func seenTogether(a Meta, aTo []string, b Meta, bTo []string) bool {
-	both := func(namespace string) bool { return exported(a, aTo, namespace) && exported(b, bTo, namespace) }
+	both := func(namespace string) bool {
+		return namespace != "." && exported(a, aTo, namespace) && exported(b, bTo, namespace)
+	}
 	return both("") || both(a.Namespace) || both(b.Namespace) || slices.ContainsFunc(aTo, both)
 }
 
