@@ -22,13 +22,19 @@ var kinds = map[string]kind{
 	"WorkloadEntry":   kindOf(func() *networking.WorkloadEntry { return new(networking.WorkloadEntry) }, validateWorkloadEntry),
 }
 
-func kindOf[S proto.Message](fresh func() S, validate func(*checker, S)) kind {
+// A spec is one of Istio's own API types. Its UnmarshalJSON accepts what Istio
+// accepts; protojson refuses 100ms.
+type spec interface {
+	proto.Message
+	json.Unmarshaler
+}
+
+func kindOf[S spec](fresh func() S, validate func(*checker, S)) kind {
 	return kind{
 		spec: fresh().ProtoReflect().Descriptor(),
 		build: func(c *checker, data []byte) (member, error) {
 			spec := fresh()
-			// The type's own UnmarshalJSON accepts what Istio accepts; protojson refuses 100ms.
-			if err := json.Unmarshal(data, spec); err != nil {
+			if err := spec.UnmarshalJSON(data); err != nil {
 				return nil, err
 			}
 			validateMeta(c)
