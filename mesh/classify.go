@@ -1,0 +1,71 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// answered classifies a try that has an answer.
+func answered(resp *http.Response, c *engine.Call) engine.Outcome {
+	o := engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: -1}}
+	if v := resp.Header["Grpc-Status"]; len(v) > 0 {
+		if code, err := strconv.Atoi(v[0]); err == nil {
+			o.GRPCStatus = code
+		}
+	}
+	o.RateLimited = len(resp.Header["X-Envoy-Ratelimited"]) > 0
+	if v := resp.Header["Retry-After"]; len(v) > 0 && c.Route.Retry.Attempts > 0 {
+		o.RetryAfter, _ = retry.ParseRetryAfter(v[0], time.Now())
+	}
+	return o
+}
+
+// failed classifies a try without an answer. Whose time was up decides first:
+// what the transport says then is only what it noticed.
+func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err error) engine.Outcome {
+	switch {
+	case ctx.Err() != nil:
+		return engine.Ended(ctx)
+	case a.limit.expired():
+		if _, perTry := c.TryDeadline(); perTry {
+			return engine.Failed(retry.PerTryTimeout, context.DeadlineExceeded)
+		}
+		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
+	}
+	return engine.Failed(failureOf(err), err)
+}
+
+// failureOf tells the failures apart by type.
+func failureOf(err error) retry.Failure {
+	var connect *connectError
+	var stream http2StreamError
+	switch {
+	case errors.Is(err, breaker.ErrOverflow):
+		return retry.Overflow
+	case errors.As(err, &connect):
+		return retry.ConnectFailure
+	case errors.As(err, &stream) && stream.Code == refusedStream:
+		return retry.RefusedStream
+	}
+	return retry.Reset
+}
+
+// http2StreamError has the shape of golang.org/x/net/http2.StreamError, into
+// which net/http's own error of that kind converts itself for errors.As.
+type http2StreamError struct {
+	StreamID uint32
+	Code     uint32
+	Cause    error
+}
+
+// Error makes it a target of errors.As.
+func (e http2StreamError) Error() string { return "stream error " + strconv.Itoa(int(e.Code)) }
+
+const refusedStream = 0x7 // RFC 9113 §7

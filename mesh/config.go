@@ -1,0 +1,121 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A Config says what a Mesh is made of. The zero Config works: it has no rules,
+// and every request passes through unchanged.
+type Config struct {
+	// Workload is who this process is. Rules select callers by it.
+	Workload Workload
+	// Rules is where rules come from: rules.Dir, rules.File, rules.FS or
+	// rules.Static. Nil: no rules.
+	Rules rules.Source
+	// Discovery says where services live that no ServiceEntry describes. Nil:
+	// hosts that rules name are looked up in DNS.
+	Discovery discovery.Source
+	// OutboundPolicy decides about hosts that no rule and no source knows. Zero:
+	// AllowAny.
+	OutboundPolicy OutboundPolicy
+	// Observer is told what happens. Its zero value hears nothing.
+	Observer Observer
+	// Logger gets what an operator should know: rejected rules, ejections,
+	// trouble with discovery. Nil: silent.
+	Logger *slog.Logger
+	// DialContext makes the connections to endpoints. Nil: a net.Dialer.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// ReplayLimit is how many bytes of a request body that has no GetBody are
+	// kept for a retry; a longer body is not retried once it has been sent.
+	// Zero: 64 KiB. Negative: nothing is kept.
+	ReplayLimit int64
+	// MirrorLimit is how many mirrored requests may be under way at once; more
+	// are dropped, and counted. Zero: 128.
+	MirrorLimit int
+	// Hedge starts further tries of idempotent requests that are slow to be
+	// answered. It stands outside Istio's rules. Zero: none.
+	Hedge retry.Hedge
+	// ClusterDomain is the suffix of cluster-local hosts. Zero: "cluster.local".
+	ClusterDomain string
+	// RootNamespace is where rules for the whole mesh stand. Zero: "istio-system".
+	RootNamespace string
+	// IgnoreInboundDeadline makes Handler not take over the deadline that a
+	// caller hands on. Zero: it does; it can only shorten the work.
+	IgnoreInboundDeadline bool
+}
+
+// Workload is who a process is.
+type Workload struct {
+	// Service is the name of the service, such as "productpage".
+	Service string
+	// Namespace is its namespace. Zero: "default".
+	Namespace string
+	// Labels are what sourceLabels and workload selectors look at.
+	Labels map[string]string
+	// Locality is where the process runs. Zero: unknown.
+	Locality discovery.Locality
+}
+
+// OutboundPolicy decides about requests to hosts that nobody knows.
+type OutboundPolicy uint8
+
+const (
+	// AllowAny passes them through unchanged.
+	AllowAny OutboundPolicy = iota
+	// RegistryOnly refuses them (502).
+	RegistryOnly
+)
+
+const (
+	defaultReplayLimit = 64 << 10
+	defaultMirrorLimit = 128
+)
+
+func (c Config) withDefaults() Config {
+	c.ReplayLimit = max(cmp.Or(c.ReplayLimit, defaultReplayLimit), 0)
+	c.MirrorLimit = cmp.Or(c.MirrorLimit, defaultMirrorLimit)
+	c.Workload.Namespace = cmp.Or(c.Workload.Namespace, "default")
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Rules == nil {
+		c.Rules = rules.Static()
+	}
+	if c.DialContext == nil {
+		c.DialContext = new(net.Dialer).DialContext
+	}
+	return c
+}
+
+// validate names every field that is out of bounds.
+func (c Config) validate() error {
+	var faults []error
+	if c.OutboundPolicy > RegistryOnly {
+		faults = append(faults, fmt.Errorf("mesh: OutboundPolicy: %d is neither AllowAny nor RegistryOnly", c.OutboundPolicy))
+	}
+	if c.MirrorLimit < 0 {
+		faults = append(faults, fmt.Errorf("mesh: MirrorLimit: %d is below 0", c.MirrorLimit))
+	}
+	if err := c.Hedge.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("mesh: Hedge: %w", err))
+	}
+	return errors.Join(faults...)
+}
+
+func (c Config) options() plan.Options {
+	return plan.Options{
+		Workload:      plan.Workload(c.Workload),
+		Domain:        c.ClusterDomain,
+		RootNamespace: c.RootNamespace,
+	}
+}

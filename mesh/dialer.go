@@ -1,0 +1,169 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/hex"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+)
+
+// A dialer makes the connections of one cluster by its policy.
+type dialer struct {
+	base   func(ctx context.Context, network, address string) (net.Conn, error)
+	gate   *breaker.Gate
+	policy plan.Connection
+	open   atomic.Int64 // connections
+	idle   func()       // closes those that carry nothing
+}
+
+func newDialer(base func(context.Context, string, string) (net.Conn, error), cl *engine.Cluster, policy plan.Connection) *dialer {
+	return &dialer{base: base, gate: cl.Gate(), policy: policy}
+}
+
+// A connectError is a connection that was not made: nothing was sent.
+type connectError struct{ err error }
+
+func (e *connectError) Error() string { return e.err.Error() }
+func (e *connectError) Unwrap() error { return e.err }
+
+// dial connects within the connect timeout. A request that waits for a dial
+// counts as pending, as in Envoy.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := d.gate.AcquirePending(); err != nil {
+		return nil, err
+	}
+	defer d.gate.ReleasePending()
+	d.makeRoom()
+	ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
+	defer cancel()
+	if path, ok := socketPath(address); ok {
+		network, address = "unix", path
+	}
+	c, err := d.base(ctx, network, address)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	d.keepAlive(c)
+	d.open.Add(1)
+	return &conn{Conn: c, dialer: d, born: time.Now()}, nil
+}
+
+// dialTLS connects and shakes hands; both fall under one timeout.
+func (d *dialer) dialTLS(cfg *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
+		defer cancel()
+		c, err := d.dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		secure := tls.Client(c, cfg)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			_ = c.Close()
+			return nil, &connectError{err}
+		}
+		return secure, nil
+	}
+}
+
+// makeRoom closes idle connections when the limit is reached: requests in flight
+// are within it already, so that what is in the way carries nothing.
+func (d *dialer) makeRoom() {
+	if limit := d.policy.MaxConnections; limit > 0 && d.open.Load() >= int64(limit) {
+		d.idle()
+	}
+}
+
+func (d *dialer) keepAlive(c net.Conn) {
+	k := d.policy.KeepAlive
+	if tcp, ok := c.(*net.TCPConn); ok && k.Enabled {
+		// net takes 0 for its own default and a negative value for "leave it".
+		_ = tcp.SetKeepAliveConfig(net.KeepAliveConfig{
+			Enable:   true,
+			Idle:     cmp.Or(k.Idle, -1),
+			Interval: cmp.Or(k.Wait, -1),
+			Count:    cmp.Or(k.Probes, -1),
+		})
+	}
+}
+
+// A conn knows its age and how many requests it has carried.
+type conn struct {
+	net.Conn
+	dialer   *dialer
+	born     time.Time
+	requests atomic.Int64
+	closed   atomic.Bool
+}
+
+// Close counts the connection out, once.
+func (c *conn) Close() error {
+	if c.closed.CompareAndSwap(false, true) {
+		c.dialer.open.Add(-1)
+	}
+	return c.Conn.Close()
+}
+
+// last reports whether the request that is about to be sent is the connection's
+// last: it has carried its number, or is of age.
+func (c *conn) last() bool {
+	n, p := c.requests.Add(1), c.dialer.policy
+	return p.MaxRequests > 0 && n >= int64(p.MaxRequests) || p.MaxAge > 0 && time.Since(c.born) >= p.MaxAge
+}
+
+// traced returns the request with an eye on the connection it is given: if it is
+// that connection's last, the request says so in its headers before they are
+// written. The header map is the request's own.
+func (d *dialer) traced(r *http.Request) *http.Request {
+	header := maps.Clone(r.Header)
+	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			if c := ofMesh(info.Conn); c != nil && c.last() {
+				header["Connection"] = []string{"close"}
+			}
+		},
+	})
+	r = r.WithContext(ctx)
+	r.Header = header
+	return r
+}
+
+func ofMesh(c net.Conn) *conn {
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	own, _ := c.(*conn)
+	return own
+}
+
+// A socket's path is spelt as a host name that no resolver knows, in hex, for
+// URLs hold no slash in a host.
+const socketSuffix = ".unix-socket.invalid"
+
+func socketHost(path string) string {
+	return hex.EncodeToString([]byte(path)) + socketSuffix
+}
+
+func socketPath(address string) (string, bool) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", false
+	}
+	name, ok := strings.CutSuffix(host, socketSuffix)
+	if !ok {
+		return "", false
+	}
+	path, err := hex.DecodeString(name)
+	return string(path), err == nil
+}

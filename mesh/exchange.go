@@ -1,0 +1,249 @@
+package mesh
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/internal/replay"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// An exchange is one HTTP request on its journey: the engine's Wire. It is one
+// allocation, and never pooled: transports may look at a request after they
+// have answered it.
+type exchange struct {
+	call  engine.Call
+	t     *Transport
+	in    *http.Request // the caller's; never changed
+	body  *replay.Body
+	first attempt
+	last  *attempt
+	resp  *http.Response
+	out   responseBody
+
+	header    http.Header // what is sent: the caller's own map unless a rule writes to it
+	host      string
+	path      string         // escaped; "" keeps the caller's
+	copies    []*plan.Mirror // that wait for the body to have been read
+	ownHeader bool
+}
+
+// An attempt is one try's request. Each try has its own: the transport may still
+// read that of the one before.
+type attempt struct {
+	req   http.Request
+	url   url.URL
+	limit *limit        // nil: the try may take as long as the caller's context lives
+	slot  *breaker.Gate // in which the try has a place; nil: none
+}
+
+// end gives back what the try holds.
+func (a *attempt) end() {
+	a.limit.stop()
+	if a.slot != nil {
+		a.slot.ReleaseSlot()
+		a.slot = nil
+	}
+}
+
+// The headers by which hops tell each other about a request; Envoy's names.
+const (
+	headerExpectedTimeout = "X-Envoy-Expected-Rq-Timeout-Ms"
+	headerAttemptCount    = "X-Envoy-Attempt-Count"
+	headerOriginalPath    = "X-Envoy-Original-Path"
+)
+
+// begin fills the call in from the request.
+func (x *exchange) begin(t *Transport, r *http.Request) {
+	x.t, x.in = t, r
+	c := &x.call
+	c.Start = time.Now()
+	c.Deadline, _ = r.Context().Deadline()
+	c.Request = plan.Request{
+		Method:    r.Method,
+		Scheme:    r.URL.Scheme,
+		Authority: r.Host,
+		RawQuery:  r.URL.RawQuery,
+		Header:    r.Header,
+		Path:      plan.NormalizePath(r.URL.EscapedPath()),
+	}
+	if c.Request.Method == "" {
+		c.Request.Method = http.MethodGet
+	}
+	if c.Request.Authority == "" {
+		c.Request.Authority = r.URL.Host
+	}
+	c.Request.Remote = remoteOf(r.Context())
+	x.host = c.Request.Authority
+	c.Idempotent = idempotent(r)
+}
+
+// idempotent: by its method, or because its sender says so, by the headers that
+// net/http knows too.
+func idempotent(r *http.Request) bool {
+	return retry.Idempotent(r.Method) || len(r.Header["Idempotency-Key"]) > 0 || len(r.Header["X-Idempotency-Key"]) > 0
+}
+
+// Prepare applies what the route and the destination change, once; every try and
+// every mirror sends the result.
+func (x *exchange) Prepare(c *engine.Call) {
+	x.header = x.in.Header
+	if x.t.keepsBody(c) {
+		x.body = replay.New(x.in.Body, x.in.GetBody, x.in.ContentLength, x.t.mesh.config.ReplayLimit)
+	} else {
+		x.body = replay.New(x.in.Body, x.in.GetBody, x.in.ContentLength, 0)
+	}
+	c.Replayable = x.body.Replayable() && !upgrades(x.in)
+	if len(c.Destination.Request) > 0 {
+		x.ownHeaders()
+		c.Destination.Request.Apply(x.header, c.Values(x.in.Proto))
+	}
+	if c.Route.Rewrites() {
+		x.ownHeaders()
+		x.path = c.Route.Path(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
+		x.header[headerOriginalPath] = []string{c.Request.PathAndQuery()}
+	}
+	if host := c.Destination.Authority(c.Values(x.in.Proto)); host != "" {
+		x.host = host
+	}
+	if c.Cookie != nil {
+		x.ownHeaders()
+		x.header.Add("Cookie", c.Cookie.Name+"="+c.Key)
+	}
+}
+
+// ownHeaders makes the header map the exchange's own before a rule writes to it.
+func (x *exchange) ownHeaders() {
+	if !x.ownHeader {
+		x.header, x.ownHeader = maps.Clone(x.header), true
+		if x.header == nil {
+			x.header = http.Header{}
+		}
+	}
+}
+
+// upgrades reports a request whose connection becomes something else; it is
+// never sent twice nor copied.
+func upgrades(r *http.Request) bool {
+	return r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0 || len(r.Header[":protocol"]) > 0
+}
+
+// Send sends one try and waits for the answer's headers.
+func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
+	a := &x.first
+	if c.Tries > 1 {
+		a = new(attempt)
+	}
+	x.last = a
+	body, err := x.body.Next()
+	if err != nil {
+		return engine.Failed(retry.Canceled, err)
+	}
+	req := x.request(ctx, c, a)
+	req.Body = body
+	resp, err := x.t.carry(c, a, req)
+	if err != nil {
+		defer a.end()
+		return x.failed(ctx, c, a, err)
+	}
+	a.limit.extend(c.Deadline)
+	x.resp = resp
+	return answered(resp, c)
+}
+
+// request builds the request of a try: a shallow copy of the caller's, addressed
+// to the host that was picked.
+func (x *exchange) request(ctx context.Context, c *engine.Call, a *attempt) *http.Request {
+	req := &a.req
+	deadline, _ := c.TryDeadline()
+	if own, ok := ctx.Deadline(); !deadline.IsZero() && (!ok || deadline.Before(own)) {
+		a.limit = newLimit(ctx, deadline)
+		req = x.in.WithContext(a.limit)
+	} else {
+		*req = *x.in
+	}
+	a.url = *x.in.URL
+	a.url.Host = dialHost(c)
+	if x.path != "" {
+		a.url.Path, a.url.RawPath = unescape(x.path), x.path
+	}
+	req.URL, req.Host, req.Header = &a.url, x.host, x.header
+	req.GetBody = nil
+	if !deadline.IsZero() || c.Tries > 1 {
+		req.Header = x.hopHeaders(c, deadline)
+	}
+	return req
+}
+
+// hopHeaders tells the next hop how long this try may take and the how manyth it
+// is. Without a deadline a first try says neither, which costs nothing.
+func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time) http.Header {
+	h := maps.Clone(x.header)
+	if h == nil {
+		h = http.Header{}
+	}
+	if !deadline.IsZero() {
+		// Rounded up, so that the next hop does not give up before this one.
+		ms := max(time.Until(deadline)+time.Millisecond-1, time.Millisecond) / time.Millisecond
+		h[headerExpectedTimeout] = []string{strconv.FormatInt(int64(ms), 10)}
+	}
+	if c.Tries > 1 {
+		h[headerAttemptCount] = []string{strconv.Itoa(c.Tries)}
+	}
+	return h
+}
+
+func unescape(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
+}
+
+// dialHost is what stands in the URL: the endpoint's address. A socket's path is
+// spelt as a host name; the dialler reads it back.
+func dialHost(c *engine.Call) string {
+	address := c.Host.Address()
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		return socketHost(path)
+	}
+	return address
+}
+
+// Discard gives up the answer of the try before: another follows.
+func (x *exchange) Discard(*engine.Call) {
+	x.t.mesh.engine.Background(drain(x.resp, x.last))
+	x.resp = nil
+}
+
+// respond hands upstream's answer to the caller.
+func (x *exchange) respond() *http.Response {
+	c, resp := &x.call, x.resp
+	x.body.Finish()
+	resp.Request = x.in
+	if len(c.Destination.Response) > 0 {
+		v := c.Values(resp.Proto)
+		v.Upstream, v.Status, v.Response = c.Host.Address(), resp.StatusCode, resp.Header
+		c.Destination.Response.Apply(resp.Header, v)
+	}
+	if c.Cookie != nil {
+		resp.Header.Add("Set-Cookie", setCookie(c.Cookie, c.Key))
+	}
+	x.out.attach(x, resp)
+	return resp
+}
+
+// over ends the exchange when the answer has been read, closed or broken off.
+func (x *exchange) over(broken bool) {
+	x.last.end()
+	x.sendCopies()
+	x.call.Finish(broken && x.in.Context().Err() == nil)
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/inmesh-go/inmesh/balancer"
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A Wire carries the tries of one call: HTTP or gRPC. The engine calls it from
+// one goroutine, in the order of the methods.
+type Wire interface {
+	// Prepare readies the request for the destination that was chosen, once per call.
+	Prepare(c *Call)
+	// Mirror sends a copy to another destination, on its own time.
+	Mirror(c *Call, m *plan.Mirror)
+	// Send sends one try to c.Host and returns once the answer's headers are
+	// there, or will not come. ctx ends with the call, not with the try: the
+	// limit of one try is c.TryTimeout.
+	Send(ctx context.Context, c *Call) Outcome
+	// Discard gives up the answer that Send returned last: another try follows.
+	Discard(c *Call)
+}
+
+// A Call is one request on its journey. Its owner sets Request and the fields
+// of the caller; the engine fills in the rest as it learns it. A Call is used
+// once, by one goroutine at a time.
+type Call struct {
+	Request    plan.Request
+	Idempotent bool // may be executed twice
+	Replayable bool // may be sent twice
+	Shadow     bool // a mirror's copy
+
+	Start    time.Time
+	Deadline time.Time // the caller's, then also the route's; zero: none
+
+	Target      plan.Target
+	Route       *plan.Route
+	Destination *plan.Destination
+	Cluster     *Cluster
+	Host        *Host
+	Local       *Local // the answer, if the rule itself gives it
+	Tries       int
+	Flags       Flag
+	Outcome     Outcome        // of the last try
+	Verdict     retry.Decision // what was decided after it
+
+	// Cookie is a hash key made up for a caller that has none yet; it belongs
+	// into the answer.
+	Cookie *plan.Cookie
+	Key    string // the text that was hashed
+
+	engine   *Engine
+	state    *state
+	hash     uint64
+	hashed   bool
+	holds    hold
+	permit   breaker.Permit
+	sent     time.Time // when the current try began
+	seen     time.Time // when its outcome was known
+	tried    []*Host
+	triedBuf [3]*Host
+	skip     uint64 // priorities not to use again
+}
+
+// Host is an endpoint with live counters.
+type Host = balancer.Host[HostState]
+
+// HostState is what the engine keeps beside a host's counters.
+type HostState struct {
+	circuit *breaker.Circuit
+}
+
+// hold says what a try has taken and must give back, once.
+type hold uint8
+
+const (
+	holdsRequest hold = 1 << iota
+	holdsRetry
+	holdsHost
+)
+
+// Local is an answer that a rule gives.
+type Local struct {
+	Status   int
+	GRPC     int // code; -1: none
+	Body     []byte
+	Location string // of a redirect
+	Headers  plan.HeaderOps
+}
+
+// A Refusal is why the mesh ended a call without an answer from upstream.
+type Refusal struct {
+	Flag   Flag
+	Reason string
+	Err    error
+}
+
+// Error is the reason and the cause.
+func (r *Refusal) Error() string {
+	if r.Err == nil {
+		return r.Reason
+	}
+	return r.Reason + ": " + r.Err.Error()
+}
+
+// Unwrap is the cause.
+func (r *Refusal) Unwrap() error { return r.Err }
+
+// refuse ends the call.
+func (c *Call) refuse(flag Flag, reason string, err error) error {
+	c.Flags |= flag
+	return &Refusal{Flag: flag, Reason: reason, Err: err}
+}
+
+// Values is what header templates may ask for.
+func (c *Call) Values(protocol string) plan.Values {
+	return plan.Values{Request: &c.Request, Protocol: protocol, Start: c.Start}
+}
+
+// remaining is the time until the deadline.
+func (c *Call) remaining(now time.Time) time.Duration {
+	if c.Deadline.IsZero() {
+		return retry.NoDeadline
+	}
+	return c.Deadline.Sub(now)
+}
+
+// TryDeadline is when the current try must have its headers; zero: no limit.
+// A per-try timeout that is not shorter than the rest of the call does not count.
+func (c *Call) TryDeadline() (deadline time.Time, perTry bool) {
+	if t := c.Route.Retry.PerTryTimeout; t > 0 {
+		at := c.sent.Add(t)
+		if c.Deadline.IsZero() || at.Before(c.Deadline) {
+			return at, true
+		}
+	}
+	return c.Deadline, false
+}

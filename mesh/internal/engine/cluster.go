@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/inmesh-go/inmesh/balancer"
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A Cluster is the live side of a plan.Cluster: hosts with their counters and
+// circuits, the limits, the budget. It outlives the plans; a new plan only
+// changes its policy.
+type Cluster struct {
+	Key plan.ClusterKey
+
+	engine   *Engine
+	upstream *upstream // nil: passthrough, nothing is picked
+	spec     atomic.Pointer[plan.Cluster]
+	balancer *balancer.Balancer[HostState]
+	gate     breaker.Gate
+	detector *breaker.Detector
+	budget   *retry.Budget
+
+	mu     sync.Mutex                       // guards timers and closed
+	timers map[*breaker.Circuit]*time.Timer // end of each ejection
+	closed bool
+}
+
+func newCluster(e *Engine, spec *plan.Cluster) *Cluster {
+	cl := &Cluster{
+		Key:      spec.Key,
+		engine:   e,
+		detector: breaker.NewDetector(spec.Outlier),
+		budget:   new(retry.Budget),
+		timers:   map[*breaker.Circuit]*time.Timer{},
+	}
+	cl.balancer = balancer.New(spec.Balancer, func(discovery.Endpoint) HostState {
+		return HostState{circuit: cl.detector.NewCircuit()}
+	})
+	cl.configure(spec)
+	return cl
+}
+
+// Spec is the policy in force.
+func (cl *Cluster) Spec() *plan.Cluster { return cl.spec.Load() }
+
+// Gate holds the cluster's limits.
+func (cl *Cluster) Gate() *breaker.Gate { return &cl.gate }
+
+// Hosts are all known hosts.
+func (cl *Cluster) Hosts() []*Host { return cl.balancer.Hosts() }
+
+// configure puts a policy in force. Counters, circuits and hosts stay.
+func (cl *Cluster) configure(spec *plan.Cluster) {
+	cl.spec.Store(spec)
+	cl.gate.SetLimits(spec.Limits)
+	cl.detector.Configure(spec.Outlier)
+	if spec.Budget == nil || cl.budget.Configure(*spec.Budget) != nil { // validated with the rule
+		cl.budget.Remove()
+	}
+	now := time.Now()
+	for _, h := range cl.Hosts() {
+		if h.State.circuit.State() == breaker.Closed {
+			h.SetAvailable(true)
+		}
+	}
+	_ = cl.balancer.Configure(spec.Balancer, now) // validated with the rule
+}
+
+// update takes in a new set of endpoints, of which the subset's are the cluster's.
+func (cl *Cluster) update(endpoints []discovery.Endpoint) {
+	labels := cl.Spec().Labels
+	mine := make([]discovery.Endpoint, 0, len(endpoints))
+	for _, e := range endpoints {
+		if plan.SubsetOf(labels, e.Labels) {
+			mine = append(mine, e)
+		}
+	}
+	_, removed := cl.balancer.Update(mine, time.Now())
+	for _, h := range removed {
+		cl.detector.Forget(h.State.circuit)
+		cl.disarm(h.State.circuit)
+	}
+}
+
+// ready waits until the cluster's endpoints have been heard of once.
+func (cl *Cluster) ready(ctx context.Context, c *Call) error {
+	if cl.upstream == nil || cl.upstream.settled() {
+		return nil
+	}
+	if o := cl.upstream.await(ctx); o.Failure != retry.None {
+		return c.over(o)
+	}
+	return nil
+}
+
+// proposals bounds how often the balancer is asked anew when a circuit refuses
+// what it proposed, which happens only while circuits change state.
+const proposals = 8
+
+var (
+	errNoHealthy   = errors.New("no healthy endpoint")
+	errNoEndpoints = errors.New("no endpoint")
+)
+
+// pick finds a host that may be sent to now. In a panic, when too few hosts are
+// healthy, circuits are not asked.
+func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
+	now := c.Start
+	if c.Tries > 0 {
+		now = time.Now()
+	}
+	p := balancer.Pick[HostState]{Hash: c.hash, HasHash: c.hashed, Tried: c.tried, SkipPriorities: c.skip, Now: now}
+	for range proposals {
+		h := cl.balancer.Pick(p)
+		if h == nil {
+			break
+		}
+		permit, err := h.State.circuit.Allow(now)
+		if err == nil {
+			if h.State.circuit.State() == breaker.HalfOpen {
+				h.SetAvailable(false) // its one probe is under way
+			}
+			return h, permit, nil
+		}
+		if cl.balancer.Panicking(h) {
+			return h, breaker.Permit{}, nil
+		}
+	}
+	return nil, breaker.Permit{}, cl.unhealthy()
+}
+
+// unhealthy says why there was nothing to pick.
+func (cl *Cluster) unhealthy() error {
+	if n := len(cl.Hosts()); n > 0 {
+		return errNoHealthy
+	}
+	if cl.upstream != nil {
+		if err := cl.upstream.trouble(); err != nil {
+			return err
+		}
+	}
+	return errNoEndpoints
+}
+
+// report tells the host's circuit how a try ended and does what follows from it.
+func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now time.Time) {
+	circuit := h.State.circuit
+	ev := circuit.Report(p, out, now)
+	switch ev.Kind {
+	case breaker.Nothing:
+		if out == breaker.Ignored && circuit.State() == breaker.HalfOpen {
+			h.SetAvailable(true) // the probe said nothing: the next request is one
+		}
+		return
+	case breaker.Ejected:
+		h.SetAvailable(false)
+		cl.arm(h, ev.Until.Sub(now))
+	case breaker.Readmitted, breaker.NotEnforced:
+		h.SetAvailable(circuit.State() == breaker.Closed)
+	}
+	cl.balancer.Refresh(now)
+	cl.engine.events.Circuit(cl, h, ev)
+}
+
+// broke counts an answer that broke off as a failure of its host.
+func (cl *Cluster) broke(h *Host, now time.Time) {
+	if permit, err := h.State.circuit.Allow(now); err == nil {
+		cl.report(h, permit, breaker.LocalFailure, now)
+	}
+}
+
+// arm sets the timer that takes an ejected host to half-open.
+func (cl *Cluster) arm(h *Host, after time.Duration) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.closed {
+		return
+	}
+	circuit := h.State.circuit
+	if t := cl.timers[circuit]; t != nil {
+		t.Stop()
+	}
+	cl.timers[circuit] = time.AfterFunc(after, func() { cl.halfOpen(h) })
+}
+
+func (cl *Cluster) disarm(c *breaker.Circuit) {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if t := cl.timers[c]; t != nil {
+		t.Stop()
+		delete(cl.timers, c)
+	}
+}
+
+// halfOpen lets the next request probe a host whose ejection is over.
+func (cl *Cluster) halfOpen(h *Host) {
+	cl.disarm(h.State.circuit)
+	now := time.Now()
+	ev := h.State.circuit.Tick(now)
+	if h.State.circuit.State() != breaker.HalfOpen {
+		return
+	}
+	h.SetAvailable(true)
+	cl.balancer.Refresh(now)
+	if ev.Kind != breaker.Nothing {
+		cl.engine.events.Circuit(cl, h, ev)
+	}
+}
+
+// acquireRetry takes one retry from the budget and from the limit; a plan sets
+// one of the two at the most.
+func (cl *Cluster) acquireRetry(now time.Time) bool {
+	usage := cl.gate.Usage()
+	if !cl.budget.Acquire(usage.Requests+usage.Pending, now) {
+		return false
+	}
+	if cl.gate.AcquireRetry() != nil {
+		cl.budget.Release()
+		return false
+	}
+	return true
+}
+
+func (cl *Cluster) releaseRetry() {
+	cl.budget.Release()
+	cl.gate.ReleaseRetry()
+}
+
+// close stops the timers. Calls under way finish.
+func (cl *Cluster) close() {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	cl.closed = true
+	for _, t := range cl.timers {
+		t.Stop()
+	}
+	clear(cl.timers)
+}

@@ -1,0 +1,322 @@
+package engine
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// Do carries a call through the mesh. After nil the call has an answer: the
+// rule's own (c.Local), or upstream's, in which case the owner calls Finish when
+// it has been read. Anything else is a *Refusal, and all is given back.
+//
+// c.Target and c.Route must have been found by Route.
+func (e *Engine) Do(ctx context.Context, c *Call, w Wire) error {
+	if c.state == nil { // a copy, whose route is given
+		c.engine, c.state = e, e.state.Load()
+	}
+	err := e.do(ctx, c, w)
+	if err != nil || c.Local != nil {
+		e.events.Done(c)
+	}
+	return err
+}
+
+func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
+	if done, err := e.fault(ctx, c); done || err != nil { // before everything that costs upstream anything
+		return err
+	}
+	if c.answer() { // the rule's own answer needs no upstream
+		return nil
+	}
+	if err := e.destination(ctx, c); err != nil { // once: retries stay with the arm that was chosen
+		return err
+	}
+	w.Prepare(c)   // header changes and rewrites come before mirrors, which send what they made
+	e.mirror(c, w) // in parallel with the first try
+	for {
+		if err := c.admit(); err != nil { // per try: a wait between tries holds no place
+			return err
+		}
+		if err := c.pick(); err != nil { // after admission, so that the load it compares is that of admitted requests
+			return err
+		}
+		c.attempt(ctx, w)
+		c.observe() // before deciding, so that a host that fails now is not picked again
+		if again, err := c.decide(ctx, w); !again {
+			return err
+		}
+	}
+}
+
+// Route is stage 1: the virtual host and its route. It reports whether the mesh
+// has a say in the request at all; if not, it is to pass unchanged.
+func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
+	c.engine, c.state = e, e.state.Load()
+	ours, err = c.route(ctx)
+	if err != nil {
+		e.events.Done(c)
+	}
+	return ours, err
+}
+
+func (c *Call) route(ctx context.Context) (ours bool, err error) {
+	c.Target = c.state.plan.Lookup(c.Request.Authority)
+	if c.Target.VirtualHost == nil {
+		if known, err := c.engine.unknown(ctx, c.state, c); !known {
+			return err != nil, err
+		}
+	}
+	if c.Route = c.Target.Match(&c.Request, c.Target.Port); c.Route == nil {
+		return true, c.refuse(NoRoute, "no route of "+c.Target.Rule.Namespace+"/"+c.Target.Rule.Name+" matches", nil)
+	}
+	return true, nil
+}
+
+// fault rolls for the delay, then for the abort. Neither counts for breakers or
+// retries, and the route's timeout starts after them.
+func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
+	f := &c.Route.Fault
+	if f.DelayFraction > 0 && f.DelayFraction.Hit(rand.Uint32()) {
+		c.Flags |= DelayInjected
+		if !sleep(ctx, f.Delay) {
+			return false, c.over(Ended(ctx))
+		}
+	}
+	if f.AbortFraction > 0 && f.AbortFraction.Hit(rand.Uint32()) {
+		c.Flags |= FaultInjected
+		c.Local = &Local{Status: f.AbortStatus, GRPC: f.AbortGRPC, Body: []byte("fault filter abort")}
+		return true, nil
+	}
+	return false, nil
+}
+
+// answer gives the answer of a route that has one of its own.
+func (c *Call) answer() bool {
+	switch r := c.Route; {
+	case r.Redirect != nil:
+		port := c.Target.PortOf(&c.Request, c.Target.Port)
+		c.Local = &Local{Status: r.Redirect.Status, GRPC: -1, Location: r.Location(&c.Request, port), Headers: r.Redirect.Headers}
+	case r.Direct != nil:
+		c.Local = &Local{Status: r.Direct.Status, GRPC: -1, Body: r.Direct.Body, Headers: r.Direct.Headers}
+	default:
+		return false
+	}
+	return true
+}
+
+// destination is stage 2: one arm of the split, and its cluster with endpoints.
+func (e *Engine) destination(ctx context.Context, c *Call) error {
+	r := c.Route
+	if r.Timeout > 0 {
+		if at := c.Start.Add(r.Timeout); c.Flags&DelayInjected != 0 {
+			c.limit(time.Now().Add(r.Timeout))
+		} else {
+			c.limit(at)
+		}
+	}
+	random := rand.Uint32()
+	if r.Sticky != nil && c.identify(r.Sticky) {
+		// Another mix of the hash than the balancer's, so that the arm says
+		// nothing about the host within it.
+		random = uint32(mix(c.hash))
+	}
+	c.Destination = r.Choose(random)
+	c.Cluster = e.cluster(c.state, c.Destination, c.Target)
+	spec := c.Cluster.Spec()
+	if spec.Missing != "" {
+		return c.refuse(NoCluster, spec.Missing, nil)
+	}
+	if spec.Hash != nil && spec.Hash != r.Sticky {
+		c.hashed = false
+		c.identify(spec.Hash)
+	}
+	return c.Cluster.ready(ctx, c)
+}
+
+func (c *Call) limit(at time.Time) {
+	if c.Deadline.IsZero() || at.Before(c.Deadline) {
+		c.Deadline = at
+	}
+}
+
+// mirror starts the copies of a call.
+func (e *Engine) mirror(c *Call, w Wire) {
+	for i := range c.Route.Mirrors {
+		if m := &c.Route.Mirrors[i]; m.Fraction.Hit(rand.Uint32()) {
+			w.Mirror(c, m)
+		}
+	}
+}
+
+// admit is stage 3: the limits of the cluster.
+func (c *Call) admit() error {
+	if err := c.Cluster.gate.AcquireRequest(); err != nil {
+		return c.over(Failed(retry.Overflow, err))
+	}
+	c.holds |= holdsRequest
+	c.Cluster.budget.Observe(c.Start)
+	return nil
+}
+
+// pick is stage 4: a host that the balancer proposes and whose circuit agrees.
+func (c *Call) pick() error {
+	h, permit, err := c.Cluster.pick(c)
+	if err != nil {
+		return c.over(Failed(retry.NoHealthy, err))
+	}
+	c.Host, c.permit = h, permit
+	h.Begin()
+	c.holds |= holdsHost
+	return nil
+}
+
+// attempt is stage 5.
+func (c *Call) attempt(ctx context.Context, w Wire) {
+	c.Tries++
+	c.sent = c.Start
+	if c.Tries > 1 {
+		c.sent = time.Now()
+	}
+	c.Outcome = w.Send(ctx, c)
+	c.Outcome.Idempotent, c.Outcome.Unreplayable = c.Idempotent, !c.Replayable
+}
+
+// observe is stage 6.
+func (c *Call) observe() {
+	now := time.Now()
+	c.Flags |= c.Outcome.Flag
+	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), now)
+	c.permit = breaker.Permit{}
+	c.seen = now
+	c.engine.events.Tried(c)
+}
+
+// decide is stage 7. An answer that is not retried is the caller's, whatever its
+// status; a try without one ends the call.
+func (c *Call) decide(ctx context.Context, w Wire) (again bool, err error) {
+	if c.Outcome.Failure == retry.None && !c.Route.Retry.On.Match(c.Outcome.Try) {
+		c.Verdict = retry.Final
+		return false, nil // the common end, without a second look
+	}
+	wait, verdict := c.next()
+	c.Verdict = verdict
+	if !verdict.Retry() {
+		return false, c.over(c.Outcome)
+	}
+	if c.Outcome.Failure == retry.None {
+		w.Discard(c)
+	}
+	c.release()
+	c.engine.events.Retrying(c, wait)
+	if !sleep(ctx, wait) {
+		c.endRetry()
+		return false, c.over(Ended(ctx))
+	}
+	c.remember()
+	return true, nil
+}
+
+// next asks the policy, then the cluster's budget, which is spent last because
+// it is the one thing that others share.
+func (c *Call) next() (time.Duration, retry.Decision) {
+	c.endRetry()
+	now := time.Now()
+	wait, verdict := c.Route.Retry.Next(c.Outcome.Try, c.Tries-1, c.remaining(now))
+	if verdict == retry.Exhausted && c.Tries > 1 {
+		c.Flags |= RetriesExhausted
+	}
+	if verdict.Retry() {
+		if !c.Cluster.acquireRetry(now) {
+			c.Flags |= Overflow
+			return 0, retry.OverBudget
+		}
+		c.holds |= holdsRetry
+	}
+	return wait, verdict
+}
+
+// remember notes the host that was tried, so that the next pick avoids it, and
+// plans without its priority once two tries there have failed.
+func (c *Call) remember() {
+	if c.Route.Retry.AvoidTried {
+		c.tried = append(c.tried, c.Host)
+	}
+	if c.Route.Retry.RemoteLocalities && c.Tries%2 == 0 {
+		c.skip |= 1 << c.Host.Priority()
+	}
+}
+
+// over ends the call: with upstream's answer if there is one, else with a refusal.
+func (c *Call) over(o Outcome) error {
+	c.Outcome = o
+	if o.Failure == retry.None {
+		return nil
+	}
+	c.release()
+	c.endRetry()
+	return c.refuse(o.Flag, o.Failure.String(), o.Err)
+}
+
+// Finish is called once, when the answer has been read or given up. A body that
+// broke off is a failure of the host.
+func (c *Call) Finish(broken bool) {
+	if broken {
+		c.Flags |= ConnectionEnd
+		c.Cluster.broke(c.Host, time.Now())
+	}
+	c.release()
+	c.endRetry()
+	c.engine.events.Done(c)
+}
+
+// release gives back what a try holds.
+func (c *Call) release() {
+	if c.holds&holdsHost != 0 {
+		c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
+	}
+	if c.holds&holdsRequest != 0 {
+		c.Cluster.gate.ReleaseRequest()
+	}
+	c.holds &= holdsRetry
+}
+
+func (c *Call) endRetry() {
+	if c.holds&holdsRetry != 0 {
+		c.holds &^= holdsRetry
+		c.Cluster.releaseRetry()
+	}
+}
+
+// identify hashes what the key says of the request; a cookie that the caller
+// lacks is made up if the rule wants it.
+func (c *Call) identify(key *plan.HashKey) bool {
+	value, ok := key.Value(&c.Request)
+	if !ok && key.Cookie != nil && key.Cookie.Generate {
+		value, ok = newCookieValue(), true
+		c.Cookie = key.Cookie
+	}
+	if ok {
+		c.Key, c.hash, c.hashed = value, hashOf(value), true
+	}
+	return ok
+}
+
+// sleep waits for d and reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// An Outcome is what a try came to, classified once by the Wire that sent it.
+// Circuit, balancer, retry policy and observers all read it.
+type Outcome struct {
+	retry.Try
+	Err  error // why there is no answer; nil if there is one
+	Flag Flag
+}
+
+// Failed is the outcome of a try without an answer.
+func Failed(failure retry.Failure, err error) Outcome {
+	return Outcome{Try: retry.Try{Failure: failure, GRPCStatus: -1}, Err: err, Flag: failureFlags[failure]}
+}
+
+var failureFlags = [...]Flag{
+	retry.None:             0,
+	retry.ConnectFailure:   ConnectFailure,
+	retry.RefusedStream:    RemoteReset,
+	retry.Reset:            ConnectionEnd,
+	retry.PerTryTimeout:    Timeout,
+	retry.Overflow:         Overflow,
+	retry.NoHealthy:        NoHealthyHost,
+	retry.Canceled:         CallerGone,
+	retry.DeadlineExceeded: Timeout,
+}
+
+// Ended is the outcome of a call whose context is over.
+func Ended(ctx context.Context) Outcome {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, context.DeadlineExceeded) {
+		return Failed(retry.DeadlineExceeded, cause)
+	}
+	return Failed(retry.Canceled, cause)
+}
+
+// circuit is what the outcome tells the host's circuit. A caller's own deadline
+// counts as the host's failure: in a process it is how most callers say that an
+// answer took too long. A cancellation says nothing of the host.
+func (o *Outcome) circuit() breaker.Outcome {
+	switch o.Failure {
+	case retry.None:
+		return statusOutcome(o.status())
+	case retry.Overflow, retry.NoHealthy, retry.Canceled:
+		return breaker.Ignored
+	}
+	return breaker.LocalFailure
+}
+
+func statusOutcome(status int) breaker.Outcome {
+	switch {
+	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+		return breaker.GatewayError
+	case status >= 500:
+		return breaker.ServerError
+	}
+	return breaker.Success
+}
+
+// status is the HTTP status that outlier detection sees: for a gRPC status that
+// came in the headers its HTTP equivalent.
+func (o *Outcome) status() int {
+	if o.GRPCStatus > 0 && o.GRPCStatus < len(grpcToHTTP) {
+		return int(grpcToHTTP[o.GRPCStatus])
+	}
+	return o.Status
+}
+
+// grpcToHTTP is Envoy's Grpc::Utility::grpcToHttpStatus.
+var grpcToHTTP = [...]uint16{200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401}

@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh/internal/follow"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// An upstream is the live set of endpoints behind a host and port. The clusters
+// of all its subsets share it, and so the watch.
+type upstream struct {
+	engine *Engine
+	host   string
+
+	mu        sync.Mutex // orders endpoints with the clusters that are told of them
+	feed      feed
+	loop      *follow.Loop
+	clusters  []*Cluster
+	endpoints []discovery.Endpoint
+	err       error         // the trouble since the last good set; nil if there is none
+	updated   time.Time     // when the last good set came; zero: never
+	heard     chan struct{} // closed after the first set or error
+}
+
+// A feed is where the endpoints of an upstream come from: a fixed set, or a
+// source that is asked for a service.
+type feed struct {
+	fixed  []discovery.Endpoint
+	names  []discovery.Endpoint // whose hosts the source resolves
+	source discovery.Source     // nil: fixed
+	ask    discovery.Service
+}
+
+func (f feed) equal(other feed) bool {
+	return f.source == other.source && f.ask == other.ask &&
+		slices.EqualFunc(f.fixed, other.fixed, discovery.Endpoint.Equal) &&
+		slices.EqualFunc(f.names, other.names, discovery.Endpoint.Equal)
+}
+
+func newUpstream(e *Engine, host string, f feed) *upstream {
+	u := &upstream{engine: e, host: host, heard: make(chan struct{})}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.followLocked(f)
+	return u
+}
+
+// refeed changes where endpoints come from. The last good set stands until the
+// new feed yields one.
+func (u *upstream) refeed(f feed) {
+	if old := u.replace(f); old != nil {
+		old.Close()
+	}
+}
+
+func (u *upstream) replace(f feed) (old *follow.Loop) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.feed.equal(f) {
+		return nil
+	}
+	return u.followLocked(f)
+}
+
+// followLocked returns the loop that is no longer the upstream's, to be closed
+// without the lock: its last words wait for that, and are dropped.
+func (u *upstream) followLocked(f feed) (old *follow.Loop) {
+	old, u.feed, u.loop = u.loop, f, nil
+	if f.source == nil {
+		u.applyLocked(f.fixed)
+		return old
+	}
+	var mine *follow.Loop // written before u.mu is let go, read under it
+	mine = follow.Start(watchOf(f),
+		func(eps []discovery.Endpoint) { u.hear(&mine, eps, nil) },
+		func(err error) { u.hear(&mine, nil, err) })
+	u.loop = mine
+	return old
+}
+
+// hear takes in what a loop says, if it still is the upstream's.
+func (u *upstream) hear(loop **follow.Loop, eps []discovery.Endpoint, err error) {
+	if u.take(loop, eps, err) && err != nil {
+		u.engine.events.Trouble(u.host, err)
+	}
+}
+
+func (u *upstream) take(loop **follow.Loop, eps []discovery.Endpoint, err error) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.loop != *loop {
+		return false
+	}
+	if err == nil {
+		u.applyLocked(eps)
+	} else {
+		u.troubledLocked(err)
+	}
+	return true
+}
+
+func (u *upstream) applyLocked(eps []discovery.Endpoint) {
+	u.endpoints, u.err, u.updated = eps, nil, time.Now()
+	for _, cl := range u.clusters {
+		cl.update(eps)
+	}
+	u.settleLocked()
+}
+
+// troubledLocked keeps the last good set, unless the source says that there is
+// no such service.
+func (u *upstream) troubledLocked(err error) {
+	u.err = err
+	if errors.Is(err, discovery.ErrUnknown) && len(u.endpoints) > 0 {
+		u.endpoints = nil
+		for _, cl := range u.clusters {
+			cl.update(nil)
+		}
+	}
+	u.settleLocked()
+}
+
+func (u *upstream) settleLocked() {
+	if !u.settled() {
+		close(u.heard)
+	}
+}
+
+// settled reports whether anything has been heard yet.
+func (u *upstream) settled() bool {
+	select {
+	case <-u.heard:
+		return true
+	default:
+		return false
+	}
+}
+
+// join makes cl a cluster of the upstream.
+func (u *upstream) join(cl *Cluster) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.clusters = append(u.clusters, cl)
+	if !u.updated.IsZero() {
+		cl.update(u.endpoints)
+	}
+}
+
+// leave takes cl out, and returns how many clusters remain.
+func (u *upstream) leave(cl *Cluster) int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.clusters = slices.DeleteFunc(u.clusters, func(other *Cluster) bool { return other == cl })
+	return len(u.clusters)
+}
+
+// again tells cl what it has been told before: its labels may have changed.
+func (u *upstream) again(cl *Cluster) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.updated.IsZero() {
+		cl.update(u.endpoints)
+	}
+}
+
+// firstAnswer bounds the wait for the first word of a source.
+const firstAnswer = 5 * time.Second
+
+var errSilent = errors.New("discovery has not answered within " + firstAnswer.String())
+
+// await waits for the first word, and no longer than the caller wants to.
+func (u *upstream) await(ctx context.Context) Outcome {
+	timer := time.NewTimer(firstAnswer)
+	defer timer.Stop()
+	select {
+	case <-u.heard:
+		return Outcome{}
+	case <-ctx.Done():
+		return Ended(ctx)
+	case <-timer.C:
+		return Failed(retry.NoHealthy, errSilent)
+	}
+}
+
+// trouble is what ails the source, nil if nothing.
+func (u *upstream) trouble() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.err
+}
+
+// unknown reports whether the source says that there is no such service.
+func (u *upstream) unknown() bool {
+	return errors.Is(u.trouble(), discovery.ErrUnknown)
+}
+
+func (u *upstream) close() {
+	u.mu.Lock()
+	loop := u.loop
+	u.loop = nil
+	u.mu.Unlock()
+	if loop != nil {
+		loop.Close()
+	}
+}
+
+// feedOf says where the endpoints of a cluster come from: what a ServiceEntry
+// lists; the addresses behind the names that it lists; the configured source;
+// without one, DNS.
+func (e *Engine) feedOf(spec *plan.Cluster) feed {
+	s := spec.Service
+	switch {
+	case s == nil && e.config.Discovery != nil:
+		return feed{source: e.config.Discovery, ask: spec.Discovery}
+	case s == nil:
+		return feed{source: e.dns, ask: spec.Discovery}
+	case s.Resolves(), s.PerRequest():
+		return feed{source: e.dns, names: s.Endpoints(spec.Key.Host, spec.Key.Port)}
+	}
+	return feed{fixed: s.Endpoints(spec.Key.Host, spec.Key.Port)}
+}

@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A host is a name that rules know, before anybody has asked for it.
+type host struct {
+	name    string
+	service *Service
+	rules   []*rules.VirtualService // that name the host, in order of precedence
+	once    sync.Once
+	virtual VirtualHost
+}
+
+// A VirtualHost is a host with its routes, compiled.
+type VirtualHost struct {
+	// Host is canonical; for a wildcard rule it is the wildcard.
+	Host    string
+	Service *Service    // nil: no ServiceEntry describes the host
+	Rule    *rules.Meta // the VirtualService that owns the host; nil: the default route
+	Routes  []*Route
+	// Losers are rules that name the host too and have no effect on it: rules are
+	// not merged, the first one owns the host.
+	Losers []*rules.Meta
+
+	fallback *Route
+}
+
+// A Target is what a request is addressed to.
+type Target struct {
+	*VirtualHost
+	Name string // canonical host of this request
+	Port uint16 // written in the URL; 0 if none is
+}
+
+// Lookup finds the virtual host of an authority. The VirtualHost is nil if no
+// rule names the host; Name and Port are set in any case.
+func (p *Plan) Lookup(authority string) Target {
+	if h := p.exact[authority]; h != nil {
+		return Target{p.resolved(h), h.name, 0}
+	}
+	name, port := splitPort(authority)
+	name = normalize(name)
+	if h := p.exact[name]; h != nil {
+		return Target{p.resolved(h), h.name, port}
+	}
+	name = p.names.canonical(name, p.workload.Namespace)
+	if h, ok := p.wild.find(name); ok && (len(h.rules) > 0 || h.service != nil) {
+		return Target{p.resolved(h), name, port}
+	}
+	return Target{nil, name, port}
+}
+
+// Default is the virtual host of a service that no rule describes: one route to
+// the service itself.
+func (p *Plan) Default(name string) *VirtualHost {
+	route := p.defaultRoute(name)
+	return &VirtualHost{Host: name, Routes: []*Route{route}, fallback: route}
+}
+
+func (p *Plan) resolved(h *host) *VirtualHost {
+	h.once.Do(func() { p.resolve(h) })
+	return &h.virtual
+}
+
+// resolve decides which rule owns the host: the first that yields a route for
+// this workload. A host without a rule of its own belongs to the most specific
+// wildcard rule that covers it; but a host whose own rules all exclude this
+// workload gets its default route, not the wildcard's.
+func (p *Plan) resolve(h *host) {
+	h.virtual = VirtualHost{Host: h.name, Service: h.service, fallback: p.defaultRoute(h.name)}
+	candidates := h.rules
+	if len(candidates) == 0 {
+		candidates = p.wildcardRules(h.name)
+	}
+	for _, vs := range candidates {
+		if h.virtual.Rule != nil {
+			h.virtual.Losers = append(h.virtual.Losers, &vs.Meta)
+			continue
+		}
+		if routes := p.compileRoutes(vs); len(routes) > 0 {
+			h.virtual.Rule, h.virtual.Routes = &vs.Meta, routes
+		}
+	}
+	if h.virtual.Rule == nil {
+		h.virtual.Routes = []*Route{h.virtual.fallback}
+	}
+}
+
+func (p *Plan) wildcardRules(name string) []*rules.VirtualService {
+	if h, ok := p.wildRules.find(name); ok {
+		return h
+	}
+	return nil
+}
+
+// defaultRoute sends everything to the service itself, without a timeout, with
+// the built-in retry policy. A wildcard stands for the host that is asked for.
+func (p *Plan) defaultRoute(name string) *Route {
+	if strings.HasPrefix(name, "*") && p.services[name].PerRequest() {
+		name = ""
+	}
+	r := &Route{Name: "default", Destinations: []Destination{{Host: name, Weight: 1}}}
+	p.bind(r, nil)
+	return r
+}
+
+// Match finds the first route that matches. Nil means that the host has routes
+// and none matches: Istio's 404, with no fall-through to another rule.
+func (v *VirtualHost) Match(r *Request, port uint16) *Route {
+	port = v.PortOf(r, port)
+	reachable := false
+	for _, route := range v.Routes {
+		verdict := route.match(r, port)
+		if verdict.Matched {
+			return route
+		}
+		reachable = reachable || !verdict.otherPort
+	}
+	// Istio builds routes per port: a rule without any route for the port does
+	// not exist for it.
+	if !reachable {
+		return v.fallback
+	}
+	return nil
+}
+
+// PortOf is the service port that a request is addressed to: the one written,
+// else the service's own, else the scheme's.
+func (v *VirtualHost) PortOf(r *Request, written uint16) uint16 {
+	if written != 0 {
+		return written
+	}
+	if port := v.Service.defaultPort(); port != 0 {
+		return port
+	}
+	if r.Scheme == "https" {
+		return 443
+	}
+	return 80
+}

@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"net/textproto"
+	"strings"
+)
+
+// A Request is what rules can see of one call, HTTP or gRPC. It holds the
+// caller's own values and copies nothing.
+type Request struct {
+	Method    string
+	Scheme    string // "http" or "https"
+	Authority string // as sent: host, with the port if one is written
+	Path      string // escaped, without the query
+	RawQuery  string
+	Header    map[string][]string
+	// LowerKeys says that Header has lower-case keys (gRPC metadata) rather than
+	// canonical ones (http.Header).
+	LowerKeys bool
+	// Remote is the address of the caller that this request is made for, "" if
+	// it has none: the key of useSourceIp.
+	Remote string
+}
+
+// A headerName is a header in both spellings, so that a look-up folds no case.
+type headerName struct{ canonical, lower string }
+
+func newHeaderName(name string) headerName {
+	return headerName{textproto.CanonicalMIMEHeaderKey(name), strings.ToLower(name)}
+}
+
+// values returns the values of a header; the pseudo-headers of HTTP/2 are
+// headers too, and Host is :authority.
+func (r *Request) values(name headerName) []string {
+	if r.LowerKeys {
+		return r.Header[name.lower]
+	}
+	return r.Header[name.canonical]
+}
+
+// value returns a header as matchers see it: several values joined by a comma.
+func (r *Request) value(name headerName) (string, bool) {
+	switch name.lower {
+	case ":authority", "host":
+		return r.Authority, true
+	case ":method":
+		return r.Method, true
+	case ":scheme":
+		return r.Scheme, true
+	case ":path":
+		return r.PathAndQuery(), true
+	}
+	switch v := r.values(name); len(v) {
+	case 0:
+		return "", false
+	case 1:
+		return v[0], true
+	default:
+		return strings.Join(v, ","), true
+	}
+}
+
+// PathAndQuery is the :path of HTTP/2.
+func (r *Request) PathAndQuery() string {
+	if r.RawQuery == "" {
+		return r.Path
+	}
+	return r.Path + "?" + r.RawQuery
+}
+
+// query returns the first value of a query parameter as it stands in the URL:
+// Envoy does not decode it before matching.
+func (r *Request) query(name string) (string, bool) {
+	for rest := r.RawQuery; rest != ""; {
+		var pair string
+		pair, rest, _ = strings.Cut(rest, "&")
+		if key, value, _ := strings.Cut(pair, "="); key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// cookie returns the first cookie of that name.
+func (r *Request) cookie(name string) (string, bool) {
+	for _, line := range r.values(cookieHeader) {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			if key, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && key == name {
+				return strings.Trim(value, `"`), true
+			}
+		}
+	}
+	return "", false
+}
+
+var cookieHeader = newHeaderName("Cookie")
+
+// NormalizePath resolves dot segments (RFC 3986 §5.2.4), as Istio's default path
+// normalization BASE does; it merges no slashes and decodes nothing. It copies
+// only if there is something to resolve.
+func NormalizePath(path string) string {
+	if path == "" {
+		return "/"
+	}
+	if !strings.Contains(path, "/.") {
+		return path
+	}
+	var out []string
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch {
+		case s == "." || s == "..":
+			if s == ".." && len(out) > 0 {
+				out = out[:len(out)-1]
+			}
+			if last {
+				out = append(out, "")
+			}
+		default:
+			out = append(out, s)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}

@@ -1,0 +1,225 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A Route is one HTTPRoute: what it matches and what becomes of the request. It
+// has exactly one action: Redirect, else Direct, else Destinations.
+type Route struct {
+	Name  string
+	Rule  *rules.Meta // nil: the default route
+	Field string      // where in the rule: spec.http[2]
+	Line  int
+
+	Redirect     *Redirect
+	Direct       *Direct
+	Destinations []Destination
+
+	Timeout time.Duration // of the whole call, retries included; 0 none
+	Retry   retry.Policy
+	Fault   Fault
+	Mirrors []Mirror
+	// Sticky, if set, is what keeps a user in one arm of a weighted split: the
+	// hash key of the first destination that has one.
+	Sticky *HashKey
+
+	matches []match // none: matches everything
+	rewrite rewrite
+	total   uint32 // of the weights
+}
+
+// A Destination is one arm of a route.
+type Destination struct {
+	Host   string // canonical; "" is the host that the request is addressed to
+	Subset string
+	Port   uint16 // 0: the request's own
+	Weight uint32
+
+	Request   HeaderOps
+	Response  HeaderOps
+	authority template // replaces Host; empty keeps it
+}
+
+// A Verdict is what a route says of a request.
+type Verdict struct {
+	Matched bool
+	// Failed holds, for a route that does not match, the first condition of each
+	// of its matches that does not hold.
+	Failed []string
+
+	otherPort bool
+}
+
+// match tries the route's matches in turn; it says nothing of why one failed,
+// which costs.
+func (r *Route) match(req *Request, port uint16) Verdict {
+	if len(r.matches) == 0 {
+		return Verdict{Matched: true}
+	}
+	v := Verdict{otherPort: true}
+	for i := range r.matches {
+		m := &r.matches[i]
+		if m.port != 0 && m.port != port {
+			continue
+		}
+		if v.otherPort = false; m.failing(req) == nil {
+			return Verdict{Matched: true}
+		}
+	}
+	return v
+}
+
+// matched is the match that lets the request in; nil for a route without any.
+func (r *Route) matched(req *Request, port uint16) *match {
+	for i := range r.matches {
+		m := &r.matches[i]
+		if (m.port == 0 || m.port == port) && m.failing(req) == nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// Explain is match with reasons.
+func (r *Route) Explain(req *Request, port uint16) Verdict {
+	v := r.match(req, port)
+	if v.Matched {
+		return v
+	}
+	for i := range r.matches {
+		m := &r.matches[i]
+		if m.port != 0 && m.port != port {
+			v.Failed = append(v.Failed, "port "+strconv.Itoa(int(m.port)))
+		} else {
+			v.Failed = append(v.Failed, m.failing(req).String())
+		}
+	}
+	return v
+}
+
+// compileRoutes compiles those routes of a VirtualService that this workload can
+// take, delegates in place, up to the first that catches everything.
+func (p *Plan) compileRoutes(vs *rules.VirtualService) []*Route {
+	var out []*Route
+	for i, spec := range vs.Spec.Http {
+		field := "spec.http[" + strconv.Itoa(i) + "]"
+		for _, e := range p.expand(vs, spec) {
+			route := p.compileRoute(e, &vs.Meta, field, vs.LineOf(field))
+			if route == nil {
+				continue
+			}
+			out = append(out, route)
+			if route.catchAll() {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// compileRoute returns nil for a route that no request of this workload takes.
+func (p *Plan) compileRoute(e expanded, rule *rules.Meta, field string, line int) *Route {
+	r := &Route{Name: e.spec.Name, Rule: rule, Field: field, Line: line}
+	for _, m := range e.spec.Match {
+		if p.eligible(m) {
+			r.matches = append(r.matches, compileMatch(m))
+		}
+	}
+	if len(e.spec.Match) > 0 && len(r.matches) == 0 {
+		return nil
+	}
+	if r.Name == "" {
+		r.Name = field
+	}
+	p.compileAction(r, e.spec, e.namespace)
+	p.bind(r, e.spec.GetRetries())
+	return r
+}
+
+// eligible evaluates the fields of a match that concern the caller. They are
+// fixed for the life of the process. A match that lists gateways is decided by
+// them alone: Istio does not look at the labels then.
+func (p *Plan) eligible(m *networking.HTTPMatchRequest) bool {
+	if len(m.GetGateways()) > 0 {
+		return slices.Contains(m.Gateways, "mesh")
+	}
+	if ns := m.GetSourceNamespace(); ns != "" && ns != p.workload.Namespace {
+		return false
+	}
+	return SubsetOf(m.GetSourceLabels(), p.workload.Labels)
+}
+
+// catchAll says that nothing behind the route can be reached.
+func (r *Route) catchAll() bool {
+	if len(r.matches) == 0 {
+		return true
+	}
+	for i := range r.matches {
+		if r.matches[i].catchAll() {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Plan) compileAction(r *Route, spec *networking.HTTPRoute, namespace string) {
+	r.Timeout = spec.GetTimeout().AsDuration()
+	r.Fault = compileFault(spec.GetFault())
+	switch {
+	case spec.Redirect != nil:
+		r.Redirect = compileRedirect(spec)
+	case spec.DirectResponse != nil:
+		r.Direct = compileDirect(spec)
+	default:
+		r.rewrite = compileRewrite(spec.GetRewrite())
+		r.Destinations = p.compileDestinations(spec, namespace)
+		r.Mirrors = p.compileMirrors(r, spec, namespace)
+	}
+}
+
+// bind settles what the DestinationRules have to do with a route: whether its
+// split is sticky, and whether a retry avoids the hosts that failed.
+func (p *Plan) bind(r *Route, retries *networking.HTTPRetry) {
+	for i := range r.Destinations {
+		d := &r.Destinations[i]
+		r.total += d.Weight
+		if r.Sticky == nil {
+			r.Sticky = p.hashKey(d)
+		}
+	}
+	r.Retry = compileRetry(retries, len(r.Destinations) == 1 && r.Sticky != nil)
+}
+
+// Choose picks an arm by a number that is uniform over all uint32 values.
+func (r *Route) Choose(random uint32) *Destination {
+	if len(r.Destinations) == 1 {
+		return &r.Destinations[0]
+	}
+	point := uint32(uint64(random) * uint64(r.total) >> 32)
+	for i := range r.Destinations {
+		d := &r.Destinations[i]
+		if point < d.Weight {
+			return d
+		}
+		point -= d.Weight
+	}
+	return &r.Destinations[len(r.Destinations)-1]
+}
+
+// SubsetOf says that have has all labels of want; no labels want nothing.
+func SubsetOf(want, have map[string]string) bool {
+	for k, v := range want {
+		if got, ok := have[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}

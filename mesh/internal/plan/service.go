@@ -1,0 +1,173 @@
+package plan
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A Service is what a ServiceEntry says of one host.
+type Service struct {
+	Host       string
+	Namespace  string
+	Rule       *rules.Meta
+	Resolution networking.ServiceEntry_Resolution
+	External   bool
+	Ports      []Port
+
+	endpoints []*networking.WorkloadEntry
+	identity  []string // expected SANs
+}
+
+// A Port is one port of a service.
+type Port struct {
+	Number, Target uint16
+	Name, Protocol string
+}
+
+// compileServices gathers the hosts of all visible service entries. A host that
+// several entries name belongs to the first.
+func compileServices(set *rules.Set, names namer, client string) map[string]*Service {
+	out := make(map[string]*Service, len(set.ServiceEntries))
+	for _, se := range set.ServiceEntries {
+		if _, ok := visibility(se.Spec.ExportTo, se.Namespace, client); !ok {
+			continue
+		}
+		endpoints := se.Spec.Endpoints
+		if se.Spec.WorkloadSelector != nil {
+			endpoints = selected(set.WorkloadEntries, se)
+		}
+		for _, host := range se.Spec.Hosts {
+			// Off Kubernetes there is no other way to name a cluster-local service:
+			// a host without a dot is one of the entry's own namespace.
+			name := names.canonical(host, se.Namespace)
+			if out[name] == nil {
+				out[name] = compileService(se, name, endpoints)
+			}
+		}
+	}
+	return out
+}
+
+func compileService(se *rules.ServiceEntry, host string, endpoints []*networking.WorkloadEntry) *Service {
+	s := &Service{
+		Host:       host,
+		Namespace:  se.Namespace,
+		Rule:       &se.Meta,
+		Resolution: se.Spec.Resolution,
+		External:   se.Spec.Location == networking.ServiceEntry_MESH_EXTERNAL,
+		endpoints:  endpoints,
+		identity:   se.Spec.SubjectAltNames,
+	}
+	for _, p := range se.Spec.Ports {
+		port := Port{Number: uint16(p.Number), Target: uint16(p.TargetPort), Name: p.Name, Protocol: strings.ToUpper(p.Protocol)}
+		if port.Target == 0 {
+			port.Target = port.Number
+		}
+		s.Ports = append(s.Ports, port)
+	}
+	return s
+}
+
+// selected are the workload entries of the namespace that have the labels. The
+// labels of the object win over those of its spec.
+func selected(all []*rules.WorkloadEntry, se *rules.ServiceEntry) []*networking.WorkloadEntry {
+	var out []*networking.WorkloadEntry
+	for _, we := range all {
+		if we.Namespace != se.Namespace {
+			continue
+		}
+		labels := map[string]string{}
+		for _, m := range []map[string]string{we.Spec.Labels, we.Labels} {
+			for k, v := range m {
+				labels[k] = v
+			}
+		}
+		if SubsetOf(se.Spec.WorkloadSelector.Labels, labels) {
+			entry := &networking.WorkloadEntry{
+				Address: we.Spec.Address, Ports: we.Spec.Ports, Labels: labels, Network: we.Spec.Network,
+				Locality: we.Spec.Locality, Weight: we.Spec.Weight, ServiceAccount: we.Spec.ServiceAccount,
+			}
+			out = append(out, entry)
+		}
+	}
+	return out
+}
+
+// port finds a port by number.
+func (s *Service) port(number uint16) (Port, bool) {
+	for _, p := range s.Ports {
+		if p.Number == number {
+			return p, true
+		}
+	}
+	return Port{}, false
+}
+
+// defaultPort is what a URL without a port means: the only port, else the one
+// named http, else none (0). It may be called on nil.
+func (s *Service) defaultPort() uint16 {
+	if s == nil || len(s.Ports) == 0 {
+		return 0
+	}
+	if len(s.Ports) == 1 {
+		return s.Ports[0].Number
+	}
+	for _, p := range s.Ports {
+		if p.Name == "http" {
+			return p.Number
+		}
+	}
+	return 0
+}
+
+// PerRequest says that the endpoints are those of the name that the request
+// asks for, not of the entry.
+func (s *Service) PerRequest() bool {
+	return s != nil && (s.Resolution == networking.ServiceEntry_NONE || s.Resolution == networking.ServiceEntry_DYNAMIC_DNS)
+}
+
+// Endpoints are the addresses behind a service port, for a request that asks for
+// host. With DNS resolution their hosts are names, to be looked up; without
+// endpoints of its own the service is its own name.
+func (s *Service) Endpoints(host string, number uint16) []discovery.Endpoint {
+	port, ok := s.port(number)
+	if !ok {
+		port = Port{Number: number, Target: number}
+	}
+	out := make([]discovery.Endpoint, 0, len(s.endpoints))
+	for _, e := range s.endpoints {
+		if e.Network == "" && e.Address != "" {
+			out = append(out, s.endpoint(e, port))
+		}
+	}
+	if len(s.endpoints) == 0 && (s.Resolves() || s.PerRequest()) {
+		out = append(out, discovery.Endpoint{Address: net.JoinHostPort(host, strconv.Itoa(int(port.Target)))})
+	}
+	return out
+}
+
+// Resolves says that the endpoints are names, to be looked up.
+func (s *Service) Resolves() bool {
+	return s.Resolution == networking.ServiceEntry_DNS || s.Resolution == networking.ServiceEntry_DNS_ROUND_ROBIN
+}
+
+// endpoint: the port is the endpoint's own of that name, else the service's
+// target port.
+func (s *Service) endpoint(e *networking.WorkloadEntry, port Port) discovery.Endpoint {
+	address := e.Address
+	if !strings.HasPrefix(address, "unix://") {
+		number := port.Target
+		if own, ok := e.Ports[port.Name]; ok {
+			number = uint16(own)
+		}
+		address = net.JoinHostPort(address, strconv.Itoa(int(number)))
+	}
+	locality, _ := discovery.ParseLocality(e.Locality)
+	return discovery.Endpoint{Address: address, Labels: e.Labels, Locality: locality, Weight: e.Weight}
+}

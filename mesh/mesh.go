@@ -1,0 +1,107 @@
+package mesh
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/follow"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A Mesh is the mesh as one process sees it. It is safe for concurrent use.
+type Mesh struct {
+	config Config
+	engine *engine.Engine
+	rules  *follow.Loop
+	status tracker
+
+	mu         sync.Mutex // guards transports and closed
+	transports []*Transport
+	closed     bool
+}
+
+// New returns once the first rules are in force, or with what is wrong with
+// them. ctx bounds the start, not the life; Close ends that.
+func New(ctx context.Context, c Config) (*Mesh, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	m := &Mesh{config: c.withDefaults()}
+	e, err := engine.New(engine.Config{
+		Options:      m.config.options(),
+		Discovery:    c.Discovery,
+		RegistryOnly: c.OutboundPolicy == RegistryOnly,
+		Events:       m,
+		MirrorLimit:  m.config.MirrorLimit,
+		Hedge:        c.Hedge,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.engine = e
+	m.rules = follow.Start(m.config.Rules.Watch, m.apply, m.reject)
+	if err := m.rules.Ready(ctx); err != nil {
+		_ = m.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// apply puts new rules in force.
+func (m *Mesh) apply(set *rules.Set) {
+	m.engine.Apply(plan.Compile(set, m.config.options()))
+	m.status.applied(set)
+	m.rulesApplied(set)
+}
+
+// reject keeps the rules in force, and says what is wrong with the new ones.
+func (m *Mesh) reject(err error) {
+	m.status.rejected(err)
+	m.rulesRejected(err)
+}
+
+// Transport returns an http.RoundTripper that sends requests through the mesh.
+//
+// Base says what carries each try. Nil: connections of the mesh's own, by the
+// rules. An *http.Transport: the same, with its settings where rules have none.
+// Any other RoundTripper: that one, and rules on connections have no effect.
+// Requests that are not the mesh's go through base unchanged; for nil through a
+// clone of http.DefaultTransport.
+func (m *Mesh) Transport(base http.RoundTripper) *Transport {
+	t := &Transport{mesh: m, base: base, pass: base}
+	template, ok := base.(*http.Transport)
+	if base == nil {
+		template, ok = http.DefaultTransport.(*http.Transport)
+	}
+	if ok {
+		template = template.Clone()
+		t.pass, t.own = template, &wires{mesh: m, template: template}
+	}
+	if t.pass == nil { // somebody has replaced http.DefaultTransport
+		template = new(http.Transport)
+		t.pass, t.own = template, &wires{mesh: m, template: template}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.transports = append(m.transports, t)
+	return t
+}
+
+// Close ends the mesh: first the watch of rules, then what the engine runs
+// (mirrors, endpoints, timers), then idle connections. Requests under way
+// finish. It may be called more than once; it waits until all has ended.
+func (m *Mesh) Close() error {
+	m.rules.Close()
+	m.engine.Close()
+	m.mu.Lock()
+	transports := m.transports
+	m.transports = nil
+	m.mu.Unlock()
+	for _, t := range transports {
+		t.CloseIdleConnections()
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package mesh
+
+import (
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// An Observer is hooks that are told what happens; nil ones are not. They are
+// called on the goroutine of the request or of the loop concerned, never under
+// a lock, possibly many at once, and must be quick.
+type Observer struct {
+	Request       func(RequestInfo)   // a request is over: its answer has been read, or there is none
+	Retry         func(RetryInfo)     // a try failed and another follows
+	Circuit       func(CircuitInfo)   // a host was ejected, may be probed, or is back
+	MirrorDropped func(host string)   // a copy was not sent
+	Rules         func(RulesInfo)     // rules came into force, or were rejected
+	Discovery     func(DiscoveryInfo) // finding out about endpoints failed
+}
+
+// RequestInfo is one request, at its end.
+type RequestInfo struct {
+	Service  string // canonical host
+	Rule     string // VirtualService, namespace/name; "" if none is in force
+	Route    string
+	Subset   string
+	Endpoint string // the last one tried; "" if none was
+	Mirror   bool   // a copy, not the caller's own
+	Method   string
+	Status   int    // of the answer; 0 if there was none
+	Flags    string // Envoy's response flags; "-" for none
+	Err      error  // why there was no answer
+	Attempts int
+	Start    time.Time
+	Duration time.Duration // to the end of the answer
+}
+
+// RetryInfo is one try that failed and is followed by another.
+type RetryInfo struct {
+	Service, Subset string
+	Endpoint        string // the one that failed
+	Attempt         int    // the number of the try that failed, from 1
+	Status          int    // its answer; 0 if there was none
+	Err             error
+	Wait            time.Duration // before the next
+}
+
+// CircuitInfo is a change of one host's circuit.
+type CircuitInfo struct {
+	Service, Subset, Endpoint string
+	Event                     breaker.Event
+}
+
+// RulesInfo is the outcome of reading rules: a version in force, or why not.
+type RulesInfo struct {
+	Version  string
+	Warnings rules.Faults
+	Err      error // nil if the rules are in force
+}
+
+// DiscoveryInfo is trouble with the endpoints of a service; the last good ones
+// stand.
+type DiscoveryInfo struct {
+	Service string
+	Err     error
+}
+
+func requestInfo(c *engine.Call, now time.Time) RequestInfo {
+	info := RequestInfo{
+		Service: c.Target.Name, Mirror: c.Shadow, Method: c.Request.Method, Flags: c.Flags.String(),
+		Attempts: c.Tries, Start: c.Start, Duration: now.Sub(c.Start), Status: c.Outcome.Status, Err: c.Outcome.Err,
+	}
+	if c.Target.VirtualHost != nil && c.Target.Rule != nil {
+		info.Rule = c.Target.Rule.Namespace + "/" + c.Target.Rule.Name
+	}
+	if c.Route != nil {
+		info.Route = c.Route.Name
+	}
+	if c.Destination != nil {
+		info.Subset = c.Destination.Subset
+	}
+	if c.Host != nil {
+		info.Endpoint = c.Host.Address()
+	}
+	if c.Local != nil {
+		info.Status = c.Local.Status
+	}
+	return info
+}

@@ -1,0 +1,74 @@
+package mesh
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// A responseBody tells the exchange when the caller is done with the answer:
+// requests in flight are counted, and their deadline holds, until then.
+type responseBody struct {
+	io.ReadCloser
+	x    *exchange
+	done atomic.Bool
+}
+
+// attach wraps the body of resp, if there is one to wait for. What else the body
+// can do is kept: an upgraded connection is written to, and a body that can
+// write itself does so.
+func (b *responseBody) attach(x *exchange, resp *http.Response) {
+	if resp.Body == nil || resp.Body == http.NoBody {
+		x.over(false)
+		return
+	}
+	b.ReadCloser, b.x = resp.Body, x
+	switch inner := resp.Body.(type) {
+	case io.ReadWriteCloser:
+		resp.Body = &upgradedBody{b, inner}
+	case io.WriterTo:
+		resp.Body = &writerToBody{b, inner}
+	default:
+		resp.Body = b
+	}
+}
+
+// Read passes on; the end of the body, good or bad, is the end of the exchange.
+func (b *responseBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.finish(err != io.EOF)
+	}
+	return n, err
+}
+
+// Close passes on. A caller that closes early has lost interest; that says
+// nothing of the upstream.
+func (b *responseBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.finish(false)
+	return err
+}
+
+func (b *responseBody) finish(broken bool) {
+	if b.done.CompareAndSwap(false, true) {
+		b.x.over(broken)
+	}
+}
+
+type upgradedBody struct {
+	*responseBody
+	io.Writer
+}
+
+type writerToBody struct {
+	*responseBody
+	inner io.WriterTo
+}
+
+// WriteTo implements io.WriterTo.
+func (b *writerToBody) WriteTo(w io.Writer) (int64, error) {
+	n, err := b.inner.WriteTo(w)
+	b.finish(err != nil)
+	return n, err
+}

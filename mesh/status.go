@@ -1,0 +1,60 @@
+package mesh
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A Status is what an operator wants to know at a glance.
+type Status struct {
+	Rules RulesStatus
+	// MirrorDrops is how many mirrored requests were not sent.
+	MirrorDrops uint64
+}
+
+// RulesStatus is the state of the rules.
+type RulesStatus struct {
+	Version  string       // in force
+	Since    time.Time    // when they came into force
+	Objects  int          // how many rules are in force
+	Warnings rules.Faults // what has no effect, or probably not the one meant
+	Rejected int          // how often newer rules were rejected
+	Err      error        // why the newest were; nil if they are in force
+}
+
+// A tracker keeps the status.
+type tracker struct {
+	mirrorDrops atomic.Uint64
+
+	mu    sync.Mutex
+	rules RulesStatus
+}
+
+func (t *tracker) applied(set *rules.Set) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rules = RulesStatus{
+		Version:  set.Version,
+		Since:    time.Now(),
+		Objects:  len(set.VirtualServices) + len(set.DestinationRules) + len(set.ServiceEntries) + len(set.WorkloadEntries),
+		Warnings: set.Warnings,
+		Rejected: t.rules.Rejected,
+	}
+}
+
+func (t *tracker) rejected(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.rules.Rejected++
+	t.rules.Err = err
+}
+
+// Status returns the state of the mesh.
+func (m *Mesh) Status() Status {
+	m.status.mu.Lock()
+	defer m.status.mu.Unlock()
+	return Status{Rules: m.status.rules, MirrorDrops: m.status.mirrorDrops.Load()}
+}

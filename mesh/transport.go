@@ -1,0 +1,115 @@
+package mesh
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+)
+
+// A Transport is an http.RoundTripper that sends requests through the mesh.
+// Mesh.Transport makes it. It keeps the whole RoundTripper contract: the
+// caller's request is not changed, its body is closed on every path, and an
+// answer from upstream is returned as it came. What the mesh itself refuses is
+// an *Error. It is safe for concurrent use.
+type Transport struct {
+	mesh *Mesh
+	pass http.RoundTripper // for hosts that are not the mesh's
+	own  *wires            // nil: base carries everything
+	base http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
+		return t.pass.RoundTrip(r) // which knows other schemes, and what to say of a missing URL
+	}
+	x := new(exchange)
+	x.begin(t, r)
+	ctx := r.Context()
+	ours, err := t.mesh.engine.Route(ctx, &x.call)
+	if !ours {
+		return t.pass.RoundTrip(r)
+	}
+	if err == nil {
+		err = t.mesh.engine.Do(ctx, &x.call, x)
+	}
+	if err != nil {
+		x.abandon()
+		return nil, newError(&x.call, err)
+	}
+	if x.call.Local != nil {
+		x.abandon()
+		return x.local(), nil
+	}
+	return x.respond(), nil
+}
+
+// CloseIdleConnections closes the connections that carry no request;
+// http.Client.CloseIdleConnections calls it.
+func (t *Transport) CloseIdleConnections() {
+	if t.own != nil {
+		t.own.closeIdle()
+	}
+	if c, ok := t.pass.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// abandon closes the caller's body and whatever a try has left.
+func (x *exchange) abandon() {
+	if x.last != nil {
+		x.last.end()
+	}
+	x.sendCopies()
+	switch {
+	case x.body != nil:
+		_ = x.body.Close()
+	case x.in.Body != nil:
+		_ = x.in.Body.Close()
+	}
+}
+
+// local is the answer that a rule gives: a redirect, a direct response, an
+// injected abort.
+func (x *exchange) local() *http.Response {
+	l := x.call.Local
+	h := http.Header{}
+	if l.Location != "" {
+		h["Location"] = []string{l.Location}
+	}
+	if len(l.Body) > 0 {
+		h["Content-Type"] = []string{"text/plain"}
+	}
+	status, body := l.Status, l.Body
+	if l.GRPC >= 0 { // a trailers-only answer
+		status, body = http.StatusOK, nil
+		h["Content-Type"] = []string{"application/grpc"}
+		h["Grpc-Status"] = []string{strconv.Itoa(l.GRPC)}
+	}
+	v := x.call.Values(x.in.Proto)
+	v.Status = status
+	l.Headers.Apply(h, v)
+	resp := &http.Response{
+		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
+		StatusCode:    status,
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        h,
+		Body:          http.NoBody,
+		ContentLength: int64(len(body)),
+		Request:       x.in,
+	}
+	if len(body) > 0 && x.in.Method != http.MethodHead {
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return resp
+}
+
+// keepsBody reports whether a try may be repeated after the body has been sent.
+func (t *Transport) keepsBody(c *engine.Call) bool {
+	return c.Route.Retry.Attempts > 0 || len(c.Route.Mirrors) > 0
+}

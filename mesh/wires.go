@@ -1,0 +1,162 @@
+package mesh
+
+import (
+	"crypto/tls"
+	"net/http"
+	"sync"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+)
+
+// wires are the connections of a Transport: an http.Transport, or two, for each
+// cluster, as a sidecar has a pool for each.
+type wires struct {
+	mesh      *Mesh
+	template  *http.Transport
+	byCluster sync.Map // *engine.Cluster → *wire
+}
+
+// A wire is one cluster's connections under one connection policy.
+type wire struct {
+	cluster *engine.Cluster
+	spec    *plan.Cluster // whose Connection this wire obeys
+	dialer  *dialer
+	h1      *http.Transport // HTTP/1.1, or what ALPN agrees on
+	h2c     *http.Transport // HTTP/2 in the clear
+	speaks  sync.Map        // address → *h2cProbe
+}
+
+// carry sends one try.
+func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Response, error) {
+	if t.own == nil {
+		return a.overHTTP1(c.Cluster, t.base, r)
+	}
+	w := t.own.of(c.Cluster)
+	if w.usesH2C(r) {
+		resp, err := w.h2c.RoundTrip(r)
+		if err != nil {
+			w.speaks.Delete(r.URL.Host) // another server may stand there now
+		}
+		return resp, err
+	}
+	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
+		r = w.dialer.traced(r)
+	}
+	return a.overHTTP1(c.Cluster, w.h1, r)
+}
+
+// overHTTP1 sends a request that has a connection to itself while it is under
+// way: with a limit on connections it waits in line for one. The attempt holds
+// the place until its answer has been read.
+func (a *attempt) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Request) (*http.Response, error) {
+	if err := cl.Gate().AcquireSlot(r.Context()); err != nil {
+		return nil, err
+	}
+	a.slot = cl.Gate()
+	return rt.RoundTrip(r)
+}
+
+// of finds the wire of a cluster. A changed policy gets a new wire; requests on
+// the old one finish, and its idle connections are closed.
+func (w *wires) of(cl *engine.Cluster) *wire {
+	spec := cl.Spec()
+	if v, ok := w.byCluster.Load(cl); ok {
+		have := v.(*wire)
+		if have.spec == spec || have.spec.Connection == spec.Connection {
+			return have
+		}
+	}
+	return w.renew(cl, spec)
+}
+
+func (w *wires) renew(cl *engine.Cluster, spec *plan.Cluster) *wire {
+	fresh := w.newWire(cl, spec)
+	if old, ok := w.byCluster.Swap(cl, fresh); ok {
+		old.(*wire).closeIdle()
+	}
+	return fresh
+}
+
+// forget drops the wire of a cluster that is no more.
+func (w *wires) forget(cl *engine.Cluster) {
+	if old, ok := w.byCluster.LoadAndDelete(cl); ok {
+		old.(*wire).closeIdle()
+	}
+}
+
+func (w *wires) closeIdle() {
+	w.byCluster.Range(func(_, v any) bool {
+		v.(*wire).closeIdle()
+		return true
+	})
+}
+
+func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster) *wire {
+	wr := &wire{cluster: cl, spec: spec, dialer: newDialer(w.mesh.config.DialContext, cl, spec.Connection)}
+	wr.h1 = w.transport(wr, new(http.Protocols))
+	wr.h1.Protocols.SetHTTP1(true)
+	wr.h1.Protocols.SetHTTP2(true)
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	h2c.SetHTTP2(true)
+	wr.h2c = w.transport(wr, h2c)
+	wr.dialer.idle = wr.closeIdle
+	return wr
+}
+
+func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
+	c := wr.spec.Connection
+	t := w.template.Clone()
+	t.Protocols = protocols
+	t.Proxy = nil // an endpoint is reached directly
+	t.DialContext = wr.dialer.dial
+	t.TLSClientConfig = wr.tlsConfig(t.TLSClientConfig)
+	t.DialTLSContext = wr.dialer.dialTLS(t.TLSClientConfig)
+	t.MaxIdleConns = 0
+	t.MaxIdleConnsPerHost = idlePerHost
+	t.MaxConnsPerHost = 0
+	t.IdleConnTimeout = max(c.IdleTimeout, 0) // negative: none, which is net/http's zero
+	if c.PingInterval > 0 {
+		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: c.PingInterval, PingTimeout: c.PingTimeout}
+	}
+	return t
+}
+
+// idlePerHost keeps what bursts have opened; net/http's default of 2 would close
+// most of it between two bursts.
+const idlePerHost = 1024
+
+// tlsConfig verifies the name that the caller asked for: the endpoint's address
+// is not in its certificate.
+func (w *wire) tlsConfig(base *tls.Config) *tls.Config {
+	cfg := base.Clone()
+	if cfg == nil {
+		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if cfg.ServerName == "" {
+		cfg.ServerName = w.cluster.Key.Host
+	}
+	cfg.NextProtos = []string{"h2", "http/1.1"}
+	return cfg
+}
+
+func (w *wire) usesH2C(r *http.Request) bool {
+	if r.URL.Scheme == "https" {
+		return false
+	}
+	switch w.spec.Connection.HTTP2 {
+	case plan.HTTP2Only:
+		return true
+	case plan.HTTP2Client:
+		return r.ProtoMajor == 2
+	case plan.HTTP2Upgrade:
+		return !upgrades(r) && w.speaksH2C(r.Context(), r.URL.Host)
+	}
+	return false
+}
+
+func (w *wire) closeIdle() {
+	w.h1.CloseIdleConnections()
+	w.h2c.CloseIdleConnections()
+}
