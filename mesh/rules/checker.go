@@ -7,9 +7,9 @@ import (
 
 // A checker collects what is wrong with one object.
 type checker struct {
-	meta   Meta
-	lines  map[string]int // field path → lines below meta.Line
-	faults Faults
+	meta  Meta
+	lines map[string]int // field path → lines below meta.Line
+	tally
 }
 
 // invalid records that Istio rejects the field at path (spec.http[0].timeout) too.
@@ -38,17 +38,7 @@ func (c *checker) add(severity Severity, path, format string, args []any) {
 	f := c.meta.fault(severity, fmt.Sprintf(format, args...))
 	f.Field = path
 	f.Line = lineOf(c.lines, path, c.meta.Line)
-	c.append(f)
-}
-
-// maxFaults bounds what is told about one object: who has a hundred things to
-// mend needs no more today. What is worse than all before is always told.
-const maxFaults = 100
-
-func (c *checker) append(f Fault) {
-	if len(c.faults) < maxFaults || f.Severity > c.faults.Worst() {
-		c.faults = append(c.faults, f)
-	}
+	c.append(f, maxObjectFaults)
 }
 
 // fault is a Fault at the object's first line.

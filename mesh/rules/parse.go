@@ -17,9 +17,6 @@ import (
 // ten thousand rules of common size are less than this.
 const maxFileSize = 10 << 20
 
-// maxFileFaults bounds what is told about one file.
-const maxFileFaults = 1000
-
 // A Text is the content of one rule file, from wherever it comes.
 type Text struct {
 	Name string // of the file, for faults; .json says that Data is JSON
@@ -75,17 +72,15 @@ func (p *Parser) file(f Text, now generation, version hash.Hash, a *assembly) Fa
 	if err := readable(f); err != nil {
 		return Faults{*err}
 	}
-	var faults Faults
+	var t tally
 	for _, c := range chunks(f) {
 		d := p.document(f.Name, c, now, version)
 		a.add(d.members)
-		faults = append(faults, d.faults...)
-		if len(faults) > maxFileFaults {
-			return append(faults[:maxFileFaults], Fault{Severity: Invalid, File: f.Name, Line: c.line,
-				Message: fmt.Sprintf("more than %d faults in this file; those below are not shown", maxFileFaults)})
+		for _, fault := range d.faults {
+			t.append(fault, maxFileFaults)
 		}
 	}
-	return faults
+	return t.all(Fault{File: f.Name, Line: 1})
 }
 
 func readable(f Text) *Fault {
@@ -153,7 +148,7 @@ func (d *document) object(file string, n *node) {
 	case w.faults == nil:
 		d.single(n, w)
 	}
-	d.faults = append(d.faults, w.faults...)
+	d.faults = append(d.faults, w.all(w.meta.fault(Warning, ""))...)
 }
 
 // typed says whether the object names its type.
@@ -180,7 +175,7 @@ func (d *document) list(file string, n *node, w walker) {
 func (d *document) single(n *node, w walker) {
 	k, inForce, v := classify(w.meta.APIVersion, w.meta.Kind)
 	if !inForce {
-		w.append(w.meta.fault(v.severity, v.reason))
+		w.append(w.meta.fault(v.severity, v.reason), maxObjectFaults)
 		return
 	}
 	if m := w.rule(n, k); m != nil {

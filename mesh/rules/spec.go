@@ -27,7 +27,7 @@ func (w walker) at(path string, line int) {
 func (w walker) bad(line int, path, format string, args ...any) {
 	f := w.meta.fault(Invalid, fmt.Sprintf(format, args...))
 	f.Field, f.Line = path, line
-	w.append(f)
+	w.append(f, maxObjectFaults)
 }
 
 // message checks the mapping n against the message type md.
