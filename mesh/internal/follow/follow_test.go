@@ -58,6 +58,7 @@ func TestValuesAreAppliedAndErrorsReportedInTheirOrder(t *testing.T) {
 		for _, text := range []string{"one", "", "two"} {
 			src <- text
 		}
+		synctest.Wait()
 		loop.Close()
 		if want := (diary{"one", "error: bad rules", "two"}); !slices.Equal(*d, want) {
 			t.Errorf("got %q", *d)
@@ -153,6 +154,7 @@ func TestReadySaysWhatCameFirst(t *testing.T) {
 					if err := loop.Ready(t.Context()); !errors.Is(err, want) {
 						t.Errorf("got %v, want %v", err, want)
 					}
+					synctest.Wait()
 				}
 			})
 		})
