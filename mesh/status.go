@@ -1,6 +1,8 @@
 package mesh
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,4 +59,34 @@ func (m *Mesh) Status() Status {
 	m.status.mu.Lock()
 	defer m.status.mu.Unlock()
 	return Status{Rules: m.status.rules, MirrorDrops: m.status.mirrorDrops.Load()}
+}
+
+// Clusters lists the destinations that have been used so far, with their
+// endpoints, ordered by name.
+func (m *Mesh) Clusters() []ClusterStatus {
+	var out []ClusterStatus
+	now := time.Now()
+	for _, cl := range m.engine.Clusters() {
+		usage := cl.Gate().Usage()
+		out = append(out, ClusterStatus{
+			Service: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset,
+			Requests: usage.Requests, Pending: usage.Pending, Retries: usage.Retries,
+			Endpoints: endpointsOf(cl, now),
+		})
+	}
+	slices.SortFunc(out, func(a, b ClusterStatus) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Subset, b.Subset))
+	})
+	return out
+}
+
+// A ClusterStatus is one destination as this process sees it.
+type ClusterStatus struct {
+	Service   string           `json:"service"`
+	Port      uint16           `json:"port,omitempty"`
+	Subset    string           `json:"subset,omitempty"`
+	Requests  int              `json:"requests"` // under way
+	Pending   int              `json:"pending"`  // waiting for a connection
+	Retries   int              `json:"retries"`  // under way
+	Endpoints []EndpointStatus `json:"endpoints"`
 }

@@ -57,6 +57,9 @@ func (cl *Cluster) Gate() *breaker.Gate { return &cl.gate }
 // Hosts are all known hosts.
 func (cl *Cluster) Hosts() []*Host { return cl.balancer.Hosts() }
 
+// CircuitInfo is the state of a host's circuit.
+func (cl *Cluster) CircuitInfo(h *Host, now time.Time) breaker.Info { return h.State.circuit.Info(now) }
+
 // configure puts a policy in force. Counters, circuits and hosts stay.
 func (cl *Cluster) configure(spec *plan.Cluster) {
 	cl.spec.Store(spec)

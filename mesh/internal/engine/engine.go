@@ -150,6 +150,23 @@ func (e *Engine) cluster(s *state, d *plan.Destination, t plan.Target) *Cluster 
 	return b.(*binding).find(e, s, d, t)
 }
 
+// Cluster finds the live cluster of a destination for a call that Route has seen.
+func (e *Engine) Cluster(c *Call, d *plan.Destination) *Cluster {
+	return e.cluster(c.state, d, c.Target)
+}
+
+// Await waits for the first word about a cluster's endpoints, and returns what
+// ails their source.
+func (e *Engine) Await(ctx context.Context, cl *Cluster) error {
+	if cl.upstream == nil {
+		return nil
+	}
+	if o := cl.upstream.await(ctx); o.Failure != retry.None {
+		return o.Err
+	}
+	return cl.upstream.trouble()
+}
+
 // maxBound is how many clusters a binding remembers; a wildcard's destination
 // serves any number of hosts.
 const maxBound = 16

@@ -38,6 +38,7 @@ type Cluster struct {
 	Missing string
 
 	Labels      map[string]string // that an endpoint must have
+	Implied     bool              // no rule defines subsets, so that Labels is version=Subset
 	Passthrough bool              // dial the address in the URL, pick nothing
 	Hash        *HashKey          // nil: no consistent hashing
 	Balancer    balancer.Config
@@ -71,6 +72,7 @@ func (p *Plan) Cluster(key ClusterKey) *Cluster {
 		c.Rule = dr.meta
 	}
 	c.Labels, c.Missing = dr.labels(key.Subset)
+	c.Implied = key.Subset != "" && (dr == nil || len(dr.subsets) == 0)
 	if c.Missing == "" {
 		c.Missing = service.missingPort(key.Port)
 	}
