@@ -1,10 +1,10 @@
 package rules
 
 import (
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -57,7 +57,7 @@ func values(path string, fd protoreflect.FieldDescriptor, v protoreflect.Value) 
 			eachEntry(path, v.Map(), yield)
 		case fd.IsList():
 			for i := range v.List().Len() {
-				if !yield(fmt.Sprintf("%s[%d]", path, i), v.List().Get(i)) {
+				if !yield(nth(path, i), v.List().Get(i)) {
 					return
 				}
 			}
@@ -92,10 +92,10 @@ func sorted[V any](m map[string]V) iter.Seq2[string, V] {
 }
 
 // item is the path of the i-th element of the list at path.field.
-func item(path, field string, i int) string { return fmt.Sprintf("%s.%s[%d]", path, field, i) }
+func item(path, field string, i int) string { return nth(path+"."+field, i) }
 
 // entry is the path of the entry with key of the map at path.
 func entry(path, key string) string { return path + "[" + key + "]" }
 
 // nth is the path of the i-th element of the list at path.
-func nth(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func nth(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

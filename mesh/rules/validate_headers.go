@@ -85,29 +85,9 @@ func validateHeaderValue(c *checker, path, value string) {
 	if err != nil {
 		c.invalid(path, "%q: %v; a percent sign is written %%%%", brief(value), err)
 	}
-	for _, name := range operators {
-		if !KnownHeaderOperator(name) {
-			c.refuse(path, "%%%s%%: inmesh cannot produce this value", name)
+	for _, o := range operators {
+		if reason := o.refusal(); reason != "" {
+			c.refuse(path, "%%%s%%: %s", o.name, reason)
 		}
 	}
-}
-
-// KnownHeaderOperator reports whether a header value may use the operator
-// %name% or %name(arguments)%: whether a client inside the calling process can
-// know what it stands for. Others are refused when rules are read.
-func KnownHeaderOperator(name string) bool {
-	switch name {
-	case "REQ", "RESP", // a header of the request, of the response
-		"PROTOCOL",         // HTTP/1.1, HTTP/2
-		"START_TIME",       // when the request began; the argument is a strftime format
-		"HOSTNAME",         // of this machine
-		"ENVIRONMENT",      // a variable of this process
-		"ROUTE_NAME",       // of the rule that matched
-		"UPSTREAM_CLUSTER", // outbound|port|subset|host
-		// The downstream of a client in the process is the process itself.
-		"DOWNSTREAM_REMOTE_ADDRESS", "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
-		"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT":
-		return true
-	}
-	return false
 }

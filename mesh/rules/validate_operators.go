@@ -11,50 +11,92 @@ var (
 	errArguments   = errors.New("unterminated ( of an operator")
 )
 
-// headerOperators are the names of the operators in a header value, or what is
-// wrong with its syntax. The grammar is that of Envoy's header formatter as
+// A headerOperator is %name% or %name(argument)% in the value of a header.
+type headerOperator struct{ name, argument string }
+
+// headerOperators are the operators in a header value, or what is wrong with
+// its syntax. The grammar is that of Envoy's header formatter as
 // Istio checks it:
 //
 //	value    = *( literal / "%%" / "%" name [ "(" args ")" *" " ] "%" )
 //	args     = text / "[" string *( "," string ) "]"
-func headerOperators(value string) ([]string, error) {
-	var names []string
+func headerOperators(value string) ([]headerOperator, error) {
+	var operators []headerOperator
 	for {
 		_, rest, found := strings.Cut(value, "%")
 		if !found {
-			return names, nil
+			return operators, nil
 		}
 		if after, escaped := strings.CutPrefix(rest, "%"); escaped {
 			value = after
 			continue
 		}
-		name, after, err := headerOperator(rest)
+		operator, after, err := cutOperator(rest)
 		if err != nil {
-			return names, err
+			return operators, err
 		}
-		names, value = append(names, name), after
+		operators, value = append(operators, operator), after
 	}
 }
 
-// headerOperator reads one operator after its first percent sign.
-func headerOperator(s string) (name, rest string, err error) {
+// cutOperator reads one operator after its first percent sign.
+func cutOperator(s string) (o headerOperator, rest string, err error) {
 	end := strings.IndexAny(s, "%(")
 	if end < 0 {
-		return "", "", errLonePercent
+		return o, "", errLonePercent
 	}
-	name = s[:end]
+	o.name = s[:end]
 	if s[end] == '%' {
-		return name, s[end+1:], nil
+		return o, s[end+1:], nil
 	}
-	rest, err = skipArguments(s[end+1:])
+	arguments := s[end+1:]
+	after, err := skipArguments(arguments)
 	if err != nil {
-		return name, "", err
+		return o, "", err
 	}
-	rest, closed := strings.CutPrefix(strings.TrimLeft(rest, " "), "%")
+	o.argument = strings.TrimSpace(arguments[:len(arguments)-len(after)-1])
+	rest, closed := strings.CutPrefix(strings.TrimLeft(after, " "), "%")
 	if !closed {
-		return name, "", fmt.Errorf("%%%s(…) has no %% after it", name)
+		return o, "", fmt.Errorf("%%%s(…) has no %% after it", o.name)
 	}
-	return name, rest, nil
+	return o, rest, nil
+}
+
+// refusal says why inmesh cannot produce the value; "" if it can.
+func (o headerOperator) refusal() string {
+	takesHeader := o.name == "REQ" || o.name == "RESP"
+	first, second, either := strings.Cut(o.argument, "?")
+	switch {
+	case !KnownHeaderOperator(o.name):
+		return "inmesh cannot produce this value"
+	case !takesHeader && o.argument != "":
+		return "inmesh produces this value without arguments only"
+	case takesHeader && (!isHeaderName(first) || either && !isHeaderName(second)):
+		return "want the name of a header as argument"
+	}
+	return ""
+}
+
+// isHeaderName also takes pseudo headers.
+func isHeaderName(s string) bool { return isToken(strings.TrimPrefix(s, ":")) }
+
+// KnownHeaderOperator reports whether a header value may use the operator
+// %name%: whether a client inside the calling process can know what it stands
+// for. Values with others are refused when rules are read, as are arguments of
+// operators other than REQ and RESP.
+func KnownHeaderOperator(name string) bool {
+	switch name {
+	case "REQ", "RESP", // a header of the request or the response: %REQ(x-a?x-b)%
+		"PROTOCOL",   // HTTP/1.1, HTTP/2
+		"START_TIME", // when the request began, as 2006-01-02T15:04:05.000Z
+		"HOSTNAME",   // of this machine
+		"RESPONSE_CODE",
+		"UPSTREAM_HOST", "UPSTREAM_REMOTE_ADDRESS", // the endpoint that was picked
+		// The downstream of a client in the process is the process itself.
+		"DOWNSTREAM_REMOTE_ADDRESS", "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT":
+		return true
+	}
+	return false
 }
 
 // skipArguments returns what follows the closing parenthesis. Like Envoy's

@@ -112,31 +112,39 @@ func delegateName(d *networking.Delegate, namespace string) string {
 	return namespace + "/" + d.Name
 }
 
-// warnPolicies names what is lost when several DestinationRules of a namespace
-// are for one host: the first has its policy, subsets are put together.
+// What the DestinationRules of one namespace for one host make together: the
+// first policy counts as a whole, of subsets with one name the first.
+type merged struct {
+	policy  *DestinationRule
+	subsets map[string]*DestinationRule
+}
+
+// warnPolicies names what is lost when DestinationRules are merged.
 func warnPolicies(rules []*DestinationRule) (faults Faults) {
-	merged := map[string][]*DestinationRule{}
+	hosts := map[string]*merged{}
 	for _, dr := range rules {
-		key := dr.Namespace + "/" + resolve(dr.Spec.Host, dr.Namespace)
-		for _, earlier := range merged[key] {
-			if proto.Equal(dr.Spec.WorkloadSelector, earlier.Spec.WorkloadSelector) {
-				faults = append(faults, lostPolicies(dr, earlier)...)
-			}
+		key := fmt.Sprint(dr.Namespace, "/", resolve(dr.Spec.Host, dr.Namespace), dr.Spec.GetWorkloadSelector().GetMatchLabels())
+		if hosts[key] == nil {
+			hosts[key] = &merged{subsets: map[string]*DestinationRule{}}
 		}
-		merged[key] = append(merged[key], dr)
+		faults = append(faults, hosts[key].add(dr)...)
 	}
 	return faults
 }
 
-func lostPolicies(dr, earlier *DestinationRule) (faults Faults) {
-	if dr.Spec.TrafficPolicy != nil && earlier.Spec.TrafficPolicy != nil {
+func (m *merged) add(dr *DestinationRule) (faults Faults) {
+	if first := m.policy; first != nil && dr.Spec.TrafficPolicy != nil {
 		faults = append(faults, warning(dr, "spec.trafficPolicy",
-			"has no effect: DestinationRule %s/%s, which comes first, has one for this host", earlier.Namespace, earlier.Name))
+			"has no effect: DestinationRule %s/%s, which comes first, has one for this host", first.Namespace, first.Name))
+	} else if dr.Spec.TrafficPolicy != nil {
+		m.policy = dr
 	}
 	for i, subset := range dr.Spec.Subsets {
-		if definesSubset(earlier, subset.Name) {
+		if first := m.subsets[subset.Name]; first != nil && first != dr {
 			faults = append(faults, warning(dr, nth("spec.subsets", i),
-				"%q has no effect: DestinationRule %s/%s, which comes first, has a subset of this name", subset.Name, earlier.Namespace, earlier.Name))
+				"%q has no effect: DestinationRule %s/%s, which comes first, has a subset of this name", subset.Name, first.Namespace, first.Name))
+		} else {
+			m.subsets[subset.Name] = dr
 		}
 	}
 	return faults

@@ -27,14 +27,10 @@ type target struct {
 
 func warnSubsetsOf(vs *VirtualService, rules subsetIndex) (faults Faults) {
 	implied := map[string][]target{}
-	var hosts []string
 	for _, t := range targets(vs.Spec) {
 		host := resolve(t.Host, vs.Namespace)
 		defining := rules.of(host)
 		if len(defining) == 0 {
-			if implied[host] == nil {
-				hosts = append(hosts, host)
-			}
 			implied[host] = append(implied[host], t)
 			continue
 		}
@@ -43,8 +39,8 @@ func warnSubsetsOf(vs *VirtualService, rules subsetIndex) (faults Faults) {
 				"no DestinationRule of %s defines subset %q: its share of requests fails with 503 (NC)", host, t.Subset))
 		}
 	}
-	for _, host := range hosts {
-		faults = append(faults, warnImplied(vs, host, implied[host]))
+	for host, targets := range sorted(implied) {
+		faults = append(faults, warnImplied(vs, host, targets))
 	}
 	return faults
 }
@@ -64,26 +60,36 @@ func warnImplied(vs *VirtualService, host string, targets []target) Fault {
 
 // A subsetIndex finds the DestinationRules that define subsets of a host, in
 // whichever namespace: which of them a client uses depends on its own.
-type subsetIndex map[string][]*DestinationRule
+type subsetIndex struct {
+	exact map[string][]*DestinationRule
+	wild  map[string][]*DestinationRule // by what follows the *
+}
 
 func indexSubsets(rules []*DestinationRule) subsetIndex {
-	index := subsetIndex{}
+	index := subsetIndex{map[string][]*DestinationRule{}, map[string][]*DestinationRule{}}
 	for _, dr := range rules {
-		if len(dr.Spec.Subsets) > 0 {
-			host := resolve(dr.Spec.Host, dr.Namespace)
-			index[host] = append(index[host], dr)
+		if len(dr.Spec.Subsets) == 0 {
+			continue
+		}
+		host := resolve(dr.Spec.Host, dr.Namespace)
+		if suffix, wild := strings.CutPrefix(host, "*"); wild {
+			index.wild[suffix] = append(index.wild[suffix], dr)
+		} else {
+			index.exact[host] = append(index.exact[host], dr)
 		}
 	}
 	return index
 }
 
-// of looks up the host, and every wildcard that covers it: *, *m, *om, *.com …
 func (index subsetIndex) of(host string) []*DestinationRule {
-	defining := index[host]
+	defining := index.exact[host]
+	if len(index.wild) == 0 {
+		return defining
+	}
 	name := strings.TrimPrefix(host, "*")
 	for i := range len(name) + 1 {
-		if wild := "*" + name[i:]; wild != host {
-			defining = slices.Concat(defining, index[wild])
+		if wild := index.wild[name[i:]]; wild != nil {
+			defining = slices.Concat(defining, wild)
 		}
 	}
 	return defining
