@@ -38,19 +38,31 @@ type dnsRecords struct {
 
 func newDNSServer(t *testing.T) *dnsServer {
 	t.Helper()
-	streams, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	packets, err := net.ListenPacket("udp", streams.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	streams, packets := listenBoth(t)
 	s := &dnsServer{address: streams.Addr().String(), packets: packets, streams: streams, zone: map[string]dnsRecords{}}
 	s.running.Go(s.servePackets)
 	s.running.Go(s.serveStreams)
 	t.Cleanup(s.close)
 	return s
+}
+
+// listenBoth finds a port that is free for TCP and UDP.
+func listenBoth(t *testing.T) (net.Listener, net.PacketConn) {
+	t.Helper()
+	var err error
+	for range 10 {
+		streams, listenErr := net.Listen("tcp", "127.0.0.1:0")
+		if listenErr != nil {
+			t.Fatal(listenErr)
+		}
+		var packets net.PacketConn
+		if packets, err = net.ListenPacket("udp", streams.Addr().String()); err == nil {
+			return streams, packets
+		}
+		streams.Close()
+	}
+	t.Fatal(err)
+	return nil, nil
 }
 
 func (s *dnsServer) close() {
