@@ -19,7 +19,9 @@ func FuzzParseFile(f *testing.F) {
 		if err := checkServices(services); err != nil {
 			t.Error(err)
 		}
-		var lenient struct{ Services map[string][]struct{ Address string } }
+		var lenient struct {
+			Services map[string][]struct{ Address string }
+		}
 		if err := json.Unmarshal(text, &lenient); err != nil || len(lenient.Services) != len(services) {
 			t.Errorf("encoding/json reads %d services, %v; strictly there are %d", len(lenient.Services), err, len(services))
 		}
