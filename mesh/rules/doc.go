@@ -46,11 +46,13 @@
 //
 //  1. A file holds at most 10 MiB, the files of a source 256 MiB.
 //  2. A document holds at most 1,000,000 values, 100 levels deep, and grows to
-//     at most 32 MiB through its aliases.
+//     at most 80 MiB through its aliases.
 //  3. At most 100 faults are told of an object, and 1,000 of a file; one that is
 //     worse than all before it is always told.
 //  4. An object that is at fault in its form (a wrong type, an unknown field) is
 //     not examined further: what its values mean is told when the form is right.
+//  5. Half a file is a valid file at times. Who writes rules under a [Dir] writes
+//     another file and renames it, as editors and ConfigMaps do.
 //
 // # Concurrency
 //

@@ -30,9 +30,12 @@ func (s Severity) String() string {
 	return "invalid"
 }
 
+// MarshalText makes the severity a word in JSON too.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // A Fault is one thing wrong with a rule file.
 type Fault struct {
-	Severity Severity `json:"-"`
+	Severity Severity `json:"severity"`
 	File     string   `json:"file,omitempty"`
 	Line     int      `json:"line,omitempty"` // 1-based; 0 when unknown
 	// Kind, Namespace and Name are empty for a fault of the file itself.

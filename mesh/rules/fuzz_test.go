@@ -3,6 +3,7 @@ package rules_test
 import (
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -54,6 +55,9 @@ func checkFaults(t *testing.T, err error) {
 	for _, f := range faults {
 		if f.File == "" || f.Line < 1 || f.Message == "" {
 			t.Fatalf("a fault without file, line or words: %#v", f)
+		}
+		if strings.Contains(f.Message, "Istio's decoder rejects it") {
+			t.Fatalf("the walk let pass what the decoder rejects: %v", f)
 		}
 	}
 }

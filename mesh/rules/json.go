@@ -16,7 +16,6 @@ type jsonReader struct {
 	decoder *json.Decoder
 	counted int64 // how far lines are counted
 	line    int
-	values  int
 	depth   int
 }
 
@@ -63,9 +62,6 @@ func (r *jsonReader) value() (node, error) {
 		return node{}, err
 	}
 	line := r.lineAt(r.decoder.InputOffset())
-	if r.values++; r.values > maxValues {
-		return node{}, &syntaxError{line, fmt.Sprintf("the document holds more than %d values", maxValues)}
-	}
 	switch t := token.(type) {
 	case json.Delim:
 		return r.compound(t, line)

@@ -36,7 +36,7 @@ func TestRefusesWhatCannotBeRead(t *testing.T) {
 		{"deep json", "a.json", strings.Repeat("[", 200) + strings.Repeat("]", 200), "a.json:1: values nest deeper than 100 levels"},
 		{"big", "a.yaml", strings.Repeat("# a\n", 10<<18+1), "a.yaml:1: the file holds 10485764 bytes; the bound is 10485760 (10 MiB)"},
 		{"many", "a.yaml", "[" + strings.Repeat("a,", 1_000_001) + "]", "a.yaml:1: the document holds about 1000002 values; the bound is 1000000"},
-		{"many json", "a.json", "[" + strings.Repeat("1,", 1_000_001) + "1]", "a.json:1: the document holds more than 1000000 values"},
+		{"many json", "a.json", "[" + strings.Repeat("1,", 1_000_001) + "1]", "a.json:1: the document holds about 1000002 values; the bound is 1000000"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := rules.Parse(c.file, []byte(c.text))
@@ -66,7 +66,7 @@ func TestDefusesAliasBombs(t *testing.T) {
 			_, err := rules.Parse("bomb.yaml", []byte(text))
 			runtime.ReadMemStats(&after)
 			wantFault(t, err, "bomb.yaml:")
-			if !strings.Contains(err.Error(), "the document grows beyond 32 MiB through its aliases") {
+			if !strings.Contains(err.Error(), "the document grows beyond 80 MiB through its aliases") {
 				t.Error(err)
 			}
 			if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<30 {
@@ -77,10 +77,10 @@ func TestDefusesAliasBombs(t *testing.T) {
 }
 
 func TestTellsAThousandFaultsOfAFile(t *testing.T) {
-	_, err := rules.Parse("a.yaml", []byte(strings.Repeat("---\n[]\n", 100_000)))
+	_, err := rules.Parse("a.yaml", []byte(strings.Repeat("---\n[]\n", 5_000)))
 	faults := err.(rules.Faults)
 	if len(faults) != 1001 || !slices.ContainsFunc(faults, func(f rules.Fault) bool {
-		return f.Severity == rules.Warning && f.Message == "99000 more faults are not told"
+		return f.Severity == rules.Warning && f.Message == "4000 more faults are not told"
 	}) {
 		t.Errorf("%d faults, the first %v", len(faults), faults[0])
 	}

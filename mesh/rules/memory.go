@@ -7,19 +7,25 @@ import (
 
 // A generation is what one reading of all files held, by text and by place.
 type generation struct {
-	byText  map[[sha256.Size]byte]*document
+	byText  map[digest]*document
 	byPlace map[place]*document
+}
+
+// A digest stands for a text and how it is read.
+type digest struct {
+	sum  [sha256.Size]byte
+	json bool
 }
 
 // A place is a text and where it stands.
 type place struct {
-	text [sha256.Size]byte
+	text digest
 	file string
 	line int
 }
 
 func newGeneration() generation {
-	return generation{map[[sha256.Size]byte]*document{}, map[place]*document{}}
+	return generation{map[digest]*document{}, map[place]*document{}}
 }
 
 func (g generation) put(at place, d *document) {
@@ -29,8 +35,8 @@ func (g generation) put(at place, d *document) {
 
 // document reads a chunk, or remembers it.
 func (p *Parser) document(file string, c chunk, now generation, version hash.Hash) *document {
-	at := place{sha256.Sum256(c.text), file, c.line}
-	version.Write(at.text[:])
+	at := place{digest{sha256.Sum256(c.text), isJSON(file)}, file, c.line}
+	version.Write(at.text.sum[:])
 	d := p.recall(at)
 	if d == nil {
 		d = newDocument(file, c)

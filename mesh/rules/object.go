@@ -20,15 +20,16 @@ type Meta struct {
 }
 
 // An Object is one validated rule. Nobody changes it or its Spec: objects are
-// shared by every Set that holds the same file content, so that equal pointers
-// mean an unchanged rule.
+// shared by the Sets of one Watch or Parser as long as their document does not
+// change. An equal pointer means an unchanged rule in its place; an equal Spec
+// pointer means one that may only have moved to another line or file.
 type Object[S proto.Message] struct {
 	Meta
 	Spec  S
 	lines map[string]int // field path → lines below Line, for faults that are found later
 }
 
-// Line returns the line of the field at path (spec.http[0].timeout), or of the
+// LineOf returns the line of the field at path (spec.http[0].timeout), or of the
 // nearest parent that is written.
 func (o *Object[S]) LineOf(path string) int { return lineOf(o.lines, path, o.Line) }
 

@@ -99,11 +99,13 @@ func readable(f Text) *Fault {
 // chunks splits YAML into its documents; JSON is one chunk.
 func chunks(f Text) []chunk {
 	data := bytes.TrimPrefix(f.Data, []byte("\ufeff"))
-	if path.Ext(f.Name) == ".json" {
+	if isJSON(f.Name) {
 		return []chunk{{data, 1}}
 	}
 	return documents(data)
 }
+
+func isJSON(file string) bool { return path.Ext(file) == ".json" }
 
 // A document is what a chunk holds.
 type document struct {
@@ -127,8 +129,11 @@ func newDocument(file string, c chunk) *document {
 // nodes reads a chunk as JSON if it is called so, or is JSON: YAML contains
 // most of it, though not all.
 func nodes(file string, c chunk) ([]node, *syntaxError) {
+	if n := separators(c.text); n > maxValues {
+		return nil, &syntaxError{c.line, fmt.Sprintf("the document holds about %d values; the bound is %d", n, maxValues)}
+	}
 	trimmed := bytes.TrimSpace(c.text)
-	if path.Ext(file) == ".json" || len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
+	if isJSON(file) || len(trimmed) > 0 && trimmed[0] == '{' && json.Valid(trimmed) {
 		return readJSON(c.text, c.line)
 	}
 	return readYAML(c.text, c.line)

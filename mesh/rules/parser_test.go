@@ -74,3 +74,13 @@ func TestVersionTellsContentsApart(t *testing.T) {
 		seen[set.Version] = text
 	}
 }
+
+func TestTextIsNotTakenForJSONBecauseItWasYAML(t *testing.T) {
+	text := []byte("{apiVersion: v1, kind: Service}")
+	var p rules.Parser
+	if _, err := p.Parse(rules.Text{Name: "a.yaml", Data: text}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := p.Parse(rules.Text{Name: "a.json", Data: text})
+	wantFault(t, err, "a.json:1: not JSON: ")
+}

@@ -16,8 +16,10 @@ const (
 	// maxValues bounds what the YAML reader holds before its tree can be
 	// looked at: some 250 bytes a value.
 	maxValues = 1_000_000
-	// maxExpanded bounds what aliases may grow to: bytes of text, and 16 a value.
-	maxExpanded = 32 << 20
+	// maxExpanded bounds what aliases may grow to: bytes of text, and valueCost
+	// for each value. Without aliases no document reaches it.
+	maxExpanded = 80 << 20
+	valueCost   = 64
 )
 
 // A syntaxError is what keeps a document from being read at all.
@@ -32,9 +34,6 @@ func (e *syntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.line,
 // a rule: documents splits files, and leaves together only what lone carriage
 // returns separate.
 func readYAML(data []byte, first int) (docs []node, fault *syntaxError) {
-	if n := separators(data); n > maxValues {
-		return nil, &syntaxError{first, fmt.Sprintf("the document holds about %d values; the bound is %d", n, maxValues)}
-	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		var doc yaml.Node
@@ -80,11 +79,13 @@ func yamlError(err error, first int) *syntaxError {
 	return &syntaxError{first + line - 1, "not YAML: " + what}
 }
 
-// separators counts what stands between the values of a YAML text: at least as
-// many as there are values, and hardly more.
+// separators counts what stands between the values of a YAML or JSON text:
+// about as many as there are values, at least half as many.
 func separators(data []byte) int {
-	n := bytes.Count(data, []byte{'\n'}) + bytes.Count(data, []byte{'\r'}) +
-		bytes.Count(data, []byte{','}) + bytes.Count(data, []byte{'['}) + bytes.Count(data, []byte{'{'})
+	n := 0
+	for _, c := range []byte("\n\r,[{") {
+		n += bytes.Count(data, []byte{c})
+	}
 	for i, c := range data {
 		if (c == ':' || c == '-' || c == '?') && (i+1 == len(data) || !wordByte(data[i+1])) {
 			n++
@@ -114,7 +115,7 @@ func expand(doc *yaml.Node, first int) (node, *syntaxError) {
 }
 
 func (e *expander) node(y *yaml.Node) (node, *syntaxError) {
-	if e.left -= 16 + len(y.Value); e.left < 0 {
+	if e.left -= valueCost + len(y.Value); e.left < 0 {
 		return node{}, e.errorAt(y, "the document grows beyond %d MiB through its aliases", maxExpanded>>20)
 	}
 	if e.depth++; e.depth > maxDepth {
