@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -25,6 +26,11 @@ type Config struct {
 	// Discovery says where services live that no ServiceEntry describes. Nil:
 	// hosts that rules name are looked up in DNS.
 	Discovery discovery.Source
+	// HoldEmpty is for how long a service keeps its last endpoints when Discovery
+	// says that there are none left: a registry that restarts or has lost its
+	// permissions says so in the same words as one that means it. Zero: 30 s.
+	// Negative: not at all.
+	HoldEmpty time.Duration
 	// OutboundPolicy decides about hosts that no rule and no source knows. Zero:
 	// AllowAny.
 	OutboundPolicy OutboundPolicy
@@ -110,6 +116,14 @@ func (c Config) validate() error {
 		faults = append(faults, fmt.Errorf("mesh: Hedge: %w", err))
 	}
 	return errors.Join(faults...)
+}
+
+// source is Discovery, held; nil if there is none.
+func (c Config) source() discovery.Source {
+	if c.Discovery == nil || c.HoldEmpty < 0 {
+		return c.Discovery
+	}
+	return discovery.Hold(c.Discovery, c.HoldEmpty)
 }
 
 func (c Config) options() plan.Options {

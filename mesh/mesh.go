@@ -32,7 +32,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	m := &Mesh{config: c.withDefaults()}
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
-		Discovery:    c.Discovery,
+		Discovery:    m.config.source(),
 		RegistryOnly: c.OutboundPolicy == RegistryOnly,
 		Events:       m,
 		MirrorLimit:  m.config.MirrorLimit,

@@ -1,0 +1,16 @@
+// Package meshtest is the mesh in memory, for tests of programs that use it:
+// services that listen on no port, discovery that a test edits, faults at will.
+//
+//	fleet := meshtest.New(t)
+//	v1 := fleet.Start("reviews", handler, meshtest.Labels{"version": "v1"})
+//	client := fleet.Client(mesh.Config{Rules: rules.Static(documents)})
+//	resp, err := client.Get("http://reviews/7") // obeys the rules, in memory
+//	v1.Refuse()                                 // from now on connections to it are refused
+//
+// Nothing leaves the process and nothing waits for real time, so that all of it
+// works within testing/synctest: a timeout, a retry or an ejection of half a
+// minute is tested in milliseconds.
+//
+// Everything that a Fleet has made ends with the test, meshes first.
+// A Fleet and its instances are safe for concurrent use.
+package meshtest

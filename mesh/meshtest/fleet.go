@@ -1,0 +1,172 @@
+package meshtest
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh"
+)
+
+// Labels are an instance's labels: version=v1.
+type Labels = map[string]string
+
+// A Fleet is services in memory.
+type Fleet struct {
+	tb        testing.TB
+	network   network
+	discovery *discovery.Static
+
+	mu        sync.Mutex // orders changes of instances with what discovery is told
+	instances map[string][]*Instance
+}
+
+// New returns a Fleet without services, which ends with the test.
+func New(tb testing.TB) *Fleet {
+	tb.Helper()
+	source, err := discovery.NewStatic(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &Fleet{
+		tb:        tb,
+		network:   network{listeners: map[string]*listener{}},
+		discovery: source,
+		instances: map[string][]*Instance{},
+	}
+}
+
+// Discovery knows the services of the fleet.
+func (f *Fleet) Discovery() *discovery.Static { return f.discovery }
+
+// Mesh returns a Mesh of the fleet: where cfg leaves them out, its discovery and
+// its network are the fleet's.
+func (f *Fleet) Mesh(cfg mesh.Config) *mesh.Mesh {
+	f.tb.Helper()
+	if cfg.Discovery == nil {
+		cfg.Discovery = f.discovery
+	}
+	if cfg.DialContext == nil {
+		cfg.DialContext = f.network.dial
+	}
+	m, err := mesh.New(context.Background(), cfg)
+	if err != nil {
+		f.tb.Fatal(err)
+	}
+	f.tb.Cleanup(func() { _ = m.Close() })
+	return m
+}
+
+// Client returns an http.Client whose requests go through a new Mesh. It
+// follows no redirects.
+func (f *Fleet) Client(cfg mesh.Config) *http.Client {
+	f.tb.Helper()
+	return &http.Client{
+		Transport:     f.Mesh(cfg).Transport(f.Base()),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Base is an http.Transport on the fleet's network; requests that are not the
+// mesh's end there, and so do not leave the process.
+func (f *Fleet) Base() *http.Transport {
+	t := &http.Transport{DialContext: f.network.dial}
+	f.tb.Cleanup(t.CloseIdleConnections)
+	return t
+}
+
+// An Instance is one endpoint of a service.
+type Instance struct {
+	fleet    *Fleet
+	listener *listener
+	server   *http.Server
+	service  string
+	endpoint discovery.Endpoint
+}
+
+// Start adds an instance of a service. It speaks HTTP/1.1, and HTTP/2 in the
+// clear.
+func (f *Fleet) Start(service string, h http.Handler, labels Labels) *Instance {
+	return f.StartEndpoint(service, h, discovery.Endpoint{Labels: labels})
+}
+
+// StartEndpoint is Start for an instance with a locality, a weight, a health; its
+// Address is set.
+func (f *Fleet) StartEndpoint(service string, h http.Handler, e discovery.Endpoint) *Instance {
+	f.tb.Helper()
+	l := f.network.listen()
+	e.Address = l.address
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	i := &Instance{
+		fleet:    f,
+		listener: l,
+		server:   &http.Server{Handler: h, Protocols: protocols},
+		service:  service,
+		endpoint: e,
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = i.server.Serve(l)
+	}()
+	f.tb.Cleanup(func() {
+		_ = i.server.Close()
+		<-served
+	})
+	f.edit(service, func(all []*Instance) []*Instance { return append(all, i) })
+	return i
+}
+
+// edit changes the instances of a service and tells discovery.
+func (f *Fleet) edit(service string, change func([]*Instance) []*Instance) {
+	f.tb.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.instances[service] = change(f.instances[service])
+	endpoints := make([]discovery.Endpoint, 0, len(f.instances[service]))
+	for _, i := range f.instances[service] {
+		endpoints = append(endpoints, i.endpoint)
+	}
+	if err := f.discovery.Set(service, endpoints); err != nil {
+		f.tb.Error(err)
+	}
+}
+
+// Address is the instance's, as observers and errors name it.
+func (i *Instance) Address() string { return i.endpoint.Address }
+
+// Refuse makes connections refused, as by a host without a server; those that
+// exist break.
+func (i *Instance) Refuse() { i.listener.enter(refusing) }
+
+// Silence makes connections hang, as packets into a black hole do; those that
+// exist break.
+func (i *Instance) Silence() { i.listener.enter(silent) }
+
+// Recover ends Refuse and Silence.
+func (i *Instance) Recover() { i.listener.enter(accepting) }
+
+// Withdraw takes the instance out of discovery; it goes on serving.
+func (i *Instance) Withdraw() {
+	i.fleet.edit(i.service, func(all []*Instance) []*Instance {
+		return slices.DeleteFunc(slices.Clone(all), func(other *Instance) bool { return other == i })
+	})
+}
+
+// Describe changes what discovery says of the instance; the address stays.
+func (i *Instance) Describe(change func(e *discovery.Endpoint)) {
+	i.fleet.edit(i.service, func(all []*Instance) []*Instance {
+		e := i.endpoint
+		e.Labels = maps.Clone(e.Labels)
+		change(&e)
+		e.Address = i.endpoint.Address
+		i.endpoint = e
+		return all
+	})
+}
