@@ -32,17 +32,27 @@ var unsupported = map[protoreflect.FullName]verdict{
 	"TrafficPolicy.proxy_protocol":      notYet("refusing rather than connecting without the PROXY header"),
 	"ClientTLSSettings.credential_name": {Refused, "needs a secret service: refusing rather than sending plaintext; name files instead"},
 
-	"OutlierDetection.consecutive_errors":                     ineffective("deprecated, Istio ignores it too; use consecutive5xxErrors or consecutiveGatewayErrors"),
-	"OutlierDetection.outlier_detection_http_error_codes":     ineffective("Istio does not use it either"),
-	"LoadBalancerSettings.zone_aware_lb_setting":              {Warning, "enforced in part: endpoints fail over by locality, the zone's own share of traffic is not computed"},
-	"LoadBalancerSettings.ConsistentHashLB.minimum_ring_size": {Warning, "deprecated: use ringHash.minimumRingSize"},
+	"OutlierDetection.consecutive_errors":                 ineffective("deprecated, Istio ignores it too; use consecutive5xxErrors or consecutiveGatewayErrors"),
+	"OutlierDetection.outlier_detection_http_error_codes": ineffective("Istio does not use it either"),
+	"LoadBalancerSettings.zone_aware_lb_setting":          {Warning, "enforced in part: endpoints fail over by locality, the zone's own share of traffic is not computed"},
 
 	"ServiceEntry.addresses": noEffect("connections to a virtual IP are captured by a proxy only"),
 	"WorkloadEntry.network":  {Warning, "not reached through a network gateway: the endpoint is used only if its network is the caller's own"},
 }
 
+// deprecated lists the fields that are enforced and have a better successor.
+var deprecated = map[protoreflect.FullName]string{
+	"HTTPRoute.mirror_percent":                                "mirrorPercentage",
+	"HTTPFaultInjection.Delay.percent":                        "percentage",
+	"LoadBalancerSettings.ConsistentHashLB.minimum_ring_size": "ringHash.minimumRingSize",
+}
+
 func checkUnsupported(c *checker, path string, fd protoreflect.FieldDescriptor) {
-	v, ok := unsupported[shortName(fd)]
+	name := shortName(fd)
+	if successor, ok := deprecated[name]; ok {
+		c.warn(path, "deprecated: use %s", successor)
+	}
+	v, ok := unsupported[name]
 	switch {
 	case !ok:
 	case v.severity == Refused:

@@ -45,7 +45,7 @@ ConnectionPoolSettings.TCPSettings.TcpKeepalive: probes time interval
 ConnectionPoolSettings.HTTPSettings: http1_max_pending_requests http2_max_requests max_requests_per_connection max_retries idle_timeout h2_upgrade_policy use_client_protocol max_concurrent_streams http2_keep_alive
 ConnectionPoolSettings.HTTPSettings.ConnectionKeepalive: interval timeout
 LoadBalancerSettings: simple consistent_hash locality_lb_setting warmup_duration_secs warmup
-LoadBalancerSettings.ConsistentHashLB: http_header_name http_cookie use_source_ip http_query_parameter_name ring_hash maglev
+LoadBalancerSettings.ConsistentHashLB: http_header_name http_cookie use_source_ip http_query_parameter_name ring_hash maglev minimum_ring_size
 LoadBalancerSettings.ConsistentHashLB.HTTPCookie: name path ttl attributes
 LoadBalancerSettings.ConsistentHashLB.HTTPCookie.Attribute: name value
 LoadBalancerSettings.ConsistentHashLB.RingHash: minimum_ring_size
@@ -65,19 +65,18 @@ WorkloadEntry: address ports labels locality weight service_account
 // notEnforced are the fields of which every use is reported, each with YAML
 // that writes it.
 var notEnforced = map[string]string{
-	"VirtualService.tls":                                      virtualService(`hosts: [a], tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]`),
-	"VirtualService.tcp":                                      virtualService(`hosts: [a], tcp: [{route: [{destination: {host: a}}]}]`),
-	"HTTPRoute.cors_policy":                                   forward(`corsPolicy: {}`),
-	"HTTPMatchRequest.stat_prefix":                            match(`statPrefix: x`),
-	"TrafficPolicy.tunnel":                                    policy(`tunnel: {targetHost: a, targetPort: 1}`),
-	"TrafficPolicy.proxy_protocol":                            policy(`proxyProtocol: {}`),
-	"LoadBalancerSettings.zone_aware_lb_setting":              policy(`loadBalancer: {zoneAwareLbSetting: {}}`),
-	"LoadBalancerSettings.ConsistentHashLB.minimum_ring_size": policy(`loadBalancer: {consistentHash: {httpHeaderName: x, minimumRingSize: 1}}`),
-	"OutlierDetection.consecutive_errors":                     policy(`outlierDetection: {consecutiveErrors: 1}`),
-	"OutlierDetection.outlier_detection_http_error_codes":     policy(`outlierDetection: {outlierDetectionHttpErrorCodes: [500]}`),
-	"ClientTLSSettings.credential_name":                       policy(`tls: {credentialName: x}`),
-	"ServiceEntry.addresses":                                  serviceEntry(`hosts: [a.com], addresses: [10.0.0.1]`),
-	"WorkloadEntry.network":                                   workloadEntry(`address: 10.0.0.1, network: x`),
+	"VirtualService.tls":                                  virtualService(`hosts: [a], tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]`),
+	"VirtualService.tcp":                                  virtualService(`hosts: [a], tcp: [{route: [{destination: {host: a}}]}]`),
+	"HTTPRoute.cors_policy":                               forward(`corsPolicy: {}`),
+	"HTTPMatchRequest.stat_prefix":                        match(`statPrefix: x`),
+	"TrafficPolicy.tunnel":                                policy(`tunnel: {targetHost: a, targetPort: 1}`),
+	"TrafficPolicy.proxy_protocol":                        policy(`proxyProtocol: {}`),
+	"LoadBalancerSettings.zone_aware_lb_setting":          policy(`loadBalancer: {zoneAwareLbSetting: {}}`),
+	"OutlierDetection.consecutive_errors":                 policy(`outlierDetection: {consecutiveErrors: 1}`),
+	"OutlierDetection.outlier_detection_http_error_codes": policy(`outlierDetection: {outlierDetectionHttpErrorCodes: [500]}`),
+	"ClientTLSSettings.credential_name":                   policy(`tls: {credentialName: x}`),
+	"ServiceEntry.addresses":                              serviceEntry(`hosts: [a.com], addresses: [10.0.0.1]`),
+	"WorkloadEntry.network":                               workloadEntry(`address: 10.0.0.1, network: x`),
 }
 
 func TestNoFieldIsSilentlyIgnored(t *testing.T) {

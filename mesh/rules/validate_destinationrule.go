@@ -1,6 +1,10 @@
 package rules
 
-import networking "istio.io/api/networking/v1alpha3"
+import (
+	"cmp"
+
+	networking "istio.io/api/networking/v1alpha3"
+)
 
 // validateDestinationRule reports what is wrong with a DestinationRule.
 func validateDestinationRule(c *checker, spec *networking.DestinationRule) {
@@ -8,8 +12,8 @@ func validateDestinationRule(c *checker, spec *networking.DestinationRule) {
 	if err := checkWildcardDomain(spec.Host); err != nil {
 		c.invalid("spec.host", "%v", err)
 	}
-	validateTrafficPolicy(c, "spec.trafficPolicy", spec.TrafficPolicy)
-	validateSubsets(c, spec.Subsets)
+	validateTrafficPolicy(c, "spec.trafficPolicy", spec.TrafficPolicy, nil)
+	validateSubsets(c, spec)
 	validateExportTo(c, spec.ExportTo, false)
 	if selector := spec.WorkloadSelector; selector != nil {
 		validateSelector(c, "spec.workloadSelector", selector.MatchLabels, selectorLimits{labels: 4096, value: 63})
@@ -27,9 +31,9 @@ func validateOwnNamespace(c *checker, exportTo []string) {
 	}
 }
 
-func validateSubsets(c *checker, subsets []*networking.Subset) {
+func validateSubsets(c *checker, spec *networking.DestinationRule) {
 	first := map[string]int{}
-	for i, subset := range subsets {
+	for i, subset := range spec.Subsets {
 		path := nth("spec.subsets", i)
 		validateSubsetName(c, path+".name", subset.Name)
 		if j, duplicate := first[subset.Name]; duplicate {
@@ -38,11 +42,13 @@ func validateSubsets(c *checker, subsets []*networking.Subset) {
 			first[subset.Name] = i
 		}
 		validateLabels(c, path+".labels", subset.Labels)
-		validateTrafficPolicy(c, path+".trafficPolicy", subset.TrafficPolicy)
+		validateTrafficPolicy(c, path+".trafficPolicy", subset.TrafficPolicy, spec.GetTrafficPolicy().GetOutlierDetection())
 	}
 }
 
-func validateTrafficPolicy(c *checker, path string, p *networking.TrafficPolicy) {
+// validateTrafficPolicy checks the policy of a host, or that of a subset, which
+// inherits the blocks that it does not write.
+func validateTrafficPolicy(c *checker, path string, p *networking.TrafficPolicy, inherited *networking.OutlierDetection) {
 	if p == nil {
 		return
 	}
@@ -53,7 +59,7 @@ func validateTrafficPolicy(c *checker, path string, p *networking.TrafficPolicy)
 	if p.Tunnel != nil && p.ProxyProtocol != nil {
 		c.invalid(path+".tunnel", "stands beside proxyProtocol: want one or the other")
 	}
-	blocks.validate(c, path)
+	blocks.validate(c, path, inherited)
 	validateTunnel(c, path+".tunnel", p.Tunnel)
 	validatePortLevels(c, path+".portLevelSettings", p.PortLevelSettings)
 }
@@ -66,7 +72,7 @@ func validatePortLevels(c *checker, path string, settings []*networking.TrafficP
 		if blocks.none() {
 			c.invalid(at, "empty: want loadBalancer, connectionPool, outlierDetection or tls")
 		}
-		blocks.validate(c, at)
+		blocks.validate(c, at, nil) // ports inherit nothing
 		if s.Port == nil {
 			c.invalid(at+".port", "missing: want a port number")
 			continue
@@ -102,9 +108,9 @@ func blocksOf(p interface {
 
 func (b policyBlocks) none() bool { return b == policyBlocks{} }
 
-func (b policyBlocks) validate(c *checker, path string) {
+func (b policyBlocks) validate(c *checker, path string, inherited *networking.OutlierDetection) {
 	validateLoadBalancer(c, path+".loadBalancer", b.balancer)
-	validateLocality(c, path+".loadBalancer", b)
+	validateLocality(c, path+".loadBalancer", b.balancer, cmp.Or(b.outlier, inherited))
 	validatePool(c, path+".connectionPool", b.pool)
 	validateOutlier(c, path+".outlierDetection", b.outlier)
 	validateTLS(c, path+".tls", b.tls)

@@ -235,6 +235,11 @@ func TestLocality(t *testing.T) {
 		{`outlierDetection: {}, portLevelSettings: [{port: {number: 80}, loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}}]`,
 			`warning spec.trafficPolicy.portLevelSettings[0].loadBalancer.localityLbSetting: without outlierDetection`},
 	})
+	verify(t, destinationRule, []row{
+		{`host: a, trafficPolicy: {outlierDetection: {}}, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: [team]}}}}]`, ``},
+		{`host: a, subsets: [{name: v1, trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: [team]}}}}]`,
+			`warning spec.subsets[0].trafficPolicy.loadBalancer.localityLbSetting: without outlierDetection`},
+	})
 	const zone = "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting"
 	const part = "\nwarning " + zone + ": enforced in part"
 	verify(t, func(s string) string { return with("zoneAwareLbSetting: {" + s + "}") }, []row{

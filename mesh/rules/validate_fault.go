@@ -37,11 +37,7 @@ func validateDelay(c *checker, path string, d *networking.HTTPFaultInjection_Del
 		c.warn(path, "has no effect: no fixedDelay is given")
 		return
 	}
-	legacy := d.Percent //nolint:staticcheck // deprecated, and still obeyed by Istio
-	if legacy != 0 {
-		c.warn(path+".percent", "%d: deprecated, use percentage", legacy)
-	}
-	if d.Percentage == nil && legacy == 0 {
+	if d.Percentage == nil && !c.written(path+".percent") {
 		warnNever(c, path)
 	}
 }

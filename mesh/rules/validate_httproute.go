@@ -61,18 +61,25 @@ func validateActions(c *checker, path string, r *networking.HTTPRoute, ofDelegat
 }
 
 // validateAlone checks that a local answer has nothing beside it that needs an
-// upstream.
+// upstream. What Istio lets stand there has no effect.
 func validateAlone(c *checker, path string, r *networking.HTTPRoute, action string) {
 	for _, other := range []struct {
-		field string
-		set   bool
-	}{{"route", len(r.Route) > 0}, {"fault", r.Fault != nil}, {"rewrite", r.Rewrite != nil}} {
-		if other.set {
-			c.invalid(path+"."+other.field, "stands beside %s: want one or the other", action)
+		field   string
+		written bool
+		report  func(path, format string, args ...any)
+		message string
+	}{
+		{"route", len(r.Route) > 0, c.invalid, "stands beside %s: want one or the other"},
+		{"fault", r.Fault != nil, c.invalid, "stands beside %s: want one or the other"},
+		{"rewrite", r.Rewrite != nil, c.invalid, "stands beside %s: want one or the other"},
+		{"mirror", r.Mirror != nil, c.warn, "has no effect beside %s"},
+		{"mirrors", len(r.Mirrors) > 0, c.warn, "has no effect beside %s"},
+		{"timeout", r.Timeout != nil, c.warn, "has no effect beside %s"},
+		{"retries", r.Retries != nil, c.warn, "has no effect beside %s"},
+	} {
+		if other.written {
+			other.report(path+"."+other.field, other.message, action)
 		}
-	}
-	if r.Mirror != nil || len(r.Mirrors) > 0 {
-		c.warn(path, "mirror has no effect beside %s: nothing is sent upstream", action)
 	}
 }
 

@@ -18,7 +18,7 @@ func validateLoadBalancer(c *checker, path string, lb *networking.LoadBalancerSe
 	if hash := lb.GetConsistentHash(); hash != nil {
 		validateHash(c, path+".consistentHash", hash)
 	}
-	if lb.WarmupDurationSecs != nil && lb.Warmup != nil { //nolint:staticcheck // deprecated, and still obeyed by Istio
+	if lb.WarmupDurationSecs != nil && lb.Warmup != nil {
 		c.warn(path+".warmupDurationSecs", "has no effect beside warmup")
 	}
 	if lb.Warmup != nil {
@@ -40,7 +40,8 @@ func validateWarmup(c *checker, path string, w *networking.WarmupConfiguration) 
 
 func validateHash(c *checker, path string, hash *consistentHash) {
 	validateHashKey(c, path, hash)
-	legacy := hash.MinimumRingSize //nolint:staticcheck // deprecated, and still obeyed by Istio
+	//lint:ignore SA1019 Istio still obeys it.
+	legacy := hash.MinimumRingSize
 	if legacy != 0 && hash.HashAlgorithm != nil {
 		c.invalid(path+".minimumRingSize", "%d beside ringHash or maglev: want one or the other", legacy)
 	}

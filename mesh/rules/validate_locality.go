@@ -8,16 +8,16 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 )
 
-// validateLocality checks where requests go by locality, which depends on
-// outlierDetection beside it.
-func validateLocality(c *checker, path string, b policyBlocks) {
-	if zone := b.balancer.GetZoneAwareLbSetting(); zone != nil {
+// validateLocality checks where requests go by locality. They fail over only
+// with an outlierDetection in force.
+func validateLocality(c *checker, path string, lb *networking.LoadBalancerSettings, outlier *networking.OutlierDetection) {
+	if zone := lb.GetZoneAwareLbSetting(); zone != nil {
 		validateZoneAware(c, path+".zoneAwareLbSetting", zone)
-		warnFailover(c, path+".zoneAwareLbSetting", b.outlier, len(zone.Failover)+len(zone.FailoverPriority))
+		warnFailover(c, path+".zoneAwareLbSetting", outlier, len(zone.Failover)+len(zone.FailoverPriority))
 	}
-	if setting := b.balancer.GetLocalityLbSetting(); setting != nil {
+	if setting := lb.GetLocalityLbSetting(); setting != nil {
 		validateLocalitySetting(c, path+".localityLbSetting", setting)
-		warnFailover(c, path+".localityLbSetting", b.outlier, len(setting.Failover)+len(setting.FailoverPriority))
+		warnFailover(c, path+".localityLbSetting", outlier, len(setting.Failover)+len(setting.FailoverPriority))
 	}
 }
 

@@ -15,9 +15,6 @@ func validateMirrors(c *checker, path string, r *networking.HTTPRoute) {
 	if r.Mirror == nil && r.MirrorPercentage != nil {
 		c.warn(path+".mirrorPercentage", "has no effect without mirror; entries of mirrors have a percentage of their own")
 	}
-	if legacy := r.MirrorPercent; legacy != nil { //nolint:staticcheck // deprecated, and still obeyed by Istio
-		c.warn(path+".mirrorPercent", "%d: deprecated, use mirrorPercentage", legacy.Value)
-	}
 }
 
 func validateMirror(c *checker, path string, m *networking.HTTPMirrorPolicy) {

@@ -15,18 +15,18 @@ func validateResolution(c *checker, spec *networking.ServiceEntry) {
 	}
 	switch spec.Resolution {
 	case networking.ServiceEntry_NONE:
-		validateNoEndpoints(c, spec)
+		validateNoEndpoints(c, spec, c.written("spec.endpoints"))
 	case networking.ServiceEntry_DNS, networking.ServiceEntry_DNS_ROUND_ROBIN:
 		validateDNS(c, spec)
 	case networking.ServiceEntry_DYNAMIC_DNS:
-		validateNoEndpoints(c, spec)
+		validateNoEndpoints(c, spec, len(spec.Endpoints) > 0)
 		validateDynamicDNS(c, spec)
 	}
 }
 
-func validateNoEndpoints(c *checker, spec *networking.ServiceEntry) {
-	if n := len(spec.Endpoints); n > 0 {
-		c.invalid("spec.endpoints", "%d entries: want none with resolution %s", n, spec.Resolution)
+func validateNoEndpoints(c *checker, spec *networking.ServiceEntry, given bool) {
+	if given {
+		c.invalid("spec.endpoints", "%d entries: want none with resolution %s", len(spec.Endpoints), spec.Resolution)
 	}
 }
 

@@ -72,6 +72,9 @@ func validateServicePorts(c *checker, ports []*networking.ServicePort) {
 		path := nth("spec.ports", i)
 		validatePort(c, path+".number", port.Number)
 		validatePortName(c, path+".name", port.Name)
+		if port.TargetPort == 0 && c.written(path+".targetPort") {
+			c.invalid(path+".targetPort", "0: want 1 to 65535")
+		}
 		if !isProtocol(port.Protocol) {
 			c.invalid(path+".protocol", "%q: want one of %s", brief(port.Protocol), strings.Join(protocols, " "))
 		}
@@ -128,7 +131,7 @@ func validateSelected(c *checker, spec *networking.ServiceEntry) {
 		return
 	}
 	validateSelector(c, "spec.workloadSelector", spec.WorkloadSelector.Labels, selectorLimits{labels: 256, value: 63})
-	if len(spec.Endpoints) > 0 {
+	if c.written("spec.endpoints") {
 		c.invalid("spec.endpoints", "%d entries beside workloadSelector: want one or the other", len(spec.Endpoints))
 	}
 	if spec.Resolution != networking.ServiceEntry_STATIC {

@@ -53,6 +53,7 @@ func TestPortsOfAServiceEntry(t *testing.T) {
 		{`{number: 80, name: a}, {number: 80, name: b}`, `invalid spec.ports[1].number: 80 is the number of ports[0] already`},
 		{`{number: 80, name: a}, {number: 81, name: a}`, `invalid spec.ports[1].name: "a" is the name of ports[0] already`},
 		{`{number: 80, name: a, protocol: SPDY}`, `invalid spec.ports[0].protocol: "SPDY": want one of HTTP`},
+		{`{number: 80, name: a, targetPort: 0}`, `invalid spec.ports[0].targetPort: 0: want 1 to 65535`},
 		{`{number: 80, name: a, targetPort: 65536}`, `invalid spec.ports[0].targetPort: 65536: want 1 to 65535`},
 		{`null`, `invalid spec.ports[0]: null`},
 		{many(257, func(i int) string { return fmt.Sprintf("{number: %d, name: p%[1]d}", i+1) }), `invalid spec.ports: 257 entries: want at most 256`},
@@ -63,6 +64,7 @@ func TestResolutions(t *testing.T) {
 	const ip, name = `endpoints: [{address: 1.2.3.4}]`, `endpoints: [{address: b.com}]`
 	verify(t, func(s string) string { return serviceEntry("hosts: [a.com], " + s) }, []row{
 		{`resolution: NONE`, ``},
+		{`resolution: NONE, endpoints: []`, `invalid spec.endpoints: 0 entries: want none with resolution NONE`},
 		{`resolution: NONE, ` + ip, `invalid spec.endpoints: 1 entries: want none with resolution NONE`},
 		{`resolution: STATIC`, ``},
 		{`resolution: STATIC, ` + ip, ``},
@@ -158,8 +160,11 @@ func TestWorkloadEntries(t *testing.T) {
 		{`address: a_b`, `invalid spec.address: bad label`},
 		{`address: "*.a.com"`, `invalid spec.address: bad label "*"`},
 		{`address: "unix://a"`, `invalid spec.address: want the absolute path`},
+		{`address: "unix:///a", ports: {}`, `invalid spec.ports: 0 ports of a Unix socket`},
 		{`address: "unix:///a", ports: {http: 80}`, `invalid spec.ports: 1 ports of a Unix socket: want none`},
 		{`address: 1.2.3.4, ports: {http: 80}`, ``},
+		{`address: 1.2.3.4, ports: {` + repeat(62) + `: 80}`, ``},
+		{`address: 1.2.3.4, ports: {` + repeat(63) + `: 80}`, `invalid spec.ports[` + strings.Repeat("x", 63) + `]: 63 bytes: want at most 62`},
 		{`address: 1.2.3.4, ports: {http_1: 80}`, `invalid spec.ports[http_1]: "http_1": want 1 to 63`},
 		{`address: 1.2.3.4, ports: {http: 0}`, `invalid spec.ports[http]: 0: want 1 to 65535`},
 		{`address: 1.2.3.4, weight: 0`, ``},

@@ -29,7 +29,11 @@ func validateWorkload(c *checker, path string, w *networking.WorkloadEntry) {
 	validateAddress(c, path, w)
 	validateCount(c, path+".ports", len(w.Ports), maxWorkloadPorts)
 	for name := range sorted(w.Ports) {
-		validatePortName(c, entry(path+".ports", name), name)
+		at := entry(path+".ports", name)
+		validatePortName(c, at, name)
+		if len(name) == maxLabel {
+			c.invalid(at, "%d bytes: want at most %d in the name of a workload's port", maxLabel, maxLabel-1)
+		}
 	}
 	validateCount(c, path+".labels", len(w.Labels), maxLabels)
 	validateLabels(c, path+".labels", w.Labels)
@@ -62,7 +66,7 @@ func validateAddress(c *checker, path string, w *networking.WorkloadEntry) {
 	case address == "":
 		c.warn(at, "missing: the endpoint is reached only through a gateway of network %q", w.Network)
 	case unix:
-		validateSocket(c, path, socket, w.Ports)
+		validateSocket(c, path, socket, len(w.Ports))
 	case !isIP(address):
 		if err := checkDomain(address); err != nil {
 			c.invalid(at, "%v, an IP address or unix:///path", err)
@@ -71,12 +75,12 @@ func validateAddress(c *checker, path string, w *networking.WorkloadEntry) {
 }
 
 // validateSocket checks the path of a Unix socket; @name is an abstract one.
-func validateSocket(c *checker, path, socket string, ports map[string]uint32) {
+func validateSocket(c *checker, path, socket string, ports int) {
 	abstract := strings.HasPrefix(socket, "@")
 	if !abstract && !strings.HasPrefix(socket, "/") || strings.HasSuffix(socket, "/") {
 		c.invalid(path+".address", "%q: want the absolute path of a socket, not a directory, or @name", unixScheme+socket)
 	}
-	if len(ports) > 0 {
-		c.invalid(path+".ports", "%d ports of a Unix socket: want none", len(ports))
+	if c.written(path + ".ports") {
+		c.invalid(path+".ports", "%d ports of a Unix socket: want none", ports)
 	}
 }
