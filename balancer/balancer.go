@@ -1,7 +1,6 @@
 package balancer
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"sync"
@@ -33,10 +32,11 @@ type Balancer[T any] struct {
 // from Update, without any lock held, and at times for a host that is not needed in the end; nil
 // leaves State zero.
 //
-// New panics when cfg.Validate returns an error: what is configured by others is validated first.
+// A cfg that its Validate refuses is not put in force: the Balancer starts with the zero Config. Who
+// takes cfg from elsewhere calls Validate first.
 func New[T any](cfg Config, newState func(discovery.Endpoint) T) *Balancer[T] {
-	if err := cfg.Validate(); err != nil {
-		panic(err)
+	if cfg.Validate() != nil {
+		cfg = Config{}
 	}
 	if newState == nil {
 		newState = func(discovery.Endpoint) (zero T) { return zero }
@@ -46,7 +46,7 @@ func New[T any](cfg Config, newState func(discovery.Endpoint) T) *Balancer[T] {
 	return b
 }
 
-// Configure puts cfg in force; hosts and their counters stay. now is the time of the change. What
+// Configure puts cfg in force at the time now, and refreshes; hosts and their counters stay. What
 // cfg.Validate refuses is returned and changes nothing. cfg must not be changed afterwards.
 func (b *Balancer[T]) Configure(cfg Config, now time.Time) error {
 	if err := cfg.Validate(); err != nil {
@@ -55,6 +55,7 @@ func (b *Balancer[T]) Configure(cfg Config, now time.Time) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if cfg = cfg.withDefaults(); reflect.DeepEqual(cfg, b.cfg) {
+		b.paintLocked(now)
 		return nil
 	}
 	b.cfg = cfg
@@ -162,10 +163,4 @@ func (b *Balancer[T]) paintLocked(now time.Time) {
 func (b *Balancer[T]) Hosts() []*Host[T] {
 	hosts := b.picture.Load().hosts
 	return hosts[:len(hosts):len(hosts)]
-}
-
-// String names the policy and the number of hosts.
-func (b *Balancer[T]) String() string {
-	p := b.picture.Load()
-	return fmt.Sprintf("%v over %d hosts", p.cfg.Policy, len(p.hosts))
 }

@@ -1,7 +1,5 @@
 package balancer
 
-import "math/rand/v2"
-
 // A chooser is one algorithm over one fixed list of members.
 type chooser interface {
 	// choose returns an index into the list, and at for asking again. What it returns may be
@@ -85,7 +83,8 @@ func (p *pair) first(r uint64, now int64) int {
 		return i
 	}
 	for n := 0; n < maxRejections && !p.warm.admits(p.members[i], now); n++ {
-		i = p.draw(rand.Uint64())
+		r = remix(r)
+		i = p.draw(r)
 	}
 	return i
 }
@@ -95,7 +94,8 @@ func (p *pair) first(r uint64, now int64) int {
 func (p *pair) other(i int, r uint64, now int64) int {
 	if p.odds != nil || !p.warm.over(now) {
 		for range 4 {
-			if j := p.first(rand.Uint64(), now); j != i {
+			r = remix(r)
+			if j := p.first(r, now); j != i {
 				return j
 			}
 		}

@@ -50,7 +50,8 @@ type Config struct {
 	// MinimumRingSize is the least number of points on the ring of RingHash, at most 8,388,608.
 	// Zero: 1024.
 	MinimumRingSize uint64
-	// TableSize is the number of slots in Maglev's table: a prime below 5,000,011. Zero: 65537.
+	// TableSize is the number of slots in Maglev's table: a prime below 5,000,011, or 1, which
+	// Istio lets pass. Zero: 65537.
 	TableSize uint64
 	// PanicThreshold is the percentage, 0 to 100, of healthy hosts below which a priority
 	// ignores health and picks among all its hosts. Zero: never.
@@ -80,7 +81,7 @@ func (c Config) Validate() error {
 		check(int(c.Policy) < len(policyNames), "Policy: %v is unknown", c.Policy),
 		check(c.MinimumRingSize <= maxRingSize, "MinimumRingSize: %d is above %d", c.MinimumRingSize, maxRingSize),
 		check(c.TableSize < maxTableSize, "TableSize: %d is not below %d", c.TableSize, maxTableSize),
-		check(c.TableSize == 0 || isPrime(c.TableSize), "TableSize: %d is not a prime", c.TableSize),
+		check(c.TableSize <= 1 || isPrime(c.TableSize), "TableSize: %d is not a prime", c.TableSize),
 		check(0 <= c.PanicThreshold && c.PanicThreshold <= 100, "PanicThreshold: %d is not in 0 to 100", c.PanicThreshold),
 		c.Warmup.validate(),
 		c.Locality.validate(),

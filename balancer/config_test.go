@@ -22,6 +22,7 @@ func TestValidateNamesFieldValueAndBound(t *testing.T) {
 		{balancer.Config{Policy: 6}, "Policy: policy(6) is unknown"},
 		{balancer.Config{MinimumRingSize: 8 << 20}, ""},
 		{balancer.Config{MinimumRingSize: 8<<20 + 1}, "MinimumRingSize: 8388609 is above 8388608"},
+		{balancer.Config{TableSize: 1}, ""}, // so does Istio
 		{balancer.Config{TableSize: 2}, ""},
 		{balancer.Config{TableSize: 65536}, "TableSize: 65536 is not a prime"},
 		{balancer.Config{TableSize: 5_000_011}, "TableSize: 5000011 is not below 5000011"},
@@ -34,10 +35,9 @@ func TestValidateNamesFieldValueAndBound(t *testing.T) {
 		{balancer.Config{Locality: distribute("us//a", map[string]uint32{"*": 100})}, `Locality.Distribute.From: "us//a" is not`},
 		{balancer.Config{Locality: distribute("us", map[string]uint32{"*/a": 100})}, `Locality.Distribute.To: "*/a" is not`},
 		{balancer.Config{Locality: distribute("us", map[string]uint32{"us": 60, "eu": 30})}, "the percentages sum to 90, not 100"},
-		{balancer.Config{Locality: distribute("us", map[string]uint32{"us": 0, "eu": 100})}, `Locality.Distribute.To["us"]: 0 is not in 1 to 100`},
+		{balancer.Config{Locality: distribute("us-*", map[string]uint32{"us/a/b/c": 100})}, ""}, // Istio accepts both
 		{balancer.Config{Locality: balancer.Locality{FailoverRegions: []balancer.RegionFailover{{From: "us", To: "us"}}}}, `from and to are both "us"`},
 		{balancer.Config{Locality: balancer.Locality{FailoverRegions: []balancer.RegionFailover{{From: "us/a", To: "eu"}}}}, "regions have no / or *"},
-		{balancer.Config{Locality: balancer.Locality{FailoverPriority: []string{"=x"}}}, `Locality.FailoverPriority: "=x" has no key`},
 	} {
 		err := c.cfg.Validate()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -50,6 +50,24 @@ func TestValidateNamesAllFaultsAtOnce(t *testing.T) {
 	err := balancer.Config{Policy: 9, PanicThreshold: 200, TableSize: 4}.Validate()
 	if got := strings.Count(err.Error(), "balancer: "); got != 3 {
 		t.Errorf("%d faults in %q, want 3", got, err)
+	}
+}
+
+func TestDistributeAndFailoverRegionsExcludeEachOther(t *testing.T) {
+	l := balancer.Locality{
+		Distribute:      []balancer.Distribute{{From: "us", To: map[string]uint32{"us": 100}}},
+		FailoverRegions: []balancer.RegionFailover{{From: "us", To: "eu"}},
+	}
+	if err := (balancer.Config{Locality: l}).Validate(); err == nil {
+		t.Error("both are accepted")
+	}
+}
+
+// A rule that slipped through must not take the process down.
+func TestWhatIsNotValidStartsAsTheZeroConfig(t *testing.T) {
+	b := balance(balancer.Config{Policy: balancer.Maglev, TableSize: 4}, endpoints(2))
+	if got := b.Snapshot(start).Policy; got != balancer.LeastRequest || b.Pick(pick{}) == nil {
+		t.Errorf("policy is %v", got)
 	}
 }
 

@@ -44,7 +44,7 @@
 //
 //  1. Policy: least request.
 //  2. Weight of an endpoint: 1.
-//  3. Ring: at least 1024 points, and at least 8 for the lightest host. Maglev table: 65537 slots.
+//  3. Ring: at least 1024 points, and at least 4 for the lightest host. Maglev table: 65537 slots.
 //  4. Panic: never.
 //  5. Warm-up: off; when on, from 10 % in a straight line, for hosts that are new, and for hosts
 //     that their source calls healthy again. A host back from an ejection does not warm up. Hosts

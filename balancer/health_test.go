@@ -90,6 +90,9 @@ func TestPanicIgnoresHealth(t *testing.T) {
 			if got := b.Snapshot(start).Priorities[0].Panic; got != c.panics {
 				t.Errorf("%v, threshold %d, %d of 10 healthy: panic is %v", policy, c.threshold, c.healthy, got)
 			}
+			if got := b.Panicking(b.Hosts()[9]); got != c.panics {
+				t.Errorf("%v, threshold %d, %d of 10 healthy: host 9 panics: %v", policy, c.threshold, c.healthy, got)
+			}
 		}
 	}
 }

@@ -23,7 +23,8 @@ type Locality struct {
 	Local discovery.Locality
 	// LocalLabels are the labels of this process, for FailoverPriority. Zero: none.
 	LocalLabels map[string]string
-	// Distribute fixes the shares of places; with it there is no failover (istio/istio#33470).
+	// Distribute fixes the shares of places. With it there is no failover (istio/istio#33470): it
+	// excludes FailoverRegions and overrides FailoverPriority.
 	// The first entry whose From matches Local counts; without any, each place gets a share by
 	// the weights of its endpoints. Zero: shares are not fixed.
 	Distribute []Distribute
@@ -39,7 +40,7 @@ type Locality struct {
 type Distribute struct {
 	// From is "region", "region/zone" or "region/zone/subzone"; the last part may be "*".
 	From string
-	// To has the same form, with percentages from 1 to 100 that sum to 100. A target that
+	// To has the same form, with percentages that sum to 100. A target that
 	// matches several places is split between them by the weights of their endpoints. Places
 	// that are not listed get nothing; the share of a target without endpoints goes to the others.
 	To map[string]uint32
@@ -56,12 +57,8 @@ func (l Locality) validate() error {
 	for _, f := range l.FailoverRegions {
 		faults = append(faults, f.validate())
 	}
-	for _, key := range l.FailoverPriority {
-		name, _, _ := strings.Cut(key, "=")
-		faults = append(faults, check(name != "", "Locality.FailoverPriority: %q has no key", key))
-	}
-	faults = append(faults, check(len(l.Distribute) == 0 || len(l.FailoverRegions)+len(l.FailoverPriority) == 0,
-		"Locality.Distribute: it excludes FailoverRegions and FailoverPriority"))
+	faults = append(faults, check(len(l.Distribute) == 0 || len(l.FailoverRegions) == 0,
+		"Locality.Distribute: it stands beside FailoverRegions, want one or the other"))
 	return errors.Join(faults...)
 }
 
@@ -69,22 +66,18 @@ func (d Distribute) validate() error {
 	faults := []error{checkPlace("From", d.From)}
 	sum := uint64(0)
 	for _, to := range slices.Sorted(maps.Keys(d.To)) {
-		percent := d.To[to]
-		sum += uint64(percent)
-		faults = append(faults, checkPlace("To", to),
-			check(1 <= percent && percent <= 100, "Locality.Distribute.To[%q]: %d is not in 1 to 100", to, percent))
+		sum += uint64(d.To[to])
+		faults = append(faults, checkPlace("To", to))
 	}
 	faults = append(faults, check(sum == 100, "Locality.Distribute.To: the percentages sum to %d, not 100", sum))
 	return errors.Join(faults...)
 }
 
+// checkPlace is no stricter than Istio, which lets pass what then matches nothing, such as "us-*".
 func checkPlace(field, place string) error {
-	parts := strings.Split(place, "/")
-	ok := len(parts) <= 3
-	for i, part := range parts {
-		ok = ok && part != "" && (!strings.Contains(part, "*") || part == "*" && i == len(parts)-1)
-	}
-	return check(ok, "Locality.Distribute.%s: %q is not region[/zone[/subzone]] with * at most as the last part", field, place)
+	star := strings.IndexByte(place, '*')
+	ok := (star < 0 || star == len(place)-1) && !slices.Contains(strings.Split(place, "/"), "")
+	return check(ok, "Locality.Distribute.%s: %q is not region[/zone[/subzone]] with * at most at the end", field, place)
 }
 
 func (f RegionFailover) validate() error {

@@ -322,7 +322,9 @@ func TestSharesAgreeWithANaiveCalculation(t *testing.T) {
 			up[i] = rand.IntN(3) > 0
 		}
 		l, threshold := failover(places[rand.IntN(len(places))]), rand.IntN(101)
-		b := balance(balancer.Config{Locality: l, PanicThreshold: threshold, Policy: policies[rand.IntN(len(policies))]}, eps)
+		cfg := balancer.Config{Locality: l, PanicThreshold: threshold, Policy: policies[rand.IntN(len(policies))]}
+		cfg.MinimumRingSize, cfg.TableSize = 64, 251
+		b := balance(cfg, eps)
 		for i, h := range b.Hosts() {
 			h.SetAvailable(up[i])
 		}

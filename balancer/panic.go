@@ -30,3 +30,11 @@ func panicSpill(tallies []tally) *spill {
 	}
 	return s
 }
+
+// Panicking reports whether h's priority ignores health at the moment, so that a pick may return
+// it although it is not available.
+func (b *Balancer[T]) Panicking(h *Host[T]) bool {
+	levels := b.picture.Load().levels
+	p := h.Priority()
+	return p >= 0 && p < len(levels) && levels[p].panics
+}

@@ -3,6 +3,7 @@ package balancer_test
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -156,10 +157,14 @@ func TestRoundRobinClientsStartAtDifferentHosts(t *testing.T) {
 	}
 }
 
-func TestRoundRobinKeepsItsPlaceThroughEjections(t *testing.T) {
-	b := balance(balancer.Config{Policy: balancer.RoundRobin}, endpoints(4))
+// A rotation that began anew with each change would favour somebody, or be a random pick.
+func TestRoundRobinKeepsItsPlaceThroughChanges(t *testing.T) {
+	eps := endpoints(4)
+	b := balance(balancer.Config{Policy: balancer.RoundRobin}, eps)
 	counts := map[string]int{}
-	for range 1000 { // a rotation that began anew each time would favour somebody
+	for i := range 1000 {
+		eps[0].Labels = map[string]string{"build": strconv.Itoa(i)}
+		b.Update(eps, start)
 		b.Refresh(start)
 		counts[b.Pick(pick{}).Address()]++
 	}

@@ -118,17 +118,19 @@ func pointCounts(c candidates, minimum uint64) (counts []int, total int) {
 	return counts, total
 }
 
-// fewestPoints of the lightest host on a large ring: its share is then within a quarter of what
-// it should be, two times in three.
-const fewestPoints = 8
+// fewestPoints of the lightest host on a large ring, where Envoy gives it one: its share is then
+// within half of what it should be, two times in three. More make the ring too large for the
+// caches; who wants more even shares all the same raises MinimumRingSize.
+const fewestPoints = 4
 
 // pointsPerUnit returns the least weight and how many points it gets: minimum at first, and an
 // eighth of that whenever an eighth is enough for the whole ring.
 //
 // Envoy gives each host just enough points for the minimum, so that with each host that comes
 // all the others lose some, and keys move between hosts that have nothing to do with the change.
-// Coarse steps keep everybody's points in place as the set grows and shrinks: of n hosts one
-// more takes 1/(n+1) of the keys, and no other key moves, but where the number of hosts crosses 8 or 64.
+// Coarse steps keep everybody's points in place as the set grows and shrinks: of n hosts one more
+// takes 1/(n+1) of the keys and no other key moves, but where their number crosses a step (by
+// default 8, 64 and 256).
 func pointsPerUnit(c candidates, minimum uint64) (unit, per float64) {
 	unit, sum := c.weight(0, 0), 0.0
 	for i := range c.members {

@@ -88,6 +88,20 @@ func TestConfigureRefusesWhatValidateRefuses(t *testing.T) {
 	}
 }
 
+func TestConfigureRefreshes(t *testing.T) {
+	b := balance(balancer.Config{}, endpoints(2))
+	h := b.Hosts()[0]
+	h.SetAvailable(false)
+	b.Refresh(start)
+	h.SetAvailable(true)
+	if err := b.Configure(balancer.Config{}, start); err != nil {
+		t.Fatal(err)
+	}
+	if got := count(b, 100, pick{}); got[h.Address()] == 0 {
+		t.Error("the host that came back got none of 100")
+	}
+}
+
 // Nothing that runs at once may race, lose a host, or hand out one that was never there.
 func TestEverythingAtOnce(t *testing.T) {
 	for _, policy := range policies {
@@ -149,7 +163,7 @@ func TestRoundRobinStaysEvenAcrossCores(t *testing.T) {
 	counts, mu, wg := map[string]int{}, sync.Mutex{}, sync.WaitGroup{}
 	for range 4 {
 		wg.Go(func() {
-			mine := count(b, 20_000, pick{})
+			mine := count(b, 100_000, pick{})
 			mu.Lock()
 			defer mu.Unlock()
 			for address, n := range mine {

@@ -94,17 +94,17 @@ func TestWhoWarmsUpAgain(t *testing.T) {
 	}
 }
 
-// Rejection may not turn against loaded hosts: a warming host with nothing in flight still gets
-// no more than its part when all others are loaded evenly.
+// Of two hosts both are always compared, and the warming one has less in flight: what it carries
+// has to count for more.
 func TestWarmingHostsAreNotFloodedForBeingIdle(t *testing.T) {
-	b := balance(balancer.Config{Warmup: balancer.Warmup{Duration: time.Minute}}, endpoints(10))
+	b := balance(balancer.Config{Warmup: balancer.Warmup{Duration: time.Minute}}, endpoints(1))
 	later := start.Add(time.Hour)
-	b.Update(endpoints(11), later)
-	for range 1010 {
+	b.Update(endpoints(2), later)
+	for range 1100 {
 		b.Pick(pick{Now: later}).Begin()
 	}
-	if got := b.Hosts()[10].Active(); got < 2 || got > 40 {
-		t.Errorf("a host at a tenth of its weight has %d of 1010 in flight, want about 10", got)
+	if got := b.Hosts()[1].Active(); got < 80 || got > 120 {
+		t.Errorf("a host at a tenth of its weight has %d of 1100 in flight, want about 100", got)
 	}
 }
 
