@@ -2,26 +2,18 @@ package rules
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// A verdict says what becomes of a field that Istio accepts and inmesh does not
-// enforce: with a Warning it has no effect, with Refused the object is not used,
-// because to drop the field would send traffic elsewhere or remove a protection.
-type verdict struct {
-	severity Severity
-	reason   string
-}
+func noEffect(reason string) fate { return fate{Warning, "has no effect in a process: " + reason} }
 
-func noEffect(reason string) verdict {
-	return verdict{Warning, "has no effect in a process: " + reason}
-}
+func ineffective(reason string) fate { return fate{Warning, "has no effect: " + reason} }
 
-func ineffective(reason string) verdict { return verdict{Warning, "has no effect: " + reason} }
+func notYet(reason string) fate { return fate{Refused, "not yet enforced by inmesh: " + reason} }
 
-func notYet(reason string) verdict { return verdict{Refused, "not yet enforced by inmesh: " + reason} }
-
-// unsupported lists, under their full names in Istio's API, the fields that are
-// not enforced whatever their value. Fields of which only some values are not
+// unsupported lists, under their names in Istio's API, the fields that are not
+// enforced whatever their value: with a Warning they have no effect, with
+// Refused the object is not used, because to drop the field would send traffic
+// elsewhere or remove a protection. Fields of which only some values are not
 // enforced stand in the validator of their message.
-var unsupported = map[protoreflect.FullName]verdict{
+var unsupported = map[protoreflect.FullName]fate{
 	"VirtualService.tls":              noEffect("it does not apply to HTTP and gRPC clients, it needs the dialler hook"),
 	"VirtualService.tcp":              noEffect("it does not apply to HTTP and gRPC clients, it needs the dialler hook"),
 	"L4MatchAttributes.source_subnet": ineffective("Istio's sidecars do not implement it either"),

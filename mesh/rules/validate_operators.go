@@ -15,8 +15,7 @@ var (
 type headerOperator struct{ name, argument string }
 
 // headerOperators are the operators in a header value, or what is wrong with
-// its syntax. The grammar is that of Envoy's header formatter as
-// Istio checks it:
+// its syntax. The grammar is that of Envoy's header formatter as Istio checks it:
 //
 //	value    = *( literal / "%%" / "%" name [ "(" args ")" *" " ] "%" )
 //	args     = text / "[" string *( "," string ) "]"
@@ -54,7 +53,7 @@ func cutOperator(s string) (o headerOperator, rest string, err error) {
 	if err != nil {
 		return o, "", err
 	}
-	o.argument = strings.TrimSpace(arguments[:len(arguments)-len(after)-1])
+	o.argument = arguments[:len(arguments)-len(after)-1]
 	rest, closed := strings.CutPrefix(strings.TrimLeft(after, " "), "%")
 	if !closed {
 		return o, "", fmt.Errorf("%%%s(…) has no %% after it", o.name)

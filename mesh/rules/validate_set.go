@@ -47,18 +47,25 @@ func warnHosts(services []*VirtualService) (faults Faults) {
 		}
 		for i, host := range vs.Spec.Hosts {
 			name := resolve(host, vs.Namespace)
-			for _, earlier := range claims[name] {
-				if earlier != vs && seenTogether(vs.Meta, vs.Spec.ExportTo, earlier.Meta, earlier.Spec.ExportTo) {
-					faults = append(faults, warning(vs, nth("spec.hosts", i),
-						"%q is a host of VirtualService %s/%s too: they are not merged, the one that comes first has the host alone",
-						host, earlier.Namespace, earlier.Name))
-					break
-				}
+			if owner := rival(vs, claims[name]); owner != nil {
+				faults = append(faults, warning(vs, nth("spec.hosts", i),
+					"%q is a host of VirtualService %s/%s too: they are not merged, the one that comes first has the host alone",
+					host, owner.Namespace, owner.Name))
 			}
 			claims[name] = append(claims[name], vs)
 		}
 	}
 	return faults
+}
+
+// rival is the first of the earlier ones that some client sees beside vs.
+func rival(vs *VirtualService, earlier []*VirtualService) *VirtualService {
+	for _, e := range earlier {
+		if e != vs && seenTogether(vs.Meta, vs.Spec.ExportTo, e.Meta, e.Spec.ExportTo) {
+			return e
+		}
+	}
+	return nil
 }
 
 // seenTogether reports whether some namespace sees both of two objects.
@@ -85,21 +92,30 @@ func warnDelegates(services []*VirtualService) (faults Faults) {
 		}
 	}
 	for _, vs := range services {
-		for i, route := range vs.Spec.Http {
-			if route.Delegate == nil || len(vs.Spec.Hosts) == 0 {
-				continue
-			}
-			name := delegateName(route.Delegate, vs.Namespace)
-			used[name] = true
-			if d := delegates[name]; d == nil || !exported(d.Meta, d.Spec.ExportTo, vs.Namespace) {
-				faults = append(faults, warning(vs, nth("spec.http", i)+".delegate",
-					"the route is dropped: there is no VirtualService %s without hosts that is exported to namespace %q", name, vs.Namespace))
-			}
+		if len(vs.Spec.Hosts) > 0 && meshBound(vs.Spec.Gateways) {
+			faults = append(faults, warnDropped(vs, delegates, used)...)
 		}
 	}
 	for _, vs := range services {
 		if name := vs.Namespace + "/" + vs.Name; delegates[name] == vs && !used[name] {
-			faults = append(faults, warning(vs, "spec", "has no effect: it has no hosts, and no VirtualService delegates to it"))
+			faults = append(faults, warning(vs, "spec", "has no effect: it has no hosts, and no VirtualService of the mesh delegates to it"))
+		}
+	}
+	return faults
+}
+
+// warnDropped names routes of vs whose delegate is missing, and notes those that
+// it uses.
+func warnDropped(vs *VirtualService, delegates map[string]*VirtualService, used map[string]bool) (faults Faults) {
+	for i, route := range vs.Spec.Http {
+		if route.Delegate == nil {
+			continue
+		}
+		name := delegateName(route.Delegate, vs.Namespace)
+		used[name] = true
+		if d := delegates[name]; d == nil || !exported(d.Meta, d.Spec.ExportTo, vs.Namespace) {
+			faults = append(faults, warning(vs, nth("spec.http", i)+".delegate",
+				"the route is dropped: there is no VirtualService %s without hosts that is exported to namespace %q", name, vs.Namespace))
 		}
 	}
 	return faults

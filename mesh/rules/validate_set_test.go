@@ -80,7 +80,7 @@ func TestMissingDelegates(t *testing.T) {
 		return "vs ns/root {hosts: [a], http: [{delegate: {" + delegate + "}}]}; "
 	}
 	const missing = `warning spec.http[0].delegate: the route is dropped: there is no VirtualService `
-	const unused = `warning spec: has no effect: it has no hosts, and no VirtualService delegates to it`
+	const unused = `warning spec: has no effect: it has no hosts, and no VirtualService of the mesh delegates to it`
 	verify(t, several, []row{
 		{root("name: d") + "vs ns/d {" + dest + "}", ``},
 		{root("name: d, namespace: other") + "vs other/d {" + dest + "}", ``},

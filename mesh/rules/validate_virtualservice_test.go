@@ -93,7 +93,7 @@ func TestTopLevelOfAVirtualService(t *testing.T) {
 }
 
 func TestDelegates(t *testing.T) {
-	const unused = `warning spec: no VirtualService delegates to it`
+	const unused = `warning spec: no VirtualService of the mesh delegates to it`
 	verify(t, virtualService, []row{
 		{dest, unused},
 		{`hosts: [], ` + dest, unused},
