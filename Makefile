@@ -1,0 +1,75 @@
+# make test is what must pass before a change is pushed; the other targets are
+# for looking. All but Go, git, make and gcc (for the race detector) is fetched
+# by the go command, at the versions that the go.mod files pin.
+
+GO ?= go
+staticcheck := $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod staticcheck
+# SA1019 is left out: rules may use fields that Istio has deprecated, and they
+# are obeyed all the same.
+checks := -checks=inherit,-SA1019
+
+# How long each fuzz target runs, as a count: a duration may end in a failure
+# that is none, https://go.dev/issue/75804.
+FUZZ ?= 30000x
+
+.PHONY: demo
+demo: ## the tour: a small fleet on this machine, and a live table of its traffic
+	$(GO) run ./examples/bookinfo
+
+.PHONY: test
+test: check race fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
+
+.PHONY: bench
+bench: ## the performance budget, measured here, in one table
+	cd bench && $(GO) run .
+
+.PHONY: soak
+soak: ## every test many times over: an hour or so
+	$(GO) test -race -count=50 -timeout=3h ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for a few minutes each
+	@$(MAKE) --no-print-directory fuzz-short FUZZ=5000000x
+
+.PHONY: fmt
+fmt: ## formats all Go files
+	gofmt -w .
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+# --- the parts of make test, the quick ones first
+
+.PHONY: check
+check: needs
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt would change (make fmt does):" >&2; echo "$$files" >&2; exit 1; }
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(staticcheck) $(checks) ./...
+
+.PHONY: needs
+needs:
+	@command -v git >/dev/null || { echo "git is missing: apt-get install -y git" >&2; exit 1; }
+	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+
+.PHONY: race
+race:
+	$(GO) test -race ./...
+
+.PHONY: fuzz-short
+fuzz-short:
+	@grep -rHoE '^func Fuzz[A-Za-z0-9_]+' --include='*_test.go' . | sort | while IFS=: read -r file func; do \
+		name=$${func#func }; package=$$(dirname "$$file"); \
+		echo "$(GO) test -run='^$$' -fuzz=^$$name\$$ -fuzztime=$(FUZZ) $$package"; \
+		$(GO) test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(FUZZ) -fuzzminimizetime=1000x "$$package" \
+			|| { echo "$$package: $$name failed; what it found, if anything, is under $$package/testdata/fuzz" >&2; exit 1; }; \
+	done
+
+.PHONY: bench-check
+bench-check: # the benchmarks' own module: its checks, and each benchmark once
+	cd bench && $(GO) mod tidy -diff
+	cd bench && $(GO) vet ./...
+	cd bench && $(staticcheck) $(checks) ./...
+	cd bench && $(GO) test -short -bench=. -benchtime=1x ./...

@@ -1,0 +1,173 @@
+package repository_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// module is the path of the repository's module; the table leaves it out.
+const module = "github.com/inmesh-go/inmesh"
+
+// why maps what a package may import, beside the standard library, to the reason.
+// A name that ends in "/..." stands for all packages below it.
+type why map[string]string
+
+// mayImport is who may know whom. Leaves (balancer, breaker, retry, discovery)
+// know nothing of each other, so that each works alone.
+var mayImport = map[string]why{
+	".": {}, // the map, and no code
+	"discovery": {
+		"golang.org/x/net/dns/dnsmessage": "net.Resolver does not tell the TTLs of records",
+	},
+	"discovery/discoverytest": {
+		"discovery": "it is the conformance suite of its sources",
+	},
+	"balancer": {
+		"discovery":                    "the Endpoint is what is chosen, as a value",
+		"github.com/cespare/xxhash/v2": "ring hash and maglev want a hash that all processes agree on, which hash/maphash is not",
+	},
+	"breaker": {
+		"github.com/sony/gobreaker/v2": "a circuit is its state machine",
+	},
+	"retry": {
+		"golang.org/x/time/rate": "the floor of the retry budget is a token bucket",
+	},
+	"mesh/rules": {
+		"istio.io/api/...":               "rules are Istio's own types, decoded as Istio does",
+		"google.golang.org/protobuf/...": "those types are messages, examined by reflection",
+		"go.yaml.in/yaml/v3":             "rule files are YAML, and faults name its lines",
+		"github.com/fsnotify/fsnotify":   "a changed file is in force within a second",
+	},
+	"mesh/internal/follow": {},
+	"mesh/internal/replay": {},
+	"mesh/internal/plan": {
+		"mesh/rules":                     "rules are what it compiles",
+		"discovery":                      "a ServiceEntry lists endpoints, as values",
+		"balancer":                       "a trafficPolicy becomes a balancer's Config",
+		"breaker":                        "a trafficPolicy becomes limits and outlier detection",
+		"retry":                          "an HTTPRetry becomes a retry policy",
+		"istio.io/api/...":               "rules are Istio's own types",
+		"google.golang.org/protobuf/...": "those types are messages: policies are merged by cloning them",
+	},
+	"mesh/internal/engine": {
+		"mesh/internal/plan":   "a call obeys the plan",
+		"mesh/internal/follow": "endpoints are followed by the one control loop",
+		"mesh/rules":           "Explain and Status tell which rule it was",
+		"discovery":            "hosts come from its sources",
+		"balancer":             "stage 4, pick",
+		"breaker":              "stage 3, admit; and each host's circuit",
+		"retry":                "stage 7, decide",
+	},
+	"mesh": {
+		"mesh/internal/...": "it wires them",
+		"mesh/rules":        "Config names the source of rules",
+		"discovery":         "Config names the source of endpoints",
+		"breaker":           "observers are told the events of circuits; connections take places under its limits",
+		"retry":             "Config has the hedge; HTTP outcomes are classified in its words",
+	},
+	"mesh/meshtest": {
+		"mesh":       "it is the mesh, in memory, for the tests of users",
+		"mesh/rules": "tests write rules",
+		"discovery":  "the fleet is a source of endpoints",
+	},
+	"internal/repository": {},
+}
+
+// inTests is what every package's tests may import beside what the package may.
+var inTests = why{
+	"go.uber.org/goleak":               "no test leaves a goroutine behind",
+	"discovery":                        "endpoints are values that most things are tested with",
+	"discovery/discoverytest":          "whoever has a source holds it to the suite",
+	"mesh/rules":                       "rules are written as users write them",
+	"mesh/meshtest":                    "the fleet in memory",
+	"istio.io/api/networking/v1alpha3": "what is tested is compared with Istio's own types",
+	"google.golang.org/protobuf/...":   "those types are messages",
+	"golang.org/x/net/dns/dnsmessage":  "a DNS server in memory answers in it",
+}
+
+// TestImports: each import of a package stands in the table. Programs
+// (examples) may import anything of the module, and nobody imports a program.
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		name := short(p.ImportPath)
+		if strings.HasPrefix(name, "examples/") {
+			continue
+		}
+		allowed, ok := mayImport[name]
+		if !ok {
+			t.Errorf("package %s has no line in the table of who may import whom", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !allows(allowed, imp) {
+				t.Errorf("%s imports %s: no reason for it stands in the table", name, short(imp))
+			}
+		}
+		for _, imp := range slices.Concat(p.TestImports, p.XTestImports) {
+			if imp != p.ImportPath && !allows(allowed, imp) && !allows(inTests, imp) {
+				t.Errorf("a test of %s imports %s: no reason for it stands in the table", name, short(imp))
+			}
+		}
+	}
+}
+
+// TestTableIsTrue: no line of the table is about a package that does not exist.
+func TestTableIsTrue(t *testing.T) {
+	var names []string
+	for _, p := range packages(t) {
+		names = append(names, short(p.ImportPath))
+	}
+	for name := range maps.Keys(mayImport) {
+		if !slices.Contains(names, name) {
+			t.Errorf("the table has a line for package %s, which does not exist", name)
+		}
+	}
+}
+
+// TestExamplesImportThePublicFace: an example shows what users can do.
+func TestExamplesImportThePublicFace(t *testing.T) {
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(short(p.ImportPath), "examples/") {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, module) && strings.Contains(short(imp), "internal/") && !below(imp, p.ImportPath) {
+				t.Errorf("%s imports %s, which users cannot", short(p.ImportPath), short(imp))
+			}
+		}
+	}
+}
+
+func allows(table why, imp string) bool {
+	if standard(imp) {
+		return true
+	}
+	imp = short(imp)
+	for pattern := range table {
+		if parent, ok := strings.CutSuffix(pattern, "/..."); imp == pattern || ok && below(imp, parent) {
+			return true
+		}
+	}
+	return false
+}
+
+// below says that path is parent or stands under it.
+func below(path, parent string) bool {
+	return path == parent || strings.HasPrefix(path, parent+"/")
+}
+
+// standard says that path is of the standard library: its first element has no dot.
+func standard(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return !strings.Contains(first, ".")
+}
+
+// short leaves out the module's path; "." is the root package.
+func short(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
