@@ -34,20 +34,30 @@ type exchange struct {
 	path      string         // escaped; "" keeps the caller's
 	copies    []*plan.Mirror // that wait for the body to have been read
 	ownHeader bool
+	race      func() // see attempt
 }
 
 // An attempt is one try's request. Each try has its own: the transport may still
 // read that of the one before.
 type attempt struct {
-	req   http.Request
-	url   url.URL
-	limit *limit        // nil: the try may take as long as the caller's context lives
-	slot  *breaker.Gate // in which the try has a place; nil: none
+	req    http.Request
+	url    url.URL
+	limit  *limit        // nil: the try may take as long as the caller's context lives
+	race   func()        // ends the context of a try that ran against others; nil: it did not
+	slot   *breaker.Gate // in which the try has a place; nil: none
+	stream func()        // gives back the place on an HTTP/2 connection; nil: none
 }
 
 // end gives back what the try holds.
 func (a *attempt) end() {
 	a.limit.stop()
+	if a.race != nil {
+		a.race()
+	}
+	if a.stream != nil {
+		a.stream()
+		a.stream = nil
+	}
 	if a.slot != nil {
 		a.slot.ReleaseSlot()
 		a.slot = nil
@@ -138,11 +148,7 @@ func upgrades(r *http.Request) bool {
 
 // Send sends one try and waits for the answer's headers.
 func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
-	a := &x.first
-	if c.Tries > 1 {
-		a = new(attempt)
-	}
-	x.last = a
+	a := x.attempt()
 	body, err := x.body.Next()
 	if err != nil {
 		return engine.Failed(retry.Canceled, err)
@@ -159,6 +165,16 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 	return answered(resp, c)
 }
 
+// attempt is a new try's; the first stands in the exchange.
+func (x *exchange) attempt() *attempt {
+	a := &x.first
+	if x.last != nil {
+		a = new(attempt)
+	}
+	a.race, x.last = x.race, a
+	return a
+}
+
 // request builds the request of a try: a shallow copy of the caller's, addressed
 // to the host that was picked.
 func (x *exchange) request(ctx context.Context, c *engine.Call, a *attempt) *http.Request {
@@ -167,6 +183,8 @@ func (x *exchange) request(ctx context.Context, c *engine.Call, a *attempt) *htt
 	if own, ok := ctx.Deadline(); !deadline.IsZero() && (!ok || deadline.Before(own)) {
 		a.limit = newLimit(ctx, deadline)
 		req = x.in.WithContext(a.limit)
+	} else if a.race != nil {
+		req = x.in.WithContext(ctx)
 	} else {
 		*req = *x.in
 	}

@@ -23,7 +23,7 @@ type wire struct {
 	spec    *plan.Cluster // whose Connection this wire obeys
 	dialer  *dialer
 	h1      *http.Transport // HTTP/1.1, or what ALPN agrees on
-	h2c     *http.Transport // HTTP/2 in the clear
+	h2c     streams         // HTTP/2 in the clear
 	speaks  sync.Map        // address → *h2cProbe
 }
 
@@ -34,7 +34,9 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 	}
 	w := t.own.of(c.Cluster)
 	if w.usesH2C(r) {
-		resp, err := w.h2c.RoundTrip(r)
+		lane, done := w.h2c.take(r.URL.Host)
+		a.stream = done
+		resp, err := lane.RoundTrip(r)
 		if err != nil {
 			w.speaks.Delete(r.URL.Host) // another server may stand there now
 		}
@@ -100,7 +102,7 @@ func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster) *wire {
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
 	h2c.SetHTTP2(true)
-	wr.h2c = w.transport(wr, h2c)
+	wr.h2c = streams{limit: spec.Connection.MaxStreams, lane: func() *http.Transport { return w.transport(wr, h2c) }}
 	wr.dialer.idle = wr.closeIdle
 	return wr
 }
@@ -158,5 +160,5 @@ func (w *wire) usesH2C(r *http.Request) bool {
 
 func (w *wire) closeIdle() {
 	w.h1.CloseIdleConnections()
-	w.h2c.CloseIdleConnections()
+	w.h2c.closeIdle()
 }

@@ -158,7 +158,7 @@ func (e *Engine) Cluster(c *Call, d *plan.Destination) *Cluster {
 // Await waits for the first word about a cluster's endpoints, and returns what
 // ails their source.
 func (e *Engine) Await(ctx context.Context, cl *Cluster) error {
-	if cl.upstream == nil {
+	if cl.upstream == nil { // no such cluster
 		return nil
 	}
 	if o := cl.upstream.await(ctx); o.Failure != retry.None {
@@ -201,10 +201,8 @@ func (e *Engine) live(p *plan.Plan, key plan.ClusterKey) *Cluster {
 	if spec.Missing != "" || e.closed {
 		return cl // to be refused by; not kept
 	}
-	if !spec.Passthrough {
-		cl.upstream = e.upstreamLocked(spec)
-		cl.upstream.join(cl)
-	}
+	cl.upstream = e.upstreamLocked(spec)
+	cl.upstream.join(cl)
 	e.clusters[key] = cl
 	return cl
 }
@@ -236,6 +234,9 @@ func (e *Engine) unknown(ctx context.Context, s *state, c *Call) (known bool, er
 // discover asks the configured source for the host and gives it a default route.
 func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) {
 	v, ok := s.unknown.Load(c.Target.Name)
+	if !ok && e.crowded() {
+		return false, nil
+	}
 	if !ok {
 		v, _ = s.unknown.LoadOrStore(c.Target.Name, s.plan.Default(c.Target.Name))
 	}
@@ -252,6 +253,17 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 	}
 	c.Target.VirtualHost = vh
 	return true, nil
+}
+
+// maxClusters bounds how many clusters come to life for hosts that only
+// discovery knows: a program that calls ever new hosts (a crawler) must not
+// watch them all. Hosts that rules name are not bounded.
+const maxClusters = 1 << 14
+
+func (e *Engine) crowded() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.clusters) >= maxClusters
 }
 
 // Shadow runs a copy of a call for host in the background, if there is room;

@@ -66,6 +66,7 @@ func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
 
 func (c *Call) route(ctx context.Context) (ours bool, err error) {
 	c.Target = c.state.plan.Lookup(c.Request.Authority)
+	c.Target.Secure = c.Request.Scheme == "https"
 	if c.Target.VirtualHost == nil {
 		if known, err := c.engine.unknown(ctx, c.state, c); !known {
 			return err != nil, err
@@ -182,7 +183,9 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 	if c.Tries > 1 {
 		c.sent = time.Now()
 	}
-	c.Outcome = w.Send(ctx, c)
+	if h := c.hedger(w); h == nil || !c.hedge(ctx, h) {
+		c.Outcome = w.Send(ctx, c)
+	}
 	c.Outcome.Idempotent, c.Outcome.Unreplayable = c.Idempotent, !c.Replayable
 }
 

@@ -211,18 +211,20 @@ func (u *upstream) close() {
 	}
 }
 
-// feedOf says where the endpoints of a cluster come from: what a ServiceEntry
-// lists; the addresses behind the names that it lists; the configured source;
-// without one, DNS.
+// feedOf says where the endpoints of a cluster come from: the request itself;
+// what a ServiceEntry lists, or the addresses behind the names that it lists;
+// the configured source; without one, DNS.
 func (e *Engine) feedOf(spec *plan.Cluster) feed {
 	s := spec.Service
 	switch {
-	case s == nil && e.config.Discovery != nil:
-		return feed{source: e.config.Discovery, ask: spec.Discovery}
-	case s == nil:
-		return feed{source: e.dns, ask: spec.Discovery}
-	case s.Resolves(), s.PerRequest():
+	case spec.Passthrough:
+		return feed{fixed: []discovery.Endpoint{spec.Original()}}
+	case s != nil && s.Resolves():
 		return feed{source: e.dns, names: s.Endpoints(spec.Key.Host, spec.Key.Port)}
+	case s != nil:
+		return feed{fixed: s.Endpoints(spec.Key.Host, spec.Key.Port)}
+	case e.config.Discovery != nil:
+		return feed{source: e.config.Discovery, ask: spec.Discovery}
 	}
-	return feed{fixed: s.Endpoints(spec.Key.Host, spec.Key.Port)}
+	return feed{source: e.dns, ask: spec.Discovery}
 }

@@ -59,6 +59,9 @@ func (p *Plan) Key(d *Destination, t Target) ClusterKey {
 	if k.Port == 0 {
 		k.Port = p.serviceOf(k.Host).defaultPort()
 	}
+	if k.Port == 0 && t.Secure {
+		k.Port = 443
+	}
 	return k
 }
 
@@ -111,7 +114,7 @@ func (p *Plan) namespaceOf(host string, s *Service) string {
 
 // missingPort may be called on nil: without a ServiceEntry any port will do.
 func (s *Service) missingPort(port uint16) string {
-	if s == nil || len(s.Ports) == 0 || port == 0 && len(s.Ports) == 1 {
+	if s == nil || len(s.Ports) == 0 {
 		return ""
 	}
 	if _, ok := s.port(port); ok {
@@ -198,12 +201,12 @@ func first[T any](a, b *T) *T {
 	return b
 }
 
-// OriginalAddress is where a passthrough cluster dials: the host of the request
-// and its port.
-func OriginalAddress(t Target, scheme string) string {
-	port := strconv.Itoa(int(t.Port))
-	if t.Port == 0 {
-		port = defaultPort(scheme)
+// Original is the one endpoint of a passthrough cluster: the host of the request
+// itself, looked up when it is dialled.
+func (c *Cluster) Original() discovery.Endpoint {
+	port := strconv.Itoa(int(c.Key.Port))
+	if c.Key.Port == 0 {
+		port = defaultPort("http")
 	}
-	return net.JoinHostPort(strings.Trim(t.Name, "[]"), port)
+	return discovery.Endpoint{Address: net.JoinHostPort(strings.Trim(c.Key.Host, "[]"), port)}
 }

@@ -35,24 +35,26 @@ type Target struct {
 	*VirtualHost
 	Name string // canonical host of this request
 	Port uint16 // written in the URL; 0 if none is
+	// Secure says that the scheme is https, whose port is another one.
+	Secure bool
 }
 
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
 // rule names the host; Name and Port are set in any case.
 func (p *Plan) Lookup(authority string) Target {
 	if h := p.exact[authority]; h != nil {
-		return Target{p.resolved(h), h.name, 0}
+		return Target{VirtualHost: p.resolved(h), Name: h.name}
 	}
 	name, port := splitPort(authority)
 	name = normalize(name)
 	if h := p.exact[name]; h != nil {
-		return Target{p.resolved(h), h.name, port}
+		return Target{VirtualHost: p.resolved(h), Name: h.name, Port: port}
 	}
 	name = p.names.canonical(name, p.workload.Namespace)
 	if h, ok := p.wild.find(name); ok && (len(h.rules) > 0 || h.service != nil) {
-		return Target{p.resolved(h), name, port}
+		return Target{VirtualHost: p.resolved(h), Name: name, Port: port}
 	}
-	return Target{nil, name, port}
+	return Target{Name: name, Port: port}
 }
 
 // Default is the virtual host of a service that no rule describes: one route to
@@ -101,7 +103,7 @@ func (p *Plan) wildcardRules(name string) []*rules.VirtualService {
 // defaultRoute sends everything to the service itself, without a timeout, with
 // the built-in retry policy. A wildcard stands for the host that is asked for.
 func (p *Plan) defaultRoute(name string) *Route {
-	if strings.HasPrefix(name, "*") && p.services[name].PerRequest() {
+	if strings.HasPrefix(name, "*") && p.services[name].perRequest() {
 		name = ""
 	}
 	r := &Route{Name: "default", Destinations: []Destination{{Host: name, Weight: 1}}}

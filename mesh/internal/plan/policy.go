@@ -63,9 +63,7 @@ func (c *Cluster) apply(b blocks, w Workload) {
 		c.Limits.MaxRetries = 0 // a budget takes its place
 	}
 	c.Connection = compileConnection(b.pool, c.Service, c.Key.Port)
-	if c.Service.PerRequest() && c.Service.Resolution == networking.ServiceEntry_NONE {
-		c.Passthrough = true
-	}
+	c.Passthrough = c.Passthrough || c.Service != nil && c.Service.Resolution == networking.ServiceEntry_NONE
 }
 
 func compileLimits(pool *networking.ConnectionPoolSettings) breaker.Limits {

@@ -126,9 +126,9 @@ func (s *Service) defaultPort() uint16 {
 	return 0
 }
 
-// PerRequest says that the endpoints are those of the name that the request
+// perRequest says that the endpoints are those of the name that the request
 // asks for, not of the entry.
-func (s *Service) PerRequest() bool {
+func (s *Service) perRequest() bool {
 	return s != nil && (s.Resolution == networking.ServiceEntry_NONE || s.Resolution == networking.ServiceEntry_DYNAMIC_DNS)
 }
 
@@ -146,15 +146,21 @@ func (s *Service) Endpoints(host string, number uint16) []discovery.Endpoint {
 			out = append(out, s.endpoint(e, port))
 		}
 	}
-	if len(s.endpoints) == 0 && (s.Resolves() || s.PerRequest()) {
+	if len(s.endpoints) == 0 && s.named() {
 		out = append(out, discovery.Endpoint{Address: net.JoinHostPort(host, strconv.Itoa(int(port.Target)))})
 	}
 	return out
 }
 
-// Resolves says that the endpoints are names, to be looked up.
+// named says that a service without endpoints of its own is reached by its name.
+func (s *Service) named() bool {
+	return s.Resolution != networking.ServiceEntry_STATIC
+}
+
+// Resolves says that all addresses behind the endpoints' names are endpoints.
+// DNS_ROUND_ROBIN is not that: its one name is looked up for each connection.
 func (s *Service) Resolves() bool {
-	return s.Resolution == networking.ServiceEntry_DNS || s.Resolution == networking.ServiceEntry_DNS_ROUND_ROBIN
+	return s.Resolution == networking.ServiceEntry_DNS || s.Resolution == networking.ServiceEntry_DYNAMIC_DNS
 }
 
 // endpoint: the port is the endpoint's own of that name, else the service's

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A Hedger is a Wire that can send several tries of one call at once.
+type Hedger interface {
+	Wire
+	// Fork returns a Wire for one more try of the same request, or nil if its
+	// body cannot be had once more. ended is called when the try needs its
+	// context no longer.
+	Fork(ended context.CancelFunc) Wire
+	// Adopt makes the outcome of a fork the Hedger's own.
+	Adopt(winner Wire)
+	// Abandon gives up a fork that lost, and its answer if it has one.
+	Abandon(loser Wire)
+}
+
+// hedger returns w if the call may be hedged. A single try is not a race.
+func (c *Call) hedger(w Wire) Hedger {
+	h := &c.engine.config.Hedge
+	if h.Max == 0 || !h.May(retry.Try{Idempotent: c.Idempotent, Unreplayable: !c.Replayable}) {
+		return nil
+	}
+	hedger, _ := w.(Hedger)
+	return hedger
+}
+
+// A race is the tries of one call that are under way at once. The first answer
+// that the policy would not retry wins; if there is none, the last outcome.
+type race struct {
+	call    *Call
+	wire    Hedger
+	results chan *runner
+	running map[*runner]struct{}
+	started int // hedges
+}
+
+// A runner is one try in a race, with a Call of its own for what it holds.
+type runner struct {
+	call   Call
+	wire   Wire
+	cancel context.CancelFunc
+}
+
+// hedge is the attempt stage with hedging. It reports false if the first try
+// cannot be forked, in which case nothing has happened.
+func (c *Call) hedge(ctx context.Context, w Hedger) bool {
+	r := &race{call: c, wire: w, results: make(chan *runner, 1+c.engine.config.Hedge.Max), running: map[*runner]struct{}{}}
+	if !r.start(ctx, *c) {
+		return false
+	}
+	c.holds &= holdsRetry // the runner holds the rest
+	r.adopt(r.run(ctx))
+	return true
+}
+
+// run starts hedges as they come due, until one try has won.
+func (r *race) run(ctx context.Context) *runner {
+	timer := time.NewTimer(r.call.engine.config.Hedge.Delay)
+	defer timer.Stop()
+	for {
+		select {
+		case done := <-r.results:
+			delete(r.running, done)
+			if len(r.running) == 0 || r.wins(done) {
+				return done
+			}
+			r.lost(done)
+		case <-timer.C:
+			r.another(ctx)
+			if at, ok := r.call.engine.config.Hedge.Next(r.started, time.Now(), r.call.Deadline); ok {
+				timer.Reset(time.Until(at))
+			}
+		}
+	}
+}
+
+func (r *race) wins(done *runner) bool {
+	o := &done.call.Outcome
+	return o.Failure == retry.None && !r.call.Route.Retry.On.Match(o.Try)
+}
+
+// start sends one try on a goroutine of the engine's.
+func (r *race) start(ctx context.Context, call Call) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	one := &runner{call: call, cancel: cancel}
+	if one.wire = r.wire.Fork(cancel); one.wire == nil {
+		cancel()
+		return false
+	}
+	one.call.triedBuf, one.call.tried = [3]*Host{}, nil
+	r.running[one] = struct{}{}
+	r.call.engine.Background(func() {
+		one.call.Outcome = one.wire.Send(ctx, &one.call)
+		r.results <- one
+	})
+	return true
+}
+
+// another starts a hedge, if limits, budget and hosts allow it.
+func (r *race) another(ctx context.Context) {
+	r.started++
+	next := *r.call
+	next.holds = 0
+	next.tried = r.hosts()
+	if !next.Cluster.acquireRetry(time.Now()) {
+		return
+	}
+	next.holds = holdsRetry
+	if next.admit() != nil || next.pick() != nil {
+		return // both give back what was taken
+	}
+	next.sent = time.Now()
+	if !r.start(ctx, next) {
+		next.release()
+		next.endRetry()
+	}
+}
+
+func (r *race) hosts() (out []*Host) {
+	out = append(out, r.call.tried...)
+	for one := range r.running {
+		out = append(out, one.call.Host)
+	}
+	return out
+}
+
+// adopt makes the winner's try the call's, and leaves the others to end.
+func (r *race) adopt(winner *runner) {
+	c, from := r.call, &winner.call
+	c.endRetry()
+	c.Host, c.permit, c.sent, c.Outcome = from.Host, from.permit, from.sent, from.Outcome
+	c.holds = from.holds
+	c.Tries += r.started
+	r.wire.Adopt(winner.wire)
+	if len(r.running) == 0 {
+		return
+	}
+	for one := range r.running {
+		one.cancel()
+	}
+	c.engine.Background(func() {
+		for range len(r.running) {
+			loser := <-r.results
+			loser.call.Outcome = Failed(retry.Canceled, context.Canceled)
+			r.lost(loser)
+		}
+	})
+}
+
+// lost tells the host what its try came to, and gives back what it held. A try
+// that was cancelled because another won says nothing of its host.
+func (r *race) lost(one *runner) {
+	c := &one.call
+	c.seen = time.Now()
+	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), c.seen)
+	c.permit = breaker.Permit{}
+	c.release()
+	c.endRetry()
+	r.wire.Abandon(one.wire)
+}
