@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A deployment is one version of a service, and how many servers run it.
+type deployment struct {
+	service, version string
+	servers          int
+	handler          func(*http.Client) http.Handler
+}
+
+// deployments is what runs. reviews has two servers of each version, so that
+// there is one to go on with when the other is ejected.
+func deployments() []deployment {
+	return []deployment{
+		{"productpage", "v1", 1, productpage},
+		{"details", "v1", 1, details},
+		{"reviews", "v1", 2, reviews("v1", "")},
+		{"reviews", "v2", 2, reviews("v2", "black")},
+		{"reviews", "v3", 2, reviews("v3", "red")},
+		{"ratings", "v1", 1, ratings},
+	}
+}
+
+// isReviews says that reviews runs in this version.
+func isReviews(version string) bool {
+	for _, d := range deployments() {
+		if d.service == "reviews" && d.version == version {
+			return true
+		}
+	}
+	return false
+}
+
+// A server is one process of the tour. In real life it would be a container,
+// and would start its mesh in main.
+type server struct {
+	deployment
+	listener net.Listener
+	mesh     *mesh.Mesh
+	client   *http.Client
+	http     *http.Server
+	done     chan struct{} // closed when http serves no more
+}
+
+// A fleet is all servers.
+type fleet struct{ servers []*server }
+
+// startFleet starts all servers, or none. One server of the version ill of
+// reviews, if any, is not well.
+func startFleet(ctx context.Context, dir string, ill string, o observer) (*fleet, error) {
+	f := new(fleet)
+	if err := f.listen(); err != nil {
+		f.close()
+		return nil, err
+	}
+	where, err := f.discovery()
+	if err != nil {
+		f.close()
+		return nil, err
+	}
+	for _, s := range f.servers {
+		if err := s.start(ctx, dir, where, o.hooks(s.service, f.versions())); err != nil {
+			f.close()
+			return nil, fmt.Errorf("%s %s: %w", s.service, s.version, err)
+		}
+	}
+	f.serve(ill, o)
+	return f, nil
+}
+
+// listen takes a loopback port for every server: discovery needs all addresses
+// before the first mesh starts.
+func (f *fleet) listen() error {
+	for _, d := range deployments() {
+		for range d.servers {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			f.servers = append(f.servers, &server{deployment: d, listener: l})
+		}
+	}
+	return nil
+}
+
+// discovery says where the services live, and which server runs which version.
+// Against a real registry this is discovery/consul, or DNS.
+func (f *fleet) discovery() (discovery.Source, error) {
+	services := map[string][]discovery.Endpoint{}
+	for _, s := range f.servers {
+		services[s.service] = append(services[s.service], discovery.Endpoint{
+			Address: s.address(),
+			Labels:  map[string]string{"version": s.version},
+		})
+	}
+	return discovery.NewStatic(services)
+}
+
+// versions is the version that runs at each address.
+func (f *fleet) versions() map[string]string {
+	at := map[string]string{}
+	for _, s := range f.servers {
+		at[s.address()] = s.version
+	}
+	return at
+}
+
+func (f *fleet) url() string { return "http://" + f.servers[0].address() + "/productpage" }
+
+// start makes the server's mesh, and the client that goes through it.
+func (s *server) start(ctx context.Context, dir string, where discovery.Source, o mesh.Observer) (err error) {
+	s.mesh, err = mesh.New(ctx, mesh.Config{
+		Workload: mesh.Workload{
+			Service: s.service,
+			Labels:  map[string]string{"app": s.service, "version": s.version},
+		},
+		Rules:     rules.Dir(dir), // read again when a file changes
+		Discovery: where,
+		Observer:  o,
+	})
+	if err != nil {
+		return err
+	}
+	s.client = &http.Client{Transport: s.mesh.Transport(nil)}
+	return nil
+}
+
+// serve starts to answer. Handler takes over the deadline that a caller hands on.
+func (f *fleet) serve(ill string, o observer) {
+	for _, s := range f.servers {
+		h := s.handler(s.client)
+		if s.service == "reviews" && s.version == ill {
+			h, ill = sickness(h, s, o), ""
+		}
+		s.http = &http.Server{Handler: s.mesh.Handler(h), Protocols: bothProtocols(), ReadHeaderTimeout: 5 * time.Second}
+		s.done = make(chan struct{})
+		go func() {
+			defer close(s.done)
+			if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				o.screen.event("%s %s at %s has stopped: %v", s.service, s.version, s.address(), err)
+			}
+		}()
+	}
+}
+
+// bothProtocols is HTTP/1.1 and HTTP/2 without TLS: the rule for reviews says
+// h2UpgradePolicy UPGRADE, so its callers speak HTTP/2 from the first byte.
+func bothProtocols() *http.Protocols {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetUnencryptedHTTP2(true)
+	return &p
+}
+
+func (s *server) address() string { return s.listener.Addr().String() }
+
+// close ends the servers, callers before those they call, then the meshes.
+func (f *fleet) close() {
+	for _, s := range f.servers {
+		s.close()
+	}
+}
+
+// close may be called on a server that has not come far.
+func (s *server) close() {
+	if s.http == nil {
+		_ = s.listener.Close()
+	} else {
+		_ = s.http.Close() // and the listener with it
+		<-s.done
+	}
+	if s.mesh != nil {
+		_ = s.mesh.Close()
+	}
+}

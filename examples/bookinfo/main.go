@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitOK = iota
+	exitFailure
+	exitUsage
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program; ctx ends it early.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parseOptions(args, stderr, isTerminal(stdout))
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(stderr, "bookinfo: %v\n", err)
+		return exitUsage
+	}
+	if err := tour(ctx, o, stdout, stderr); err != nil {
+		fmt.Fprintf(stderr, "bookinfo: %v\n", err)
+		return exitFailure
+	}
+	return exitOK
+}
+
+// tour starts everything, shows the traffic, and ends everything in reverse.
+func tour(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	dir, clean, err := rulesDir(o.rules)
+	if err != nil {
+		return err
+	}
+	defer clean()
+
+	out := newScreen(stdout, o.terminal)
+	if o.once {
+		out = newScreen(stderr, false) // standard output is for the result alone
+	}
+	counts := newTally(o.window())
+	fleet, err := startFleet(ctx, dir, o.ill, observer{counts, out})
+	if err != nil {
+		return err
+	}
+	defer fleet.close()
+
+	d := newDriver(fleet.url(), counts)
+	defer d.close()
+	if o.once {
+		return once(ctx, o, d, stdout, stderr)
+	}
+	return live(ctx, o, d, out, dir)
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// A report is the result of a bounded run.
+type report struct {
+	Requests  int            `json:"requests"`
+	Failed    int            `json:"failed"`     // pages that were not served
+	ByVersion map[string]int `json:"by_version"` // pages, by whose reviews are on them
+	Retries   int            `json:"retries"`
+	Ejections int            `json:"ejections"`
+	P50       float64        `json:"p50_ms"` // of a page
+	P99       float64        `json:"p99_ms"`
+}
+
+// once reads so many pages and reports.
+func once(ctx context.Context, o options, d *driver, stdout, stderr io.Writer) error {
+	err := d.pages(ctx, o.n)
+	p := d.counts.at(time.Now())
+	if o.json {
+		fmt.Fprintln(stderr, strings.Join(story(p, o.ill), "\n"))
+		if e := json.NewEncoder(stdout).Encode(p.report()); err == nil {
+			err = e
+		}
+		return err
+	}
+	fmt.Fprintln(stdout, strings.Join(append(p.table(), story(p, o.ill)...), "\n"))
+	return err
+}
+
+func (p picture) report() report {
+	return report{
+		Requests:  p.pages.requests,
+		Failed:    p.pages.errors,
+		ByVersion: p.byVersion,
+		Retries:   p.pages.retries,
+		Ejections: p.pages.ejections,
+		P50:       inMillis(p.pages.p50),
+		P99:       inMillis(p.pages.p99),
+	}
+}
+
+// story says in words what the figures mean.
+func story(p picture, ill string) []string {
+	lines := []string{fmt.Sprintf("%d of %d pages served; %d retries that no reader noticed.",
+		p.pages.requests-p.pages.errors, p.pages.requests, p.pages.retries)}
+	if ill == "" {
+		return lines
+	}
+	f := p.of(peer{"reviews", ill})
+	switch {
+	case f.requests == 0:
+		return append(lines, fmt.Sprintf("reviews %s got no requests, so that nobody noticed that one of its servers is ill.", ill))
+	case f.ejections == 0:
+		return append(lines, fmt.Sprintf("One of the two servers of reviews %s is ill: %d of its %d requests failed, too few in a row to eject it. More pages (-n) would.",
+			ill, f.errors, f.requests))
+	}
+	return append(lines,
+		fmt.Sprintf("One of the two servers of reviews %s is ill. %d requests saw its 500s, then its circuit opened (ejections: %d),", ill, f.errors, f.ejections),
+		fmt.Sprintf("and the other server answered: %d of the %d requests to reviews %s succeeded.", f.requests-f.errors, f.requests, ill))
+}
+
+// of is the figures of one peer.
+func (p picture) of(key peer) figures {
+	for _, f := range p.rows {
+		if f.peer == key {
+			return f
+		}
+	}
+	return figures{peer: key}
+}
