@@ -68,7 +68,9 @@ func (b *Balancer[T]) Configure(cfg Config, now time.Time) error {
 // description changes. Of several endpoints with one address the first counts. The order of eps
 // does not matter; eps is not kept.
 //
-// An empty eps removes all hosts. Whoever doubts it should not pass it on.
+// An empty eps removes all hosts. Whoever doubts it should not pass it on. Updates should come from
+// one goroutine: of two at once the later one stands, and may let in again a host that the
+// earlier has just returned as removed.
 func (b *Balancer[T]) Update(eps []discovery.Endpoint, now time.Time) (added, removed []*Host[T]) {
 	found := b.find(eps)
 	for i, h := range found {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/inmesh-go/inmesh/balancer"
 )
@@ -11,11 +12,20 @@ import (
 // spread steps through the keys so that neighbours are far apart.
 const spread = 0x9E3779B97F4A7C15
 
+// answered lets each host answer once, so that peak EWMA has something to compare.
+func answered(b *balancer.Balancer[int]) *balancer.Balancer[int] {
+	for _, h := range b.Hosts() {
+		h.Begin()
+		h.End(time.Duration(1+rand.IntN(10))*time.Millisecond, true, start.Add(-time.Second))
+	}
+	return b
+}
+
 func BenchmarkPick(b *testing.B) {
 	for _, policy := range policies {
 		for _, n := range []int{3, 100, 10_000} {
 			b.Run(fmt.Sprintf("%v/%d", policy, n), func(b *testing.B) {
-				bal := balance(balancer.Config{Policy: policy}, endpoints(n))
+				bal := answered(balance(balancer.Config{Policy: policy}, endpoints(n)))
 				b.ReportAllocs()
 				for key := rand.Uint64(); b.Loop(); key += spread {
 					bal.Pick(pick{Hash: key, HasHash: true, Now: start})
@@ -43,7 +53,7 @@ func BenchmarkPickParallel(b *testing.B) {
 	for _, policy := range policies {
 		for _, n := range []int{3, 100, 10_000} {
 			b.Run(fmt.Sprintf("%v/%d", policy, n), func(b *testing.B) {
-				bal := balance(balancer.Config{Policy: policy}, endpoints(n))
+				bal := answered(balance(balancer.Config{Policy: policy}, endpoints(n)))
 				b.ReportAllocs()
 				b.RunParallel(func(pb *testing.PB) {
 					for key := rand.Uint64(); pb.Next(); key += spread {

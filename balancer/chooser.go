@@ -36,7 +36,7 @@ type candidates struct {
 	warm    *warmth   // nil: nobody warms up
 }
 
-func (c *candidates) usable(i int) bool { return c.members[i].status.Load()&c.deny == 0 }
+func (c *candidates) usable(i int) bool { return !c.members[i].has(c.deny) }
 
 // weight is the share that member i deserves now, relative to the others.
 func (c *candidates) weight(i int, now int64) float64 {
@@ -92,6 +92,7 @@ func (p *pair) first(r uint64, now int64) int {
 // other draws a second candidate. Where one weight dwarfs the rest it gives up on the weights
 // after a few tries, rather than on being distinct.
 func (p *pair) other(i int, r uint64, now int64) int {
+	r = ^r // not the numbers that first went through
 	if p.odds != nil || !p.warm.over(now) {
 		for range 4 {
 			r = remix(r)
@@ -107,8 +108,8 @@ func (p *pair) other(i int, r uint64, now int64) int {
 	return j
 }
 
-// two returns two distinct usable candidates; the same one twice where there is only one, or
-// where a re-pick wants any other host than the better of the two it has just refused.
+// two returns two distinct usable candidates, or the same one twice where there is only one. A
+// re-pick gets just one: of two the host that was refused might be the better one again and again.
 func (p *pair) two(a ask) (i, j int) {
 	i = p.first(a.at, a.now)
 	if a.again || len(p.members) == 1 {

@@ -33,6 +33,9 @@ func (p Policy) String() string {
 // hashes reports whether the policy sends equal keys to equal hosts.
 func (p Policy) hashes() bool { return p == RingHash || p == Maglev }
 
+// warms reports whether the policy honours Warmup.
+func (p Policy) warms() bool { return p == LeastRequest || p == RoundRobin }
+
 // Bounds and defaults; the numbers are Envoy's and Istio's.
 const (
 	defaultRingSize  = 1024

@@ -56,13 +56,15 @@
 //
 // Everything is safe for concurrent use. Picks, counters and SetAvailable take no lock and
 // allocate nothing; picks write no memory that cores share, but the one turn of RoundRobin.
-// Changes are serialised, and each replaces all that picks read at once. Nothing here starts a goroutine or
-// a timer or reads the clock.
+// Changes are serialised, and each replaces all that picks read at once. Nothing here starts a
+// goroutine or a timer, or reads the clock.
 //
 // # Limits
 //
-// Weights of RoundRobin are exact as long as, divided by their greatest common divisor, they sum to at
-// most 4096 or 16 per host, and rounded beyond. An estimate of PeakEWMA and a warm-up are kept by
-// the wall clock: setting the clock disturbs them once. Priorities from 64 on cannot be skipped.
-// Envoy drops the shares of places in a panic; here they stand.
+// Weights of RoundRobin are exact as long as, divided by their greatest common divisor, they sum
+// to at most 4096 or 16 per host, and rounded beyond. To fill a Maglev table takes time in
+// proportion to its size times the greatest weight over the mean one: milliseconds, unless
+// weights differ by thousands. Estimates of PeakEWMA and warm-ups are kept by the wall clock:
+// setting the clock disturbs them once. Priorities from 64 on cannot be skipped. Envoy drops the
+// shares of places in a panic; here they stand.
 package balancer

@@ -32,12 +32,13 @@ type member struct {
 	endpoint atomic.Pointer[discovery.Endpoint]
 }
 
-// Why a host may not be picked, and whether its answers are timed.
+// Why a host may not be picked, and what else there is to know of it.
 const (
 	ejected   uint32 = 1 << iota // the owner said SetAvailable(false)
 	unhealthy                    // the source said so
 	draining                     // the source said so
 	measured                     // the policy is PeakEWMA
+	unplaced                     // no priority has it: it drains, or a rule of place gives it nothing
 
 	unwanted = ejected | unhealthy | draining
 )
@@ -58,7 +59,7 @@ func (m *member) Begin() { m.active.Add(1) }
 // that speaks for the host; peak EWMA learns from both, the other policies from neither.
 func (m *member) End(rtt time.Duration, ok bool, now time.Time) {
 	m.active.Add(-1)
-	if m.status.Load()&measured != 0 {
+	if m.has(measured) {
 		m.learn(rtt, ok, now.UnixNano())
 	}
 }
@@ -71,19 +72,25 @@ func (m *member) SetAvailable(available bool) {
 }
 
 // Available reports what SetAvailable said last; true at first.
-func (m *member) Available() bool { return m.status.Load()&ejected == 0 }
+func (m *member) Available() bool { return !m.has(ejected) }
 
-// Priority returns the host's priority: 0 is the most wanted. It is -1 while no rule of place
-// gives the host any traffic and while it drains.
+// Priority returns the host's priority: 0 is the most wanted. While the host drains, or no rule of
+// place gives it any traffic, it is the last one it had.
 func (m *member) Priority() int { return int(m.priority.Load()) }
 
+// mark writes only what changes: other cores are reading the same line.
 func (m *member) mark(bit uint32, set bool) {
-	if set {
+	switch {
+	case m.has(bit) == set:
+	case set:
 		m.status.Or(bit)
-	} else {
+	default:
 		m.status.And(^bit)
 	}
 }
+
+// has reports whether any of bits is set.
+func (m *member) has(bits uint32) bool { return m.status.Load()&bits != 0 }
 
 // describe stores the latest description, and begins the warm-up anew where the source calls the
 // host healthy again.

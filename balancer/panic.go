@@ -36,5 +36,5 @@ func panicSpill(tallies []tally) *spill {
 func (b *Balancer[T]) Panicking(h *Host[T]) bool {
 	levels := b.picture.Load().levels
 	p := h.Priority()
-	return p >= 0 && p < len(levels) && levels[p].panics
+	return !h.has(unplaced) && p < len(levels) && levels[p].panics
 }

@@ -70,7 +70,6 @@ func (p *picture[T]) rest(a ask, tried []*Host[T]) *Host[T] {
 // pick asks the choosers until one names a host that is usable and not tried. To meet a refused
 // host again is not another refusal: neighbours on a ring are often the same two hosts.
 func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
-	var last *Host[T]
 	refused := uint64(0) // bit set of indices into tried
 	for range maxSteps {
 		g := l.group()
@@ -81,20 +80,19 @@ func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
 		i, a.at = g.chooser.choose(a)
 		a.again = true
 		h := g.hosts[i]
-		if h.status.Load()&l.deny != 0 {
+		if h.has(l.deny) {
 			continue
 		}
 		t := slices.Index(tried, h)
 		if t < 0 || refused>>t&1 == 0 && bits.OnesCount64(refused) == maxRefusals {
 			return h
 		}
-		last = h
 		refused |= 1 << t
 	}
-	if last != nil {
-		return last
+	if h := l.scan(a.at, tried); h != nil {
+		return h
 	}
-	return l.scan(a.at)
+	return l.scan(a.at, nil)
 }
 
 func (l *level[T]) group() *group[T] {
@@ -107,14 +105,14 @@ func (l *level[T]) group() *group[T] {
 	return nil
 }
 
-// scan is the last resort where nearly all hosts have become unavailable: from a place that
-// depends on the key, one after the other.
-func (l *level[T]) scan(at uint64) *Host[T] {
+// scan is the last resort where nearly all hosts have become unavailable or have been tried: from
+// a place that depends on the key, one after the other.
+func (l *level[T]) scan(at uint64, tried []*Host[T]) *Host[T] {
 	for i := range l.groups {
 		hosts := l.groups[i].hosts
 		from := int(at % uint64(len(hosts)))
 		for k := range hosts {
-			if h := hosts[(from+k)%len(hosts)]; h.status.Load()&l.deny == 0 {
+			if h := hosts[(from+k)%len(hosts)]; !h.has(l.deny) && !slices.Contains(tried, h) {
 				return h
 			}
 		}

@@ -82,7 +82,7 @@ func (p *picture[T]) group(s *section[T], deny uint32, now int64) group[T] {
 		g.hosts, g.weights, g.chooser = s.hosts, s.weights, s.table
 		return g
 	}
-	if p.cfg.Policy == LeastRequest || p.cfg.Policy == RoundRobin {
+	if p.cfg.Policy.warms() {
 		c.warm = newWarmth(p.cfg.Warmup, c.members, now)
 		p.clock = p.clock || c.warm != nil
 	}

@@ -41,35 +41,53 @@ func arrange[T any](cfg Config, hosts []*Host[T], old [][]*section[T]) [][]*sect
 // layOut ranks the hosts and puts them into sections. A draining host belongs to none: it neither
 // gets traffic nor counts as a sick member of its priority.
 func layOut[T any](l Locality, hosts []*Host[T]) [][]*section[T] {
-	hosts = slices.DeleteFunc(slices.Clone(hosts), func(h *Host[T]) bool {
-		h.priority.Store(-1)
-		return h.status.Load()&draining != 0
-	})
+	hosts = without(hosts, func(h *Host[T]) bool { return h.has(draining) })
 	shares, fixed := l.shares(placeWeights(l, hosts))
 	if fixed {
-		hosts = slices.DeleteFunc(hosts, func(h *Host[T]) bool { return shares[h.endpoint.Load().Locality] == 0 })
+		hosts = without(hosts, func(h *Host[T]) bool { return shares[h.place()] == 0 })
 	}
 	priorities, levels := prioritise(l, hosts)
-	type key struct {
-		priority int
-		place    discovery.Locality
-	}
-	index, sections := make(map[key]*section[T]), make([][]*section[T], levels)
+	sections := make([][]*section[T], levels)
+	index := make(map[spot]*section[T])
 	for i, h := range hosts {
-		k := key{priority: priorities[i]}
-		h.priority.Store(int32(k.priority))
+		at := spot{priority: priorities[i]}
 		if l.weighted() {
-			k.place = h.endpoint.Load().Locality
+			at.place = h.place()
 		}
-		s := index[k]
+		s := index[at]
 		if s == nil {
-			s = &section[T]{share: shares[k.place]}
-			index[k], sections[k.priority] = s, append(sections[k.priority], s)
+			s = &section[T]{share: shares[at.place]}
+			index[at], sections[at.priority] = s, append(sections[at.priority], s)
 		}
+		h.settle(at.priority)
 		s.add(h, fixed)
 	}
 	return sections
 }
+
+// A spot is what the hosts of one section have in common.
+type spot struct {
+	priority int
+	place    discovery.Locality
+}
+
+// without returns the hosts that are not left out, and marks the others.
+func without[T any](hosts []*Host[T], out func(*Host[T]) bool) []*Host[T] {
+	return slices.DeleteFunc(slices.Clone(hosts), func(h *Host[T]) bool {
+		if !out(h) {
+			return false
+		}
+		h.mark(unplaced, true)
+		return true
+	})
+}
+
+func (m *member) settle(priority int) {
+	m.priority.Store(int32(priority))
+	m.mark(unplaced, false)
+}
+
+func (m *member) place() discovery.Locality { return m.endpoint.Load().Locality }
 
 // placeWeights sums the weights by place, for Distribute only.
 func placeWeights[T any](l Locality, hosts []*Host[T]) map[discovery.Locality]float64 {
@@ -176,7 +194,7 @@ func (s *section[T]) candidates(deny uint32) ([]*Host[T], candidates) {
 	var hosts []*Host[T]
 	c := candidates{deny: deny}
 	for i, h := range s.hosts {
-		if h.status.Load()&deny != 0 {
+		if h.has(deny) {
 			continue
 		}
 		hosts, c.members = append(hosts, h), append(c.members, &h.member)
@@ -191,7 +209,7 @@ func (s *section[T]) candidates(deny uint32) ([]*Host[T], candidates) {
 // count counts the hosts without any of the denied bits.
 func (s *section[T]) count(deny uint32) (n int) {
 	for _, m := range s.members {
-		if m.status.Load()&deny == 0 {
+		if !m.has(deny) {
 			n++
 		}
 	}

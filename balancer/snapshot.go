@@ -51,13 +51,16 @@ func (b *Balancer[T]) Snapshot(now time.Time) Snapshot {
 }
 
 func (m *member) snapshot(share float64, cfg Config, now time.Time) HostSnapshot {
-	warms := cfg.Policy == LeastRequest || cfg.Policy == RoundRobin
+	priority := m.Priority()
+	if m.has(unplaced) {
+		priority = -1
+	}
 	return HostSnapshot{
 		Endpoint:  m.Endpoint(),
-		Priority:  m.Priority(),
+		Priority:  priority,
 		Share:     share,
 		Available: m.Available(),
-		Warming:   warms && now.UnixNano() < m.joined.Load()+int64(cfg.Warmup.Duration),
+		Warming:   cfg.Policy.warms() && now.UnixNano() < m.joined.Load()+int64(cfg.Warmup.Duration),
 		Active:    m.Active(),
 	}
 }
@@ -85,7 +88,7 @@ func (l *level[T]) addShares(shares map[*member]float64, load float64, policy Po
 // group of a hash policy some may not.
 func (g *group[T]) weight(i int, deny uint32, policy Policy) float64 {
 	switch {
-	case g.hosts[i].status.Load()&deny != 0:
+	case g.hosts[i].has(deny):
 		return 0
 	case policy == Random || g.weights == nil:
 		return 1

@@ -69,6 +69,22 @@ func TestHostsKeepTheirCountersThroughEveryChange(t *testing.T) {
 	}
 }
 
+// Whoever counts priorities in bits while a request is under way must not meet a negative one.
+func TestADrainingHostKeepsItsPriorityButIsShownWithoutOne(t *testing.T) {
+	eps := slices.Concat(at("us", 1, 0), at("eu", 1, 1))
+	b := balance(balancer.Config{Locality: failover("us")}, eps)
+	eps[1].Health = discovery.Draining
+	b.Update(eps, start)
+	if got, shown := b.Hosts()[1].Priority(), b.Snapshot(start).Hosts[1].Priority; got != 1 || shown != -1 {
+		t.Errorf("priority is %d, shown as %d; want 1 and -1", got, shown)
+	}
+	eps[1].Health = discovery.Healthy
+	b.Update(eps, start)
+	if shown := b.Snapshot(start).Hosts[1].Priority; shown != 1 {
+		t.Errorf("healthy again, it is shown with priority %d, want 1", shown)
+	}
+}
+
 func TestAWeightThatChangesCounts(t *testing.T) {
 	for _, policy := range []balancer.Policy{balancer.LeastRequest, balancer.RoundRobin, balancer.RingHash, balancer.Maglev} {
 		b := balance(balancer.Config{Policy: policy}, endpoints(2))

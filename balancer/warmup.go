@@ -9,8 +9,8 @@ import (
 // https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start
 //
 // A host warms from when it came to the balancer, or when its source called it healthy again
-// after it was not. A host back from an ejection does not: it has proved itself with a probe. Where all hosts are new
-// they are scaled alike, so a set that starts has no favourites.
+// after it was not. A host back from an ejection does not: it has proved itself with a probe.
+// Where all hosts are new they are scaled alike, so a set that starts has no favourites.
 //
 // There is no timer. A drawn host is rejected as often as it lacks weight at that moment,
 // compared with the warmest of its set, and another is drawn.
