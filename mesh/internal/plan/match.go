@@ -143,10 +143,19 @@ func compileString(m *networking.StringMatch, fold bool) stringMatch {
 		if t.Regex == "*" {
 			return stringMatch{}
 		}
-		// "The entire value must match the regex" (Envoy, RegexMatcher).
-		return stringMatch{kind: regex, value: t.Regex, re: regexp.MustCompile("^(?:" + t.Regex + ")$")}
+		return stringMatch{kind: regex, value: t.Regex, re: compileWhole(t.Regex)}
 	}
 	return stringMatch{}
+}
+
+// compileWhole compiles a validated expression so that "the entire value must
+// match the regex" (Envoy, RegexMatcher). A quote \Q may run to the end of the
+// expression; what is put behind it is then outside only after \E.
+func compileWhole(expr string) *regexp.Regexp {
+	if re, err := regexp.Compile("^(?:" + expr + ")$"); err == nil {
+		return re
+	}
+	return regexp.MustCompile("^(?:" + expr + `\E)$`)
 }
 
 func (m stringMatch) matches(s string) bool {
