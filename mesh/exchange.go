@@ -4,64 +4,47 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/internal/replay"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
-// An exchange is one HTTP request on its journey: the engine's Wire. It is one
-// allocation, and never pooled: transports may look at a request after they
-// have answered it.
+// An exchange is one HTTP request on its journey: the engine's Wire. What the
+// transport and the caller can hold on to, requests and response bodies, stands
+// in its attempts; the exchange itself is nobody's but the mesh's, and is used
+// again once it is over.
 type exchange struct {
-	call  engine.Call
-	t     *Transport
-	in    *http.Request // the caller's; never changed
-	body  *replay.Body
-	first attempt
-	last  *attempt
-	resp  *http.Response
-	out   responseBody
+	call engine.Call
+	t    *Transport
+	in   *http.Request // the caller's; never changed
+	body *replay.Body
+	last *attempt
+	resp *http.Response
+	race func() // for the attempt of a fork
 
 	header    http.Header // what is sent: the caller's own map unless a rule writes to it
 	host      string
 	path      string         // escaped; "" keeps the caller's
 	copies    []*plan.Mirror // that wait for the body to have been read
 	ownHeader bool
-	race      func() // see attempt
 }
 
-// An attempt is one try's request. Each try has its own: the transport may still
-// read that of the one before.
-type attempt struct {
-	req    http.Request
-	url    url.URL
-	limit  *limit        // nil: the try may take as long as the caller's context lives
-	race   func()        // ends the context of a try that ran against others; nil: it did not
-	slot   *breaker.Gate // in which the try has a place; nil: none
-	stream func()        // gives back the place on an HTTP/2 connection; nil: none
+// newExchange begins the journey of a request.
+func newExchange(t *Transport, r *http.Request) *exchange {
+	x := t.mesh.exchanges.Get().(*exchange)
+	x.begin(t, r)
+	return x
 }
 
-// end gives back what the try holds.
-func (a *attempt) end() {
-	a.limit.stop()
-	if a.race != nil {
-		a.race()
-	}
-	if a.stream != nil {
-		a.stream()
-		a.stream = nil
-	}
-	if a.slot != nil {
-		a.slot.ReleaseSlot()
-		a.slot = nil
-	}
+// free lets the exchange be used again. Nothing may refer to it any more.
+func (x *exchange) free() {
+	pool := &x.t.mesh.exchanges
+	*x = exchange{}
+	pool.Put(x)
 }
 
 // The headers by which hops tell each other about a request; Envoy's names.
@@ -143,17 +126,18 @@ func (x *exchange) ownHeaders() {
 // upgrades reports a request whose connection becomes something else; it is
 // never sent twice nor copied.
 func upgrades(r *http.Request) bool {
-	return r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0 || len(r.Header[":protocol"]) > 0
+	return r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0
 }
 
 // Send sends one try and waits for the answer's headers.
 func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
-	a := x.attempt()
+	a := &attempt{race: x.race}
+	x.last = a
 	body, err := x.body.Next()
 	if err != nil {
 		return engine.Failed(retry.Canceled, err)
 	}
-	req := x.request(ctx, c, a)
+	req := a.request(ctx, c, x)
 	req.Body = body
 	resp, err := x.t.carry(c, a, req)
 	if err != nil {
@@ -163,42 +147,6 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 	a.limit.extend(c.Deadline)
 	x.resp = resp
 	return answered(resp, c)
-}
-
-// attempt is a new try's; the first stands in the exchange.
-func (x *exchange) attempt() *attempt {
-	a := &x.first
-	if x.last != nil {
-		a = new(attempt)
-	}
-	a.race, x.last = x.race, a
-	return a
-}
-
-// request builds the request of a try: a shallow copy of the caller's, addressed
-// to the host that was picked.
-func (x *exchange) request(ctx context.Context, c *engine.Call, a *attempt) *http.Request {
-	req := &a.req
-	deadline, _ := c.TryDeadline()
-	if own, ok := ctx.Deadline(); !deadline.IsZero() && (!ok || deadline.Before(own)) {
-		a.limit = newLimit(ctx, deadline)
-		req = x.in.WithContext(a.limit)
-	} else if a.race != nil {
-		req = x.in.WithContext(ctx)
-	} else {
-		*req = *x.in
-	}
-	a.url = *x.in.URL
-	a.url.Host = dialHost(c)
-	if x.path != "" {
-		a.url.Path, a.url.RawPath = unescape(x.path), x.path
-	}
-	req.URL, req.Host, req.Header = &a.url, x.host, x.header
-	req.GetBody = nil
-	if !deadline.IsZero() || c.Tries > 1 {
-		req.Header = x.hopHeaders(c, deadline)
-	}
-	return req
 }
 
 // hopHeaders tells the next hop how long this try may take and the how manyth it
@@ -217,23 +165,6 @@ func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time) http.Header {
 		h[headerAttemptCount] = []string{strconv.Itoa(c.Tries)}
 	}
 	return h
-}
-
-func unescape(path string) string {
-	if plain, err := url.PathUnescape(path); err == nil {
-		return plain
-	}
-	return path
-}
-
-// dialHost is what stands in the URL: the endpoint's address. A socket's path is
-// spelt as a host name; the dialler reads it back.
-func dialHost(c *engine.Call) string {
-	address := c.Host.Address()
-	if path, ok := strings.CutPrefix(address, "unix://"); ok {
-		return socketHost(path)
-	}
-	return address
 }
 
 // Discard gives up the answer of the try before: another follows.
@@ -255,7 +186,7 @@ func (x *exchange) respond() *http.Response {
 	if c.Cookie != nil {
 		resp.Header.Add("Set-Cookie", setCookie(c.Cookie, c.Key))
 	}
-	x.out.attach(x, resp)
+	x.last.body.attach(x, resp)
 	return resp
 }
 
@@ -264,4 +195,5 @@ func (x *exchange) over(broken bool) {
 	x.last.end()
 	x.sendCopies()
 	x.call.Finish(broken && x.in.Context().Err() == nil)
+	x.free()
 }

@@ -75,8 +75,8 @@ type DestinationExplanation struct {
 // wait for the first word of discovery about them, as the request would, within
 // r's context.
 func (m *Mesh) Explain(r *http.Request) Explanation {
-	x := new(exchange)
-	x.begin(&Transport{mesh: m}, r)
+	x := newExchange(&Transport{mesh: m}, r)
+	defer x.free()
 	c := &x.call
 	ours, err := m.engine.Route(r.Context(), c)
 	e := Explanation{Service: c.Target.Name, Port: c.Target.Port, Ours: ours}

@@ -9,11 +9,12 @@ import (
 
 // Fork implements engine.Hedger. Each try of a race has a body of its own, so
 // that requests whose body can be had only once are not hedged.
-func (x *exchange) Fork(ended context.CancelFunc) engine.Wire {
+func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	body, err := x.body.Copy()
 	if err != nil {
 		return nil
 	}
+	// A fork may outlive the exchange, if it loses; so it holds nothing of it.
 	return &exchange{
 		t: x.t, in: x.in, header: x.header, host: x.host, path: x.path, ownHeader: x.ownHeader,
 		body: replay.New(body, nil, x.in.ContentLength, 0), race: ended,
@@ -21,17 +22,19 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Wire {
 }
 
 // Adopt implements engine.Hedger.
-func (x *exchange) Adopt(winner engine.Wire) {
+func (x *exchange) Adopt(winner engine.Fork) {
 	f := winner.(*exchange)
 	x.last, x.resp = f.last, f.resp
 	f.body.Finish()
 }
 
-// Abandon implements engine.Hedger.
-func (x *exchange) Abandon(loser engine.Wire) {
-	f := loser.(*exchange)
-	if f.resp != nil {
-		_ = f.resp.Body.Close()
+// Abandon implements engine.Fork.
+func (x *exchange) Abandon() {
+	if x.resp != nil {
+		_ = x.resp.Body.Close()
 	}
-	f.abandon()
+	if x.last != nil {
+		x.last.end()
+	}
+	_ = x.body.Close()
 }

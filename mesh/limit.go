@@ -17,9 +17,11 @@ type limit struct {
 	context.Context // the caller's
 	deadline        time.Time
 	timer           *time.Timer
-	leave           func() bool // stops listening to the caller's context
+	leave           func() bool // stops listening to the caller's context; nil: it never ends
 
-	mu    sync.Mutex // guards all below
+	// mu guards all below. newLimit holds it as well, for an end that comes at once
+	// must wait until the fields above are there.
+	mu    sync.Mutex
 	done  chan struct{}
 	err   error
 	hooks map[*hook]struct{}
@@ -29,6 +31,8 @@ type hook struct{ f func() }
 
 func newLimit(parent context.Context, deadline time.Time) *limit {
 	l := &limit{Context: parent, deadline: deadline}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.timer = time.AfterFunc(time.Until(deadline), func() { l.end(context.DeadlineExceeded) })
 	if parent.Done() != nil {
 		l.leave = context.AfterFunc(parent, func() { l.end(parent.Err()) })
@@ -60,11 +64,12 @@ func (l *limit) expired() bool {
 }
 
 func (l *limit) end(err error) {
+	hooks := l.close(err)
 	l.timer.Stop()
 	if l.leave != nil {
 		l.leave()
 	}
-	for h := range l.close(err) {
+	for h := range hooks {
 		h.f()
 	}
 }

@@ -18,6 +18,8 @@ type Mesh struct {
 	rules  *follow.Loop
 	status tracker
 
+	exchanges sync.Pool // of *exchange
+
 	mu         sync.Mutex // guards transports and closed
 	transports []*Transport
 	closed     bool
@@ -30,6 +32,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m := &Mesh{config: c.withDefaults()}
+	m.exchanges.New = func() any { return new(exchange) }
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
 		Discovery:    m.config.source(),

@@ -64,8 +64,7 @@ func (x *exchange) copyTo(m *plan.Mirror, body io.ReadCloser) {
 
 // shadow sends a copy on its own journey and throws the answer away.
 func (t *Transport) shadow(in *http.Request, route *plan.Route, target plan.Target) {
-	x := new(exchange)
-	x.begin(t, in)
+	x := newExchange(t, in)
 	c := &x.call
 	c.Shadow, c.Route, c.Target = true, route, target
 	if err := t.mesh.engine.Do(in.Context(), c, x); err != nil {

@@ -10,8 +10,7 @@ import (
 // requests in flight are counted, and their deadline holds, until then.
 type responseBody struct {
 	io.ReadCloser
-	x    *exchange
-	done atomic.Bool
+	x atomic.Pointer[exchange] // nil once the caller is done
 }
 
 // attach wraps the body of resp, if there is one to wait for. What else the body
@@ -22,7 +21,8 @@ func (b *responseBody) attach(x *exchange, resp *http.Response) {
 		x.over(false)
 		return
 	}
-	b.ReadCloser, b.x = resp.Body, x
+	b.ReadCloser = resp.Body
+	b.x.Store(x)
 	switch inner := resp.Body.(type) {
 	case io.ReadWriteCloser:
 		resp.Body = &upgradedBody{b, inner}
@@ -51,8 +51,8 @@ func (b *responseBody) Close() error {
 }
 
 func (b *responseBody) finish(broken bool) {
-	if b.done.CompareAndSwap(false, true) {
-		b.x.over(broken)
+	if x := b.x.Swap(nil); x != nil {
+		x.over(broken)
 	}
 }
 

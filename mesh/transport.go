@@ -26,23 +26,25 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 		return t.pass.RoundTrip(r) // which knows other schemes, and what to say of a missing URL
 	}
-	x := new(exchange)
-	x.begin(t, r)
+	x := newExchange(t, r)
 	ctx := r.Context()
 	ours, err := t.mesh.engine.Route(ctx, &x.call)
 	if !ours {
+		x.free()
 		return t.pass.RoundTrip(r)
 	}
 	if err == nil {
 		err = t.mesh.engine.Do(ctx, &x.call, x)
 	}
 	if err != nil {
+		err = newError(&x.call, err)
 		x.abandon()
-		return nil, newError(&x.call, err)
+		return nil, err
 	}
 	if x.call.Local != nil {
+		resp := x.local()
 		x.abandon()
-		return x.local(), nil
+		return resp, nil
 	}
 	return x.respond(), nil
 }
@@ -58,7 +60,8 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// abandon closes the caller's body and whatever a try has left.
+// abandon ends an exchange without an answer from upstream: it closes the
+// caller's body and whatever a try has left.
 func (x *exchange) abandon() {
 	if x.last != nil {
 		x.last.end()
@@ -70,6 +73,7 @@ func (x *exchange) abandon() {
 	case x.in.Body != nil:
 		_ = x.in.Body.Close()
 	}
+	x.free()
 }
 
 // local is the answer that a rule gives: a redirect, a direct response, an

@@ -33,6 +33,9 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 		return a.overHTTP1(c.Cluster, t.base, r)
 	}
 	w := t.own.of(c.Cluster)
+	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
+		r = w.dialer.traced(r)
+	}
 	if w.usesH2C(r) {
 		lane, done := w.h2c.take(r.URL.Host)
 		a.stream = done
@@ -41,9 +44,6 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 			w.speaks.Delete(r.URL.Host) // another server may stand there now
 		}
 		return resp, err
-	}
-	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
-		r = w.dialer.traced(r)
 	}
 	return a.overHTTP1(c.Cluster, w.h1, r)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -13,12 +12,17 @@ type Hedger interface {
 	Wire
 	// Fork returns a Wire for one more try of the same request, or nil if its
 	// body cannot be had once more. ended is called when the try needs its
-	// context no longer.
-	Fork(ended context.CancelFunc) Wire
+	// context no longer. The fork may outlive the Hedger.
+	Fork(ended context.CancelFunc) Fork
 	// Adopt makes the outcome of a fork the Hedger's own.
-	Adopt(winner Wire)
-	// Abandon gives up a fork that lost, and its answer if it has one.
-	Abandon(loser Wire)
+	Adopt(winner Fork)
+}
+
+// A Fork is a Wire that carries a single try.
+type Fork interface {
+	Wire
+	// Abandon gives up a try that lost, and its answer if it has one.
+	Abandon()
 }
 
 // hedger returns w if the call may be hedged. A single try is not a race.
@@ -44,7 +48,7 @@ type race struct {
 // A runner is one try in a race, with a Call of its own for what it holds.
 type runner struct {
 	call   Call
-	wire   Wire
+	wire   Fork
 	cancel context.CancelFunc
 }
 
@@ -71,7 +75,7 @@ func (r *race) run(ctx context.Context) *runner {
 			if len(r.running) == 0 || r.wins(done) {
 				return done
 			}
-			r.lost(done)
+			done.lost()
 		case <-timer.C:
 			r.another(ctx)
 			if at, ok := r.call.engine.config.Hedge.Next(r.started, time.Now(), r.call.Deadline); ok {
@@ -145,23 +149,23 @@ func (r *race) adopt(winner *runner) {
 	for one := range r.running {
 		one.cancel()
 	}
+	losers, results := len(r.running), r.results
 	c.engine.Background(func() {
-		for range len(r.running) {
-			loser := <-r.results
+		for range losers {
+			loser := <-results
 			loser.call.Outcome = Failed(retry.Canceled, context.Canceled)
-			r.lost(loser)
+			loser.lost()
 		}
 	})
 }
 
 // lost tells the host what its try came to, and gives back what it held. A try
 // that was cancelled because another won says nothing of its host.
-func (r *race) lost(one *runner) {
+func (one *runner) lost() {
 	c := &one.call
 	c.seen = time.Now()
 	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), c.seen)
-	c.permit = breaker.Permit{}
 	c.release()
 	c.endRetry()
-	r.wire.Abandon(one.wire)
+	one.wire.Abandon()
 }

@@ -181,7 +181,7 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	c.sent = c.Start
 	if c.Tries > 1 {
-		c.sent = time.Now()
+		c.sent = c.Now()
 	}
 	if h := c.hedger(w); h == nil || !c.hedge(ctx, h) {
 		c.Outcome = w.Send(ctx, c)
@@ -191,7 +191,7 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 
 // observe is stage 6.
 func (c *Call) observe() {
-	now := time.Now()
+	now := c.Now()
 	c.Flags |= c.Outcome.Flag
 	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), now)
 	c.permit = breaker.Permit{}
@@ -247,6 +247,9 @@ func (c *Call) next() (time.Duration, retry.Decision) {
 // plans without its priority once two tries there have failed.
 func (c *Call) remember() {
 	if c.Route.Retry.AvoidTried {
+		if c.tried == nil {
+			c.tried = c.triedBuf[:0]
+		}
 		c.tried = append(c.tried, c.Host)
 	}
 	if c.Route.Retry.RemoteLocalities && c.Tries%2 == 0 {

@@ -1,0 +1,83 @@
+package mesh
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+)
+
+// An attempt is one try's request, and what the try holds. Each try has its own,
+// for the transport may still read that of the one before, and none is used
+// again, for a transport may look at a request after it has answered it.
+type attempt struct {
+	req    http.Request
+	url    url.URL
+	body   responseBody
+	limit  *limit        // nil: the try may take as long as the caller's context lives
+	race   func()        // ends the context of a try that ran against others; nil: it did not
+	slot   *breaker.Gate // in which the try has a place; nil: none
+	stream func()        // gives back the place on an HTTP/2 connection; nil: none
+}
+
+// end gives back what the try holds.
+func (a *attempt) end() {
+	a.limit.stop()
+	if a.race != nil {
+		a.race()
+	}
+	if a.stream != nil {
+		a.stream()
+		a.stream = nil
+	}
+	if a.slot != nil {
+		a.slot.ReleaseSlot()
+		a.slot = nil
+	}
+}
+
+// request builds the request of a try: a shallow copy of the caller's, addressed
+// to the host that was picked.
+func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *http.Request {
+	req := &a.req
+	deadline, _ := c.TryDeadline()
+	if own, ok := ctx.Deadline(); !deadline.IsZero() && (!ok || deadline.Before(own)) {
+		a.limit = newLimit(ctx, deadline)
+		req = x.in.WithContext(a.limit)
+	} else if a.race != nil {
+		req = x.in.WithContext(ctx)
+	} else {
+		*req = *x.in
+	}
+	a.url = *x.in.URL
+	a.url.Host = dialHost(c)
+	if x.path != "" {
+		a.url.Path, a.url.RawPath = unescape(x.path), x.path
+	}
+	req.URL, req.Host, req.Header = &a.url, x.host, x.header
+	req.GetBody = nil
+	if !deadline.IsZero() || c.Tries > 1 {
+		req.Header = x.hopHeaders(c, deadline)
+	}
+	return req
+}
+
+func unescape(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
+}
+
+// dialHost is what stands in the URL: the endpoint's address. A socket's path is
+// spelt as a host name; the dialler reads it back.
+func dialHost(c *engine.Call) string {
+	address := c.Host.Address()
+	if path, ok := strings.CutPrefix(address, "unix://"); ok {
+		return socketHost(path)
+	}
+	return address
+}

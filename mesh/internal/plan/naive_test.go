@@ -1,0 +1,340 @@
+package plan_test
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A naive plan answers as the rules' documentation reads: it compiles nothing,
+// keeps no index and goes through all rules for every request.
+type naive struct {
+	set      *rules.Set
+	workload plan.Workload
+}
+
+// An answer is what becomes of a request.
+type answer struct {
+	known bool   // some rule names the host
+	rule  string // namespace/name of the VirtualService; "" is the default route
+	field string // of the route in it; "" if none matches, and for the default
+}
+
+const (
+	domain  = ".svc.cluster.local"
+	noMatch = "none"
+)
+
+func (n naive) answer(r *plan.Request) answer {
+	written, port := authorityOf(r.Authority)
+	name, known := n.resolve(written)
+	if !known {
+		return answer{}
+	}
+	if port == 0 {
+		port = n.defaultPort(name, r.Scheme)
+	}
+	for _, vs := range n.candidates(name) {
+		if field := n.routeOf(vs, r, port); field != "" {
+			return answer{true, vs.Namespace + "/" + vs.Name, field}
+		}
+	}
+	return answer{known: true}
+}
+
+// authorityOf takes an authority apart: "port stripped, case-folded", without a
+// trailing dot.
+func authorityOf(authority string) (host string, port int) {
+	host = strings.ToLower(authority)
+	if i := strings.LastIndex(host, ":"); i >= 0 {
+		host, port = host[:i], number(host[i+1:])
+	}
+	return strings.TrimSuffix(host, "."), port
+}
+
+func number(s string) int {
+	n, _ := strconv.Atoi(s)
+	return n
+}
+
+func fqdn(host, namespace string) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if strings.ContainsAny(host, ".*") {
+		return host
+	}
+	return host + "." + namespace + domain
+}
+
+// resolve finds the host that a written name stands for: one that is known
+// literally, then one that has the name as a spelling, then the name as the
+// caller's namespace completes it, if a wildcard covers that.
+func (n naive) resolve(written string) (string, bool) {
+	hosts := n.hosts()
+	if slices.Contains(hosts, written) {
+		return written, true
+	}
+	for _, host := range hosts {
+		if slices.Contains(n.spellings(host), written) {
+			return host, true
+		}
+	}
+	name := fqdn(written, n.workload.Namespace)
+	return name, slices.ContainsFunc(hosts, func(h string) bool { return isWildcardOf(h, name) })
+}
+
+// spellings of reviews.prod.svc.cluster.local are reviews.prod.svc and
+// reviews.prod, "and — same namespace only — reviews".
+func (n naive) spellings(host string) []string {
+	parts := strings.Split(host, ".")
+	if len(parts) != 5 || !strings.HasSuffix(host, domain) || strings.HasPrefix(host, "*") {
+		return nil
+	}
+	short := parts[0] + "." + parts[1]
+	out := []string{short + ".svc", short}
+	if parts[1] == n.workload.Namespace {
+		out = append(out, parts[0])
+	}
+	return out
+}
+
+// hosts are all that any visible rule names.
+func (n naive) hosts() (out []string) {
+	for _, se := range n.set.ServiceEntries {
+		for _, h := range se.Spec.Hosts {
+			if n.sees(se.Spec.ExportTo, se.Namespace) {
+				out = append(out, fqdn(h, se.Namespace))
+			}
+		}
+	}
+	for _, dr := range n.set.DestinationRules {
+		if h := fqdn(dr.Spec.Host, dr.Namespace); n.sees(dr.Spec.ExportTo, dr.Namespace) && h[0] != '*' {
+			out = append(out, h)
+		}
+	}
+	for _, vs := range n.virtualServices() {
+		for _, h := range vs.Spec.Hosts {
+			out = append(out, fqdn(h, vs.Namespace))
+		}
+	}
+	return out
+}
+
+func isWildcardOf(pattern, name string) bool {
+	return pattern[0] == '*' && len(name) >= len(pattern) && strings.HasSuffix(name, pattern[1:])
+}
+
+// sees: "`.` own namespace, `*` all", default all.
+func (n naive) sees(exportTo []string, own string) bool {
+	return len(exportTo) == 0 || slices.Contains(exportTo, "*") || slices.Contains(exportTo, n.workload.Namespace) ||
+		slices.Contains(exportTo, ".") && own == n.workload.Namespace
+}
+
+// virtualServices: "same-namespace-only VS, then VS exported by name to the
+// client namespace, then public VS; each list in creation order".
+func (n naive) virtualServices() []*rules.VirtualService {
+	var private, byName, public []*rules.VirtualService
+	for _, vs := range n.set.VirtualServices {
+		switch to := vs.Spec.ExportTo; {
+		case len(vs.Spec.Gateways) > 0 && !slices.Contains(vs.Spec.Gateways, "mesh"):
+		case !n.sees(to, vs.Namespace):
+		case len(to) == 0 || slices.Contains(to, "*"):
+			public = append(public, vs)
+		case len(to) == 1 && vs.Namespace == n.workload.Namespace:
+			private = append(private, vs)
+		default:
+			byName = append(byName, vs)
+		}
+	}
+	return slices.Concat(private, byName, public)
+}
+
+// candidates are those that name the host; if there are none, those of the most
+// specific wildcard.
+func (n naive) candidates(name string) []*rules.VirtualService {
+	best := ""
+	var out []*rules.VirtualService
+	for _, vs := range n.virtualServices() {
+		for _, h := range vs.Spec.Hosts {
+			host := fqdn(h, vs.Namespace)
+			if host != name && !isWildcardOf(host, name) {
+				continue
+			}
+			if better(host, best) {
+				best, out = host, nil
+			}
+			if host == best {
+				out = append(out, vs)
+			}
+		}
+	}
+	return out
+}
+
+// better: exact beats wildcard, and of two wildcards the longer.
+func better(host, than string) bool {
+	if than == "" || host[0] == '*' != (than[0] == '*') {
+		return than == "" || than[0] == '*'
+	}
+	return len(host) > len(than)
+}
+
+// defaultPort: "the service's only port, or its port named http", else the scheme's.
+func (n naive) defaultPort(name, scheme string) int {
+	if se := n.service(name); se != nil {
+		for _, p := range se.Spec.Ports {
+			if len(se.Spec.Ports) == 1 || p.Name == "http" {
+				return int(p.Number)
+			}
+		}
+	}
+	if scheme == "https" {
+		return 443
+	}
+	return 80
+}
+
+// service is the first entry of the host, else of the longest wildcard.
+func (n naive) service(name string) *rules.ServiceEntry {
+	best := ""
+	var out *rules.ServiceEntry
+	for _, se := range n.set.ServiceEntries {
+		for _, h := range se.Spec.Hosts {
+			host := fqdn(h, se.Namespace)
+			if n.sees(se.Spec.ExportTo, se.Namespace) && (host == name || isWildcardOf(host, name)) && better(host, best) {
+				best, out = host, se
+			}
+		}
+	}
+	return out
+}
+
+// routeOf returns the field of the first route that matches, noMatch if none
+// does, and "" if the rule has no route for this caller and port at all.
+func (n naive) routeOf(vs *rules.VirtualService, r *plan.Request, port int) string {
+	out := ""
+	for i, spec := range vs.Spec.Http {
+		open := len(spec.Match) == 0
+		matched := open
+		for _, m := range spec.Match {
+			if n.static(m, port) {
+				open = true
+				matched = matched || matches(m, r)
+			}
+		}
+		if matched {
+			return "spec.http[" + strconv.Itoa(i) + "]"
+		}
+		if open {
+			out = noMatch
+		}
+	}
+	return out
+}
+
+// static evaluates what is fixed when routes are built.
+func (n naive) static(m *networking.HTTPMatchRequest, port int) bool {
+	if m.Port != 0 && int(m.Port) != port {
+		return false
+	}
+	if len(m.Gateways) > 0 {
+		return slices.Contains(m.Gateways, "mesh")
+	}
+	for k, v := range m.SourceLabels {
+		if have, ok := n.workload.Labels[k]; !ok || have != v {
+			return false
+		}
+	}
+	return m.SourceNamespace == "" || m.SourceNamespace == n.workload.Namespace
+}
+
+// matches: "All present fields must match."
+func matches(m *networking.HTTPMatchRequest, r *plan.Request) bool {
+	if m.Uri != nil && !uriMatches(m.Uri, r.Path, m.IgnoreUriCase) {
+		return false
+	}
+	if !present(m.Scheme, r.Scheme) || !present(m.Method, r.Method) || !present(m.Authority, r.Authority) {
+		return false
+	}
+	for name, sm := range m.Headers {
+		if value, ok := headerOf(r, name); !ok || !matchesString(sm, value) {
+			return false
+		}
+	}
+	for name, sm := range m.WithoutHeaders {
+		if value, ok := headerOf(r, name); isPresence(sm) && ok || !isPresence(sm) && matchesString(sm, value) {
+			return false
+		}
+	}
+	for name, sm := range m.QueryParams {
+		if value, ok := queryOf(r, name); !ok || !matchesString(sm, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func present(sm *networking.StringMatch, value string) bool {
+	return sm == nil || matchesString(sm, value)
+}
+
+func uriMatches(sm *networking.StringMatch, path string, fold bool) bool {
+	if !fold || sm.GetRegex() != "" || isPresence(sm) {
+		return matchesString(sm, path)
+	}
+	if exact, ok := sm.MatchType.(*networking.StringMatch_Exact); ok {
+		return strings.ToLower(path) == strings.ToLower(exact.Exact)
+	}
+	return strings.HasPrefix(strings.ToLower(path), strings.ToLower(sm.GetPrefix()))
+}
+
+func isPresence(sm *networking.StringMatch) bool {
+	return sm.GetMatchType() == nil || sm.GetRegex() == "*"
+}
+
+func matchesString(sm *networking.StringMatch, value string) bool {
+	if isPresence(sm) {
+		return true
+	}
+	switch m := sm.MatchType.(type) {
+	case *networking.StringMatch_Exact:
+		return value == m.Exact
+	case *networking.StringMatch_Prefix:
+		return strings.HasPrefix(value, m.Prefix)
+	}
+	re := regexp.MustCompile(sm.GetRegex())
+	re.Longest()
+	at := re.FindStringIndex(value)
+	return at != nil && at[0] == 0 && at[1] == len(value)
+}
+
+// headerOf: "header lookup is case-insensitive; several values of one header are
+// joined with `,`".
+func headerOf(r *plan.Request, name string) (string, bool) {
+	pseudo := map[string]string{":authority": r.Authority, "host": r.Authority, ":method": r.Method, ":scheme": r.Scheme, ":path": r.PathAndQuery()}
+	if v, ok := pseudo[strings.ToLower(name)]; ok {
+		return v, true
+	}
+	for key, values := range r.Header {
+		if strings.EqualFold(key, name) && len(values) > 0 {
+			return strings.Join(values, ","), true
+		}
+	}
+	return "", false
+}
+
+// queryOf: "first value of the parameter, not URL-decoded".
+func queryOf(r *plan.Request, name string) (string, bool) {
+	for pair := range strings.SplitSeq(r.RawQuery, "&") {
+		key, value, _ := strings.Cut(pair, "=")
+		if key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
