@@ -1,0 +1,113 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open makes the stacks for one test.
+func open(tb testing.TB) stacks {
+	tb.Helper()
+	all, err := newStacks()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = all.close() })
+	return all
+}
+
+func TestAllocationsBeyondBare(t *testing.T) {
+	all := open(t)
+	none := all[bare].allocations()
+	for i, most := range map[int]float64{plain: 2, timed: 6, big: 2} {
+		if got := all[i].allocations() - none; got > most {
+			t.Errorf("%s: %v allocations beyond bare, want at most %v", all[i].name, got, most)
+		}
+	}
+}
+
+func BenchmarkStack(b *testing.B) {
+	for _, s := range open(b) {
+		b.Run(s.name, func(b *testing.B) {
+			call := get(s.rt)
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
+		b.Run(s.name+", parallel", func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for call := get(s.rt); pb.Next(); {
+					call()
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkPeers(b *testing.B) {
+	for _, s := range peers() {
+		b.Run(s.name, func(b *testing.B) {
+			call := get(s.rt)
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
+	}
+}
+
+// Every figure of the table can be measured; how long it takes to is not of
+// interest here. The loopback section, which needs the program itself, is not
+// among them.
+func TestSectionsMeasure(t *testing.T) {
+	for _, s := range sections {
+		if s.name == "loopback" || s.name == "rules" && testing.Short() {
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			var out strings.Builder
+			if err := s.measure(plan{rounds: 1, slot: time.Millisecond}, newTable(&out)); err != nil {
+				t.Error(err)
+			}
+			if !strings.Contains(out.String(), "budget") {
+				t.Errorf("no table but %q", out.String())
+			}
+		})
+	}
+}
+
+func TestMedianAndRatios(t *testing.T) {
+	if got := median(ratios([]float64{1, 9, 4}, []float64{1, 3, 2})); got != 2 {
+		t.Errorf("got %v, want 2", got)
+	}
+}
+
+func TestTableMarksWhatIsOver(t *testing.T) {
+	for _, c := range []struct {
+		row  func(*table)
+		want string
+	}{
+		{func(t *table) { t.atMost("x", figure{3, "ns"}, 2) }, "OVER"},
+		{func(t *table) { t.atMost("x", figure{2, "ns"}, 2) }, "pass"},
+		{func(t *table) { t.atLeast("x", figure{0.9, "×"}, 0.95) }, "OVER"},
+		{func(t *table) { t.atLeast("x", figure{0.95, "×"}, 0.95) }, "pass"},
+	} {
+		var out strings.Builder
+		c.row(newTable(&out))
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%q does not say %s", out.String(), c.want)
+		}
+	}
+}
+
+func TestUnknownSectionIsNamed(t *testing.T) {
+	if err := run(plan{}, "stcak", false); err == nil || !strings.Contains(err.Error(), "stcak") {
+		t.Errorf("got %v", err)
+	}
+}

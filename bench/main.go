@@ -1,0 +1,75 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// A plan is how long to measure.
+type plan struct {
+	rounds int
+	slot   time.Duration // of one contender in one round
+}
+
+// A section is a part of the table.
+type section struct {
+	name    string
+	measure func(plan, *table) error
+}
+
+var sections = []section{
+	{"stack", measureStack},
+	{"peers", measurePeers},
+	{"loopback", measureLoopback},
+	{"pick", measurePicks},
+	{"rules", measureRules},
+	{"memory", measureMemory},
+}
+
+func main() {
+	var p plan
+	flag.IntVar(&p.rounds, "rounds", 7, "rounds; a figure is their median")
+	flag.DurationVar(&p.slot, "slot", 100*time.Millisecond, "how long a contender runs in a round; five times that on loopback")
+	only := flag.String("only", "", "the section to measure; empty: all")
+	serve := flag.Bool("serve", false, "be the server of the loopback section, until standard input ends")
+	flag.Parse()
+	if err := run(p, *only, *serve); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(p plan, only string, serve bool) error {
+	if serve {
+		return serveLoopback(os.Stdin, os.Stdout)
+	}
+	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS %d\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	measured := false
+	t := newTable(os.Stdout)
+	for _, s := range sections {
+		if only != "" && s.name != only {
+			continue
+		}
+		measured = true
+		if err := s.measure(p, t); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if !measured {
+		return fmt.Errorf("-only %s: no such section; there are %s", only, names())
+	}
+	t.end()
+	return nil
+}
+
+func names() string {
+	var all []string
+	for _, s := range sections {
+		all = append(all, s.name)
+	}
+	return strings.Join(all, ", ")
+}

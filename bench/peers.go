@@ -1,0 +1,89 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/failsafehttp"
+	"github.com/failsafe-go/failsafe-go/timeout"
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/sony/gobreaker/v2"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+)
+
+// roundRobin is the balancer that people write by hand.
+type roundRobin struct {
+	next  atomic.Uint64
+	hosts []string
+	base  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b *roundRobin) RoundTrip(r *http.Request) (*http.Response, error) {
+	out := new(http.Request)
+	*out = *r
+	out.URL = new(url.URL)
+	*out.URL = *r.URL
+	out.URL.Host = b.hosts[b.next.Add(1)%uint64(len(b.hosts))]
+	return b.base.RoundTrip(out)
+}
+
+// breaking puts a gobreaker around base.
+type breaking struct {
+	circuit *gobreaker.CircuitBreaker[*http.Response]
+	base    http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b breaking) RoundTrip(r *http.Request) (*http.Response, error) {
+	return b.circuit.Execute(func() (*http.Response, error) { return b.base.RoundTrip(r) })
+}
+
+func robin(base http.RoundTripper) http.RoundTripper {
+	return &roundRobin{hosts: []string{"10.0.0.1:9080", "10.0.0.2:9080", "10.0.0.3:9080"}, base: base}
+}
+
+func failsafe(base http.RoundTripper) http.RoundTripper {
+	return failsafehttp.NewRoundTripper(base,
+		failsafehttp.NewRetryPolicyBuilder().Build(),
+		circuitbreaker.NewWithDefaults[*http.Response](),
+		timeout.New[*http.Response](5*time.Second))
+}
+
+func retryable(base http.RoundTripper) http.RoundTripper {
+	c := retryablehttp.NewClient()
+	c.Logger = nil
+	c.HTTPClient.Transport = base
+	return &retryablehttp.RoundTripper{Client: c}
+}
+
+func peers() []stack {
+	return []stack{
+		{name: "round robin over 3, by hand", rt: robin(canned{})},
+		{name: "gobreaker", rt: breaking{gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{}), canned{}}},
+		{name: "go-retryablehttp", rt: retryable(canned{})},
+		{name: "failsafe-go: retry, breaker, timeout", rt: failsafe(canned{})},
+		{name: "otelhttp, no SDK", rt: otelhttp.NewTransport(canned{})},
+		{name: "as assembled today: otelhttp, failsafe-go, round robin", rt: otelhttp.NewTransport(failsafe(robin(canned{})))},
+	}
+}
+
+func measurePeers(p plan, t *table) error {
+	t.section("Peers over the same canned RoundTripper, one core")
+	onCores(1, func() {
+		all := peers()
+		var contenders []contender
+		for _, s := range all {
+			contenders = append(contenders, each(get(s.rt)))
+		}
+		for i, times := range alternate(p, contenders...) {
+			t.note(all[i].name, figure{median(times), "ns"})
+			t.note("… allocations", figure{testing.AllocsPerRun(1000, get(all[i].rt)), ""})
+		}
+	})
+	return nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/inmesh-go/inmesh/balancer"
+)
+
+// spread steps through hash keys so that neighbours are far apart.
+const spread = 0x9E3779B97F4A7C15
+
+func picker(policy balancer.Policy, hosts int) func() contender {
+	b := balancer.New[struct{}](balancer.Config{Policy: policy}, nil)
+	b.Update(cannedEndpoints(hosts), time.Now())
+	return func() contender {
+		key, now := rand.Uint64(), time.Now()
+		return each(func() {
+			key += spread
+			b.Pick(balancer.Pick[struct{}]{Hash: key, HasHash: true, Now: now})
+		})
+	}
+}
+
+func measurePicks(p plan, t *table) error {
+	t.section("Pick, one core; and two cores against one")
+	for _, policy := range []balancer.Policy{balancer.LeastRequest, balancer.RoundRobin, balancer.RingHash} {
+		for _, hosts := range []int{3, 100, 10_000} {
+			measurePick(p, t, fmt.Sprintf("%v over %d", policy, hosts), picker(policy, hosts))
+		}
+	}
+	return nil
+}
+
+func measurePick(p plan, t *table, name string, pick func() contender) {
+	onCores(2, func() {
+		times := alternate(p, parallel(1, pick), parallel(2, pick))
+		t.atMost(name, figure{median(times[0]), "ns"}, 50)
+		t.atLeast("… two cores against one", figure{median(ratios(times[0], times[1])), "×"}, 1)
+	})
+}
