@@ -29,16 +29,18 @@
 //     match before the one that is there.
 //  4. details.yaml and ratings.yaml suggest more.
 //
-// For the third, below "http:",
+// The third, in full:
 //
-//	- match:
-//	    - headers:
-//	        end-user:
-//	          exact: jason
-//	  route:
-//	    - destination:
-//	        host: reviews
-//	        subset: v3
+//	http:
+//	  - match:
+//	      - headers:
+//	          end-user:
+//	            exact: jason
+//	    route:
+//	      - destination:
+//	          host: reviews
+//	          subset: v3
+//	  # and here what was there before
 //
 // # Defaults
 //

@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
 // An observer turns what meshes tell into counts and lines. The hooks are called
@@ -33,7 +35,7 @@ func (o observer) hooks(service string, versions map[string]string) mesh.Observe
 		Discovery: func(i mesh.DiscoveryInfo) { o.screen.event("%s: endpoints of %s: %v", service, i.Service, i.Err) },
 	}
 	if service == "productpage" {
-		h.Rules = o.rules
+		h.Rules = o.rules()
 	}
 	return h
 }
@@ -47,19 +49,28 @@ func (o observer) circuit(p peer, i mesh.CircuitInfo) {
 	case breaker.Readmitted:
 		o.counts.readmitted(p, i.Endpoint)
 		o.screen.event("%s %s at %s is back: its probe succeeded", p.service, p.version, i.Endpoint)
+	case breaker.HalfOpened:
+		o.screen.event("%s %s at %s may prove itself with one request", p.service, p.version, i.Endpoint)
 	default:
-		o.screen.event("%s %s at %s %v", p.service, p.version, i.Endpoint, i.Event.Kind)
+		o.screen.event("%s %s at %s: %v", p.service, p.version, i.Endpoint, i.Event.Kind)
 	}
 }
 
-// rules says that rules are in force, or each reason why not.
-func (o observer) rules(i mesh.RulesInfo) {
-	if i.Err != nil {
-		o.screen.event("rules rejected, those before stay in force:\n%v", i.Err)
-		return
-	}
-	o.screen.event("rules in force, version %.8s", i.Version)
-	for _, w := range i.Warnings {
-		o.screen.event("warning: %v", w)
+// rules says that rules are in force, or each reason why not; warnings again
+// only if they are others than before. Rules come one after the other.
+func (o observer) rules() func(mesh.RulesInfo) {
+	var warned rules.Faults
+	return func(i mesh.RulesInfo) {
+		if i.Err != nil {
+			o.screen.event("rules rejected, those before stay in force:\n%v", i.Err)
+			return
+		}
+		o.screen.event("rules in force, version %.8s", i.Version)
+		if !slices.Equal(warned, i.Warnings) {
+			warned = i.Warnings
+			for _, w := range warned {
+				o.screen.event("warning: %v", w)
+			}
+		}
 	}
 }
