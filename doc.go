@@ -1,0 +1,64 @@
+// Package inmesh is the map of a service mesh that lives inside a Go process.
+// It has no code: start with package mesh, the front door.
+//
+// # One request's journey
+//
+//	   rules.Source ──┐
+//	discovery.Source ─┴─ follow ─► plan.Compile ─► a plan (immutable, one atomic pointer)
+//	                                                 │ loaded once per request
+//	                                                 ▼
+//	request ─► 1 route ─► 2 destination ─►┌ 3 admit ─► 4 pick ─► 5 attempt ─► 6 observe ─► 7 decide ┐─► response
+//	           match,      weighted       │ limits     balancer  deadline,    classify     retry?   │
+//	           fault,      subset,        │            circuit   connection   once         budget,  │
+//	           own answer  mirror         └──────◄───────────────────────────────────────── back-off┘
+//
+// The journey is written once, in this order, in mesh/internal/engine/outbound.go.
+// Read that file first. Stages 3 to 7 repeat for every try.
+//
+//	stage          package                may end the call with (Envoy's flag)
+//	1 route        mesh/internal/plan     NR no route, DI and FI faults, a redirect, a direct response
+//	2 destination  mesh/internal/plan     NC no such subset or port
+//	3 admit        breaker                UO a limit is reached
+//	4 pick         balancer, breaker      UH no healthy endpoint
+//	5 attempt      mesh                   UF connect failure, UC and UR resets, UT timeout, DC caller gone
+//	6 observe      mesh/internal/engine   –
+//	7 decide       retry                  URX retries exhausted
+//
+// Rules and endpoints reach it through two control loops of one shape, a
+// sequence that yields whole values, at once and after each change, and errors
+// between; the last good value stands. One function runs both:
+// mesh/internal/follow.
+//
+// # Layout
+//
+//	mesh                   Config, New, Transport, Handler, Explain, Observer, Error: it wires, and owns no algorithm
+//	mesh/rules             YAML or JSON → an immutable Set, or every fault with file:line
+//	mesh/meshtest          the mesh in memory, for users' own tests
+//	mesh/internal/plan     Compile: rules → virtual hosts, routes, cluster policies. Pure
+//	mesh/internal/engine   the journey, free of HTTP; live clusters, hosts, circuits
+//	mesh/internal/follow   the one control loop
+//	mesh/internal/replay   a request body that can be sent again
+//	balancer               who is next
+//	breaker                may it go at all: limits, ejection, per-host circuit
+//	retry                  may it go again, and when
+//	discovery              where a service lives: static, file, DNS
+//	examples               programs that run: bookinfo (the tour), meshrules (lint and explain)
+//	bench                  measurements beside peers; a module of its own
+//
+// # Who may import whom
+//
+// The leaves (balancer, breaker, retry, discovery) know nothing of each other,
+// so that each works alone; balancer alone knows discovery, for its Endpoint
+// value. The engine classifies an outcome once and tells each leaf in plain
+// values. Package plan knows the rules and the leaves' settings; the engine
+// knows the plan and the leaves; mesh knows them all and is known to nobody but
+// meshtest and the examples. Heavy dependencies stay in leaf packages. The test
+// in internal/repository holds the whole table, each line with its reason.
+//
+// # What outlives what
+//
+// A plan lives until the next change of rules. Clusters (a service's subset, as
+// one process sees it) and their hosts live by identity, across plans: an edited
+// route drops no connection and resets no counter. A cluster comes to life with
+// the first call to it.
+package inmesh
