@@ -71,8 +71,8 @@ spec:
 `)})
 	fmt.Println(err)
 	// Output:
-	// document-0:7: VirtualService default/reviews: spec.http[0].route[0].weight: -1: want 0 or more
-	// document-0:8: VirtualService default/reviews: spec.http[0].timeout: 500us: want at least 1ms
+	// static[0]:8: VirtualService default/reviews: spec.http[0].route[0].weight: -1: want 0 or more
+	// static[0]:9: VirtualService default/reviews: spec.http[0].timeout: 500µs: want 1ms or more; to switch it off, leave the field out
 }
 
 // What the mesh refuses is an error with a reason and the status that a sidecar

@@ -73,7 +73,7 @@ func (c *Call) route(ctx context.Context) (ours bool, err error) {
 		}
 	}
 	if c.Route = c.Target.Match(&c.Request, c.Target.Port); c.Route == nil {
-		return true, c.refuse(NoRoute, "no route of "+c.Target.Rule.Namespace+"/"+c.Target.Rule.Name+" matches", nil)
+		return true, c.refuse(NoRoute, "no route matches", nil)
 	}
 	return true, nil
 }
