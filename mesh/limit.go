@@ -14,14 +14,13 @@ import (
 // It has an AfterFunc method, which package context looks for before it starts
 // a goroutine to watch a parent.
 type limit struct {
-	context.Context // the caller's
-	deadline        time.Time
-	timer           *time.Timer
-	leave           func() bool // stops listening to the caller's context; nil: it never ends
+	context.Context             // the caller's
+	deadline        time.Time   // as it was made
+	leave           func() bool // stops listening to the caller's context; nil: that never ends
 
-	// mu guards all below. newLimit holds it as well, for an end that comes at once
-	// must wait until the fields above are there.
-	mu    sync.Mutex
+	mu    sync.Mutex // guards all below
+	timer *time.Timer
+	until time.Time // zero: no end of its own
 	done  chan struct{}
 	err   error
 	hooks map[*hook]struct{}
@@ -29,33 +28,52 @@ type limit struct {
 
 type hook struct{ f func() }
 
+// newLimit returns a limit whose owner must stop it.
 func newLimit(parent context.Context, deadline time.Time) *limit {
-	l := &limit{Context: parent, deadline: deadline}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.timer = time.AfterFunc(time.Until(deadline), func() { l.end(context.DeadlineExceeded) })
+	l := &limit{Context: parent, deadline: deadline, until: deadline}
+	l.start()
 	if parent.Done() != nil {
-		l.leave = context.AfterFunc(parent, func() { l.end(parent.Err()) })
+		l.leave = context.AfterFunc(parent, func() { l.end(parent.Err(), false) })
 	}
 	return l
 }
 
-// extend moves the end; zero means that only the caller's context ends it.
-func (l *limit) extend(deadline time.Time) {
-	switch {
-	case l == nil:
-	case deadline.IsZero():
+// start holds the lock because the timer may fire before it has a name.
+func (l *limit) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.timer = time.AfterFunc(time.Until(l.until), l.expire)
+}
+
+// extend moves the end, and reports whether there is one to move: false if the
+// limit has ended. Zero means that only the caller's context ends it.
+func (l *limit) extend(deadline time.Time) bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return false
+	}
+	if l.until = deadline; deadline.IsZero() {
 		l.timer.Stop()
-	default:
+	} else {
 		l.timer.Reset(time.Until(deadline))
 	}
+	return true
 }
 
 // stop gives the limit up: what still uses it is cancelled.
 func (l *limit) stop() {
-	if l != nil {
-		l.end(context.Canceled)
+	if l == nil {
+		return
 	}
+	l.extend(time.Time{})
+	if l.leave != nil {
+		l.leave()
+	}
+	l.end(context.Canceled, false)
 }
 
 // expired reports that the time was up.
@@ -63,22 +81,20 @@ func (l *limit) expired() bool {
 	return l != nil && l.Err() == context.DeadlineExceeded && l.Context.Err() == nil
 }
 
-func (l *limit) end(err error) {
-	hooks := l.close(err)
-	l.timer.Stop()
-	if l.leave != nil {
-		l.leave()
-	}
-	for h := range hooks {
+// expire is the timer's.
+func (l *limit) expire() { l.end(context.DeadlineExceeded, true) }
+
+func (l *limit) end(err error, timer bool) {
+	for h := range l.close(err, timer) {
 		h.f()
 	}
 }
 
 // close marks the end, once, and returns who is to be told.
-func (l *limit) close(err error) map[*hook]struct{} {
+func (l *limit) close(err error, timer bool) map[*hook]struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil {
+	if l.err != nil || timer && !l.dueLocked() {
 		return nil
 	}
 	l.err = err
@@ -88,6 +104,19 @@ func (l *limit) close(err error) map[*hook]struct{} {
 	hooks := l.hooks
 	l.hooks = nil
 	return hooks
+}
+
+// dueLocked looks again, because a timer's Stop and Reset do not wait for one
+// that has fired: it may run after the end was moved.
+func (l *limit) dueLocked() bool {
+	if l.until.IsZero() {
+		return false
+	}
+	left := time.Until(l.until)
+	if left > 0 {
+		l.timer.Reset(left)
+	}
+	return left <= 0
 }
 
 // Deadline implements context.Context.
