@@ -98,10 +98,8 @@ func (p *Plan) serviceOf(host string) *Service {
 	if s := p.services[host]; s != nil {
 		return s
 	}
-	if h, ok := p.wild.find(host); ok {
-		return h.service
-	}
-	return nil
+	s, _ := p.wildServices.find(host)
+	return s
 }
 
 func (p *Plan) namespaceOf(host string, s *Service) string {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -28,6 +29,7 @@ type VirtualHost struct {
 	Losers []*rules.Meta
 
 	fallback *Route
+	next     *VirtualHost // the rule to ask for ports that this one has no route for
 }
 
 // A Target is what a request is addressed to.
@@ -51,7 +53,7 @@ func (p *Plan) Lookup(authority string) Target {
 		return Target{VirtualHost: p.resolved(h), Name: h.name, Port: port}
 	}
 	name = p.names.canonical(name, p.workload.Namespace)
-	if h, ok := p.wild.find(name); ok && (len(h.rules) > 0 || h.service != nil) {
+	if h, ok := p.wild.find(name); ok {
 		return Target{VirtualHost: p.resolved(h), Name: name, Port: port}
 	}
 	return Target{Name: name, Port: port}
@@ -79,18 +81,39 @@ func (p *Plan) resolve(h *host) {
 	if len(candidates) == 0 {
 		candidates = p.wildcardRules(h.name)
 	}
+	last := &h.virtual
 	for _, vs := range candidates {
-		if h.virtual.Rule != nil {
+		if last.Rule != nil && !last.portsOnly() {
 			h.virtual.Losers = append(h.virtual.Losers, &vs.Meta)
 			continue
 		}
 		if routes := p.compileRoutes(vs); len(routes) > 0 {
-			h.virtual.Rule, h.virtual.Routes = &vs.Meta, routes
+			last = last.add(&vs.Meta, routes)
 		}
 	}
 	if h.virtual.Rule == nil {
 		h.virtual.Routes = []*Route{h.virtual.fallback}
 	}
+}
+
+// add puts a rule behind those that the host has.
+func (v *VirtualHost) add(rule *rules.Meta, routes []*Route) *VirtualHost {
+	if v.Rule != nil {
+		v.next = &VirtualHost{}
+		v = v.next
+	}
+	v.Rule, v.Routes = rule, routes
+	return v
+}
+
+// portsOnly says that every match of every route is for a port.
+func (v *VirtualHost) portsOnly() bool {
+	for _, r := range v.Routes {
+		if len(r.matches) == 0 || slices.ContainsFunc(r.matches, func(m match) bool { return m.port == 0 }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Plan) wildcardRules(name string) []*rules.VirtualService {
@@ -103,7 +126,7 @@ func (p *Plan) wildcardRules(name string) []*rules.VirtualService {
 // defaultRoute sends everything to the service itself, without a timeout, with
 // the built-in retry policy. A wildcard stands for the host that is asked for.
 func (p *Plan) defaultRoute(name string) *Route {
-	if strings.HasPrefix(name, "*") && p.services[name].perRequest() {
+	if s := p.serviceOf(name); strings.HasPrefix(name, "*") && (s == nil || s.perRequest()) {
 		name = ""
 	}
 	r := &Route{Name: "default", Destinations: []Destination{{Host: name, Weight: 1}}}
@@ -115,20 +138,25 @@ func (p *Plan) defaultRoute(name string) *Route {
 // and none matches: Istio's 404, with no fall-through to another rule.
 func (v *VirtualHost) Match(r *Request, port uint16) *Route {
 	port = v.PortOf(r, port)
-	reachable := false
+	for owner := v; owner != nil; owner = owner.next {
+		if route, reachable := owner.match(r, port); reachable {
+			return route
+		}
+	}
+	return v.fallback
+}
+
+// match reports whether the rule can be reached at all: Istio builds routes per
+// port, and a rule without any route for the port does not exist for it.
+func (v *VirtualHost) match(r *Request, port uint16) (_ *Route, reachable bool) {
 	for _, route := range v.Routes {
 		verdict := route.match(r, port)
 		if verdict.Matched {
-			return route
+			return route, true
 		}
 		reachable = reachable || !verdict.otherPort
 	}
-	// Istio builds routes per port: a rule without any route for the port does
-	// not exist for it.
-	if !reachable {
-		return v.fallback
-	}
-	return nil
+	return nil, reachable
 }
 
 // PortOf is the service port that a request is addressed to: the one written,

@@ -27,7 +27,7 @@ func answerOf(p *plan.Plan, r *plan.Request) answer {
 	}
 	switch route := target.Match(r, target.Port); {
 	case route == nil:
-		return answer{true, target.Rule.Namespace + "/" + target.Rule.Name, noMatch}
+		return answer{true, "", noMatch}
 	case route.Rule == nil:
 		return answer{known: true}
 	default:

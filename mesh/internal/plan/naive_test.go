@@ -22,8 +22,8 @@ type naive struct {
 // An answer is what becomes of a request.
 type answer struct {
 	known bool   // some rule names the host
-	rule  string // namespace/name of the VirtualService; "" is the default route
-	field string // of the route in it; "" if none matches, and for the default
+	rule  string // namespace/name of the VirtualService whose route matches; "" is none, or the default route
+	field string // of the route in it; "" for the default, noMatch if none matches
 }
 
 const (
@@ -41,7 +41,11 @@ func (n naive) answer(r *plan.Request) answer {
 		port = n.defaultPort(name, r.Scheme)
 	}
 	for _, vs := range n.candidates(name) {
-		if field := n.routeOf(vs, r, port); field != "" {
+		switch field := n.routeOf(vs, r, port); field {
+		case "":
+		case noMatch:
+			return answer{true, "", noMatch}
+		default:
 			return answer{true, vs.Namespace + "/" + vs.Name, field}
 		}
 	}

@@ -15,11 +15,11 @@ type namer struct {
 }
 
 // canonical expands a short name as Istio does: with the namespace of the rule
-// that writes it, never that of the caller. A name with a dot, a wildcard and an
-// address stand as they are.
+// that writes it, never that of the caller. A name with a dot, the wildcard "*"
+// and an address stand as they are.
 func (n namer) canonical(host, namespace string) string {
 	host = normalize(host)
-	if strings.ContainsAny(host, ".*:") || host == "" {
+	if strings.ContainsAny(host, ".:") || host == "*" || host == "" {
 		return host
 	}
 	return host + "." + namespace + n.suffix
@@ -59,9 +59,10 @@ func (n namer) service(host string, port uint16) discovery.Service {
 	return discovery.Service{Host: host, Name: host, Port: port}
 }
 
-// normalize folds the case of a host and drops its trailing dot; it allocates
-// only if there is something to fold.
+// normalize folds the case of a host and drops its trailing dot, or the brackets
+// of an IPv6 address; it allocates only if there is something to fold.
 func normalize(host string) string {
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	if n := len(host) - 1; n > 0 && host[n] == '.' {
 		host = host[:n]
 	}
@@ -97,6 +98,17 @@ func wildcardSuffix(host string) (string, bool) {
 type wildcards[T any] struct {
 	bySuffix map[string]T
 	lengths  []int // of the suffixes, longest first
+}
+
+// wildcardsOf indexes those of the hosts that are wildcards.
+func wildcardsOf[T any](hosts map[string]T) (w wildcards[T]) {
+	for host, value := range hosts {
+		if suffix, ok := wildcardSuffix(host); ok {
+			w.add(suffix, value)
+		}
+	}
+	w.sort()
+	return w
 }
 
 func (w *wildcards[T]) add(suffix string, value T) {

@@ -37,6 +37,8 @@ type Plan struct {
 	delegates map[objectName]*rules.VirtualService
 	policies  policyIndex
 	services  map[string]*Service // by canonical host, wildcards included
+
+	wildServices wildcards[*Service] // those of them that are wildcards
 }
 
 type objectName struct{ namespace, name string }
@@ -56,6 +58,7 @@ func Compile(set *rules.Set, o Options) *Plan {
 		delegates: map[objectName]*rules.VirtualService{},
 	}
 	p.services = compileServices(set, p.names, p.workload.Namespace)
+	p.wildServices = wildcardsOf(p.services)
 	p.policies = indexPolicies(set.DestinationRules, p.names, p.workload)
 	p.indexHosts(set)
 	return p
@@ -67,7 +70,7 @@ func (p *Plan) indexHosts(set *rules.Set) {
 	get := func(name string) *host {
 		h := hosts[name]
 		if h == nil {
-			h = &host{name: name, service: p.services[name]}
+			h = &host{name: name, service: p.serviceOf(name)}
 			hosts[name] = h
 		}
 		return h
@@ -81,7 +84,9 @@ func (p *Plan) indexHosts(set *rules.Set) {
 	for _, vs := range p.visible(set.VirtualServices) {
 		for _, name := range vs.Spec.Hosts {
 			h := get(p.names.canonical(name, vs.Namespace))
-			h.rules = append(h.rules, vs)
+			if n := len(h.rules); n == 0 || h.rules[n-1] != vs { // a rule may spell a host in two ways
+				h.rules = append(h.rules, vs)
+			}
 		}
 	}
 	p.spell(hosts)
