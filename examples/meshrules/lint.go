@@ -29,7 +29,7 @@ func lint(args []string, stdout, stderr io.Writer) (int, error) {
 		err = writeJSON(stdout, verdictOf(faults))
 	} else {
 		writeFaults(stdout, faults)
-		fmt.Fprintln(stderr, summary(faults))
+		fmt.Fprintln(stderr, summary(faults, paths))
 	}
 	return exitCode(faults), err
 }
@@ -41,13 +41,20 @@ func writeFaults(w io.Writer, faults rules.Faults) {
 	}
 }
 
-func summary(faults rules.Faults) string {
+// summary says how many rules are valid too, so that nobody takes a directory
+// without any for one that is in order.
+func summary(faults rules.Faults, paths []string) string {
 	var n [rules.Invalid + 1]int
 	for _, f := range faults {
 		n[f.Severity]++
 	}
-	return fmt.Sprintf("%s: %d invalid, %d refused, %d warnings", verdictOf(faults).Verdict,
+	text := fmt.Sprintf("%s: %d invalid, %d refused, %d warnings", verdictOf(faults).Verdict,
 		n[rules.Invalid], n[rules.Refused], n[rules.Warning])
+	if set, err := rules.ParseFiles(paths...); err == nil {
+		text += fmt.Sprintf(", %d rules in force",
+			len(set.VirtualServices)+len(set.DestinationRules)+len(set.ServiceEntries)+len(set.WorkloadEntries))
+	}
+	return text
 }
 
 // A verdict is the JSON form of what lint says.

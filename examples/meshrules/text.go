@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -100,7 +102,7 @@ func reason(r mesh.RouteExplanation, reached bool) string {
 	case len(r.Failed) > 0:
 		return "no: fails on " + strings.Join(r.Failed, ", and on ")
 	case !reached:
-		return "would, but stands behind"
+		return "would too, but stands behind"
 	}
 	return "no"
 }
@@ -134,7 +136,8 @@ func (p page) destinations(title string, all []mesh.DestinationExplanation) {
 	}
 	p.line("%s", title)
 	for _, d := range all {
-		p.line("  %s\t%s\t%s", percent(d.Share), target(d), policy(d))
+		p.line("  %s\t%s", percent(d.Share), target(d))
+		p.line("\t  %s", policy(d))
 		for _, text := range endpoints(d) {
 			p.line("\t  %s", text)
 		}
@@ -167,6 +170,9 @@ func target(d mesh.DestinationExplanation) string {
 	}
 	if d.Subset != "" {
 		text += " subset " + d.Subset
+	}
+	for _, key := range slices.Sorted(maps.Keys(d.Labels)) {
+		text += fmt.Sprintf(" %s=%s", key, d.Labels[key])
 	}
 	return text
 }
