@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/meshtest"
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -172,7 +173,31 @@ func (s *scene) want(a answer, want string) {
 	}
 }
 
-// took checks how long something took, to the millisecond that rounding costs.
+// refused compares an error with what it must say, to callers and to observers.
+func (s *scene) refused(a answer, want string, status int, flags string) {
+	s.Helper()
+	var e *mesh.Error
+	if !asError(a.err, &e) {
+		s.Errorf("got %v %v, want a refusal: %s", a, a.err, want)
+		return
+	}
+	if e.Reason.Error() != want || e.HTTPStatus() != status || e.Flags != flags {
+		s.Errorf("got %v %d %s (%v), want %s %d %s", e.Reason, e.HTTPStatus(), e.Flags, e, want, status, flags)
+	}
+	if told := s.journal.last(); told.Flags != flags || told.Status != 0 || told.Err == nil && e.Err != nil {
+		s.Errorf("the observer heard %+v, want flags %s and the error", told, flags)
+	}
+}
+
+// endpoints sets what discovery says of a service.
+func (s *scene) endpoints(service string, addresses ...string) {
+	s.Helper()
+	if err := s.fleet.Discovery().Set(service, discovery.Addresses(addresses...)); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// took checks how long something took, to the nanosecond.
 func (s *scene) took(since time.Time, want time.Duration) {
 	s.Helper()
 	if got := time.Since(since); got != want {
