@@ -21,19 +21,20 @@ type Cluster struct {
 	Key plan.ClusterKey
 
 	engine   *Engine
-	upstream *upstream // nil: passthrough, nothing is picked
+	upstream *upstream // nil: there is no such cluster
 	spec     atomic.Pointer[plan.Cluster]
+	plan     atomic.Pointer[plan.Plan] // that spec is of
 	balancer *balancer.Balancer[HostState]
 	gate     breaker.Gate
 	detector *breaker.Detector
 	budget   *retry.Budget
 
 	mu     sync.Mutex                       // guards timers and closed
-	timers map[*breaker.Circuit]*time.Timer // end of each ejection
+	timers map[*breaker.Circuit]*time.Timer // end of each ejection, and of each probe
 	closed bool
 }
 
-func newCluster(e *Engine, spec *plan.Cluster) *Cluster {
+func newCluster(e *Engine, p *plan.Plan, spec *plan.Cluster) *Cluster {
 	cl := &Cluster{
 		Key:      spec.Key,
 		engine:   e,
@@ -44,6 +45,7 @@ func newCluster(e *Engine, spec *plan.Cluster) *Cluster {
 	cl.balancer = balancer.New(spec.Balancer, func(discovery.Endpoint) HostState {
 		return HostState{circuit: cl.detector.NewCircuit()}
 	})
+	cl.plan.Store(p)
 	cl.configure(spec)
 	return cl
 }
@@ -98,7 +100,7 @@ func (cl *Cluster) ready(ctx context.Context, c *Call) error {
 	if cl.upstream == nil || cl.upstream.settled() {
 		return nil
 	}
-	if o := cl.upstream.await(ctx); o.Failure != retry.None {
+	if o := cl.upstream.await(ctx, c.remaining(c.Now())); o.Failure != retry.None {
 		return c.over(o)
 	}
 	return nil
@@ -129,7 +131,7 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 		permit, err := h.State.circuit.Allow(now)
 		if err == nil {
 			if h.State.circuit.State() == breaker.HalfOpen {
-				h.SetAvailable(false) // its one probe is under way
+				cl.probing(h)
 			}
 			return h, permit, nil
 		}
@@ -138,6 +140,13 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 		}
 	}
 	return nil, breaker.Permit{}, cl.unhealthy()
+}
+
+// probing takes a host out of rotation while its one probe is under way, but for
+// no longer than its circuit waits for one.
+func (cl *Cluster) probing(h *Host) {
+	h.SetAvailable(false)
+	cl.arm(h, cl.Spec().Outlier.BaseEjectionTime)
 }
 
 // unhealthy says why there was nothing to pick.
@@ -159,14 +168,15 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 	ev := circuit.Report(p, out, now)
 	switch ev.Kind {
 	case breaker.Nothing:
-		if out == breaker.Ignored && circuit.State() == breaker.HalfOpen {
-			h.SetAvailable(true) // the probe said nothing: the next request is one
+		if out != breaker.Success && circuit.State() == breaker.HalfOpen && !circuit.Info(now).Probing {
+			cl.halfOpen(h) // the probe said nothing: the next request is one
 		}
 		return
 	case breaker.Ejected:
 		h.SetAvailable(false)
 		cl.arm(h, ev.Until.Sub(now))
 	case breaker.Readmitted, breaker.NotEnforced:
+		cl.disarm(circuit)
 		h.SetAvailable(circuit.State() == breaker.Closed)
 	}
 	cl.balancer.Refresh(now)
@@ -180,7 +190,8 @@ func (cl *Cluster) broke(h *Host, now time.Time) {
 	}
 }
 
-// arm sets the timer that takes an ejected host to half-open.
+// arm sets the timer that lets a host be probed: at the end of its ejection, or
+// of the wait for a probe.
 func (cl *Cluster) arm(h *Host, after time.Duration) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
@@ -203,7 +214,7 @@ func (cl *Cluster) disarm(c *breaker.Circuit) {
 	}
 }
 
-// halfOpen lets the next request probe a host whose ejection is over.
+// halfOpen lets the next request probe a host whose ejection, or probe, is over.
 func (cl *Cluster) halfOpen(h *Host) {
 	cl.disarm(h.State.circuit)
 	now := time.Now()
