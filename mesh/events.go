@@ -11,9 +11,6 @@ import (
 // The engine tells the Mesh what happens; the Mesh tells the Observer and the
 // log. Hooks that nobody set cost a comparison.
 
-// Tried implements engine.Events.
-func (m *Mesh) Tried(*engine.Call) {}
-
 // Retrying implements engine.Events.
 func (m *Mesh) Retrying(c *engine.Call, wait time.Duration) {
 	if hook := m.config.Observer.Retry; hook != nil {

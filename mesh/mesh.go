@@ -20,9 +20,8 @@ type Mesh struct {
 
 	exchanges sync.Pool // of *exchange
 
-	mu         sync.Mutex // guards transports and closed
+	mu         sync.Mutex // guards transports
 	transports []*Transport
-	closed     bool
 }
 
 // New returns once the first rules are in force, or with what is wrong with

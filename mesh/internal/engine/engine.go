@@ -26,7 +26,6 @@ type Config struct {
 // Events is told what happens. Its methods are called on the caller's goroutine,
 // never under a lock, and must be quick.
 type Events interface {
-	Tried(c *Call)                        // a try has ended, with c.Outcome
 	Retrying(c *Call, wait time.Duration) // another follows
 	Done(c *Call)                         // the call is over
 	Circuit(cl *Cluster, h *Host, ev breaker.Event)
@@ -54,8 +53,13 @@ type Engine struct {
 }
 
 type upstreamKey struct {
-	host string
-	port uint16
+	host        string
+	port        uint16
+	passthrough bool
+}
+
+func keyOf(spec *plan.Cluster) upstreamKey {
+	return upstreamKey{spec.Key.Host, spec.Key.Port, spec.Passthrough}
 }
 
 // New makes an engine without rules.
@@ -102,20 +106,36 @@ func (e *Engine) Plan() *plan.Plan { return e.state.Load().plan }
 // Apply puts a plan in force. Calls under way end by the plan they began with;
 // live clusters get their new policy, and keep everything else. One goroutine
 // at a time may call it.
+//
+// Make before break: policies come first, then the routes that need them, then
+// what no route leads to any more goes. A cluster that came to life by the old
+// plan meanwhile gets its policy in the second round.
 func (e *Engine) Apply(p *plan.Plan) {
+	gone := e.reconfigure(p)
+	e.state.Store(&state{plan: p})
+	gone = append(gone, e.reconfigure(p)...)
+	for _, cl := range gone {
+		e.retire(cl)
+	}
+}
+
+// reconfigure gives p's policy to every live cluster that has an older one, and
+// returns those that p does not know.
+func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
 	for _, cl := range e.Clusters() {
+		if cl.plan.Swap(p) == p {
+			continue
+		}
 		spec := p.Cluster(cl.Key)
-		if spec.Missing != "" {
-			e.retire(cl)
+		if spec.Missing != "" || keyOf(spec) != cl.upstream.key {
+			gone = append(gone, cl)
 			continue
 		}
 		cl.configure(spec)
-		if cl.upstream != nil {
-			cl.upstream.refeed(e.feedOf(spec))
-			cl.upstream.again(cl)
-		}
+		cl.upstream.refeed(e.feedOf(spec))
+		cl.upstream.again(cl)
 	}
-	e.state.Store(&state{plan: p})
+	return gone
 }
 
 // retire ends a cluster that the rules no longer know, and the watch of its
@@ -136,7 +156,7 @@ func (e *Engine) remove(cl *Cluster) *upstream {
 	if cl.upstream == nil || cl.upstream.leave(cl) > 0 {
 		return nil
 	}
-	delete(e.upstreams, upstreamKey{cl.Key.Host, cl.Key.Port})
+	delete(e.upstreams, cl.upstream.key)
 	return cl.upstream
 }
 
@@ -161,7 +181,7 @@ func (e *Engine) Await(ctx context.Context, cl *Cluster) error {
 	if cl.upstream == nil { // no such cluster
 		return nil
 	}
-	if o := cl.upstream.await(ctx); o.Failure != retry.None {
+	if o := cl.upstream.await(ctx, firstAnswer); o.Failure != retry.None {
 		return o.Err
 	}
 	return cl.upstream.trouble()
@@ -181,7 +201,7 @@ func (b *binding) find(e *Engine, s *state, d *plan.Destination, t plan.Target) 
 			return known[i].cluster
 		}
 	}
-	cl := e.live(s.plan, s.plan.Key(d, t))
+	cl := e.live(s.plan.Key(d, t))
 	if len(known) < maxBound {
 		next := append(known[:len(known):len(known)], portCluster{t.Name, t.Port, cl})
 		b.byPort.Store(&next)
@@ -189,15 +209,17 @@ func (b *binding) find(e *Engine, s *state, d *plan.Destination, t plan.Target) 
 	return cl
 }
 
-// live finds or makes a live cluster.
-func (e *Engine) live(p *plan.Plan, key plan.ClusterKey) *Cluster {
+// live finds or makes a live cluster, by the plan in force now: the caller's may
+// be older.
+func (e *Engine) live(key plan.ClusterKey) *Cluster {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if cl := e.clusters[key]; cl != nil {
 		return cl
 	}
+	p := e.Plan()
 	spec := p.Cluster(key)
-	cl := newCluster(e, spec)
+	cl := newCluster(e, p, spec)
 	if spec.Missing != "" || e.closed {
 		return cl // to be refused by; not kept
 	}
@@ -208,10 +230,10 @@ func (e *Engine) live(p *plan.Plan, key plan.ClusterKey) *Cluster {
 }
 
 func (e *Engine) upstreamLocked(spec *plan.Cluster) *upstream {
-	key := upstreamKey{spec.Key.Host, spec.Key.Port}
+	key := keyOf(spec)
 	u := e.upstreams[key]
 	if u == nil {
-		u = newUpstream(e, spec.Key.Host, e.feedOf(spec))
+		u = newUpstream(e, key, e.feedOf(spec))
 		e.upstreams[key] = u
 	}
 	return u

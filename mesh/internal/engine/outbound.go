@@ -196,7 +196,6 @@ func (c *Call) observe() {
 	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), now)
 	c.permit = breaker.Permit{}
 	c.seen = now
-	c.engine.events.Tried(c)
 }
 
 // decide is stage 7. An answer that is not retried is the caller's, whatever its

@@ -17,7 +17,7 @@ import (
 // of all its subsets share it, and so the watch.
 type upstream struct {
 	engine *Engine
-	host   string
+	key    upstreamKey
 
 	mu        sync.Mutex // orders endpoints with the clusters that are told of them
 	feed      feed
@@ -44,8 +44,8 @@ func (f feed) equal(other feed) bool {
 		slices.EqualFunc(f.names, other.names, discovery.Endpoint.Equal)
 }
 
-func newUpstream(e *Engine, host string, f feed) *upstream {
-	u := &upstream{engine: e, host: host, heard: make(chan struct{})}
+func newUpstream(e *Engine, key upstreamKey, f feed) *upstream {
+	u := &upstream{engine: e, key: key, heard: make(chan struct{})}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.followLocked(f)
@@ -88,7 +88,7 @@ func (u *upstream) followLocked(f feed) (old *follow.Loop) {
 // hear takes in what a loop says, if it still is the upstream's.
 func (u *upstream) hear(loop **follow.Loop, eps []discovery.Endpoint, err error) {
 	if u.take(loop, eps, err) && err != nil {
-		u.engine.events.Trouble(u.host, err)
+		u.engine.events.Trouble(u.key.host, err)
 	}
 }
 
@@ -175,9 +175,9 @@ const firstAnswer = 5 * time.Second
 
 var errSilent = errors.New("discovery has not answered within " + firstAnswer.String())
 
-// await waits for the first word, and no longer than the caller wants to.
-func (u *upstream) await(ctx context.Context) Outcome {
-	timer := time.NewTimer(firstAnswer)
+// await waits for the first word, and no longer than the caller has time.
+func (u *upstream) await(ctx context.Context, remaining time.Duration) Outcome {
+	timer := time.NewTimer(min(firstAnswer, remaining))
 	defer timer.Stop()
 	select {
 	case <-u.heard:
@@ -185,8 +185,11 @@ func (u *upstream) await(ctx context.Context) Outcome {
 	case <-ctx.Done():
 		return Ended(ctx)
 	case <-timer.C:
-		return Failed(retry.NoHealthy, errSilent)
 	}
+	if remaining < firstAnswer {
+		return Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
+	}
+	return Failed(retry.NoHealthy, errSilent)
 }
 
 // trouble is what ails the source, nil if nothing.
