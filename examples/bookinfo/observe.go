@@ -65,6 +65,7 @@ func (o observer) rules() func(mesh.RulesInfo) {
 			o.screen.event("rules rejected, those before stay in force:\n%v", i.Err)
 			return
 		}
+		o.counts.restart()
 		o.screen.event("rules in force, version %.8s", i.Version)
 		if !slices.Equal(warned, i.Warnings) {
 			warned = i.Warnings

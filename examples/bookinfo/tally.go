@@ -10,7 +10,7 @@ import (
 // A tally counts what happens: pages as their readers see them, and requests
 // between services as the meshes see them. It is safe for concurrent use.
 type tally struct {
-	window time.Duration // how far back samples are kept; 0: to the start
+	window time.Duration // how far back samples are kept, and no further than the last restart; 0: to the start
 
 	mu        sync.Mutex // guards all below
 	pages     row
@@ -93,6 +93,20 @@ func (t *tally) readmitted(p peer, address string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.rowLocked(p).out, address)
+}
+
+// restart forgets the samples, so that shares and percentiles are those of the
+// rules that are now in force. Without a window they are those of the whole run.
+func (t *tally) restart() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.window == 0 {
+		return
+	}
+	t.pages.samples = nil
+	for _, r := range t.rows {
+		r.samples = nil
+	}
 }
 
 func (r *row) add(took time.Duration, failed bool, now time.Time, window time.Duration) {
