@@ -16,7 +16,6 @@ type part struct {
 	literal  string
 	operator func(v Values, argument string) string
 	argument string
-	limit    int // bytes of the result to keep; 0 all
 }
 
 // Values is what operators can ask for.
@@ -31,19 +30,12 @@ type Values struct {
 
 // operators are those that a process can answer; rules refuse all others.
 var operators = map[string]func(Values, string) string{
-	"REQ": func(v Values, name string) string { return v.header(name) },
-	"RESP": func(v Values, name string) string {
-		return firstOf(v.Response[newHeaderName(name).canonical], v.Response[newHeaderName(name).lower])
-	},
-	"PROTOCOL":   func(v Values, _ string) string { return v.Protocol },
-	"START_TIME": func(v Values, _ string) string { return v.Start.UTC().Format("2006-01-02T15:04:05.000Z") },
-	"HOSTNAME":   func(Values, string) string { name, _ := os.Hostname(); return name },
-	"RESPONSE_CODE": func(v Values, _ string) string {
-		if v.Status == 0 {
-			return ""
-		}
-		return strconv.Itoa(v.Status)
-	},
+	"REQ":                     func(v Values, names string) string { return either(names, v.value) },
+	"RESP":                    func(v Values, names string) string { return either(names, v.response) },
+	"PROTOCOL":                func(v Values, _ string) string { return v.Protocol },
+	"START_TIME":              func(v Values, _ string) string { return v.Start.UTC().Format("2006-01-02T15:04:05.000Z") },
+	"HOSTNAME":                func(Values, string) string { name, _ := os.Hostname(); return name },
+	"RESPONSE_CODE":           func(v Values, _ string) string { return v.status() },
 	"UPSTREAM_HOST":           func(v Values, _ string) string { return v.Upstream },
 	"UPSTREAM_REMOTE_ADDRESS": func(v Values, _ string) string { return v.Upstream },
 	"DOWNSTREAM_REMOTE_ADDRESS": func(v Values, _ string) string {
@@ -52,23 +44,34 @@ var operators = map[string]func(Values, string) string{
 	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": func(v Values, _ string) string { return withoutPort(v.Remote) },
 }
 
-// header answers %REQ(X?Y)%: X, else Y.
-func (v Values) header(names string) string {
+// either answers %REQ(X?Y)%: X, else Y.
+func either(names string, value func(headerName) (string, bool)) string {
 	first, second, _ := strings.Cut(names, "?")
-	if value, ok := v.value(newHeaderName(first)); ok || second == "" {
-		return value
+	s, ok := value(newHeaderName(first))
+	if !ok && second != "" {
+		s, _ = value(newHeaderName(second))
 	}
-	value, _ := v.value(newHeaderName(second))
-	return value
+	return s
 }
 
-func firstOf(lists ...[]string) string {
-	for _, l := range lists {
-		if len(l) > 0 {
-			return strings.Join(l, ",")
+// response returns a header of the response, whose keys may be of either case.
+func (v Values) response(name headerName) (string, bool) {
+	if name.lower == ":status" {
+		return v.status(), v.Status != 0
+	}
+	for _, key := range []string{name.canonical, name.lower} {
+		if values := v.Response[key]; len(values) > 0 {
+			return strings.Join(values, ","), true
 		}
 	}
-	return ""
+	return "", false
+}
+
+func (v Values) status() string {
+	if v.Status == 0 {
+		return ""
+	}
+	return strconv.Itoa(v.Status)
 }
 
 func withoutPort(address string) string {
@@ -114,12 +117,11 @@ func cutCommand(s string) (command, rest string, ok bool) {
 	return s[:from+end], s[from+end+1:], true
 }
 
-// compileOperator reads NAME, NAME(argument) or NAME(argument):limit.
+// compileOperator reads NAME or NAME(argument).
 func compileOperator(command string) part {
 	name, rest, _ := strings.Cut(command, "(")
-	argument, limit, _ := strings.Cut(rest, ")")
-	n, _ := strconv.Atoi(strings.TrimPrefix(limit, ":"))
-	return part{operator: operators[name], argument: argument, limit: n}
+	argument, _, _ := strings.Cut(rest, ")")
+	return part{operator: operators[name], argument: argument}
 }
 
 func (t template) format(v Values) string {
@@ -133,17 +135,11 @@ func (t template) format(v Values) string {
 	return b.String()
 }
 
-// format: an operator without a value gives "-", as Envoy has it.
+// format: an operator without a value writes nothing; a header's formatter is
+// made with omit_empty_values (Envoy, header_parser.cc).
 func (p part) format(v Values) string {
 	if p.operator == nil {
 		return p.literal
 	}
-	s := p.operator(v, p.argument)
-	if s == "" {
-		return "-"
-	}
-	if p.limit > 0 && len(s) > p.limit {
-		s = s[:p.limit]
-	}
-	return s
+	return p.operator(v, p.argument)
 }
