@@ -33,10 +33,27 @@ func (p *Plan) expand(root *rules.VirtualService, spec *networking.HTTPRoute) []
 		return nil
 	}
 	var out []expanded
+	spec = p.qualified(spec, root.Namespace)
 	for _, leaf := range delegate.Spec.Http {
 		if merged := mergeDelegate(spec, leaf); merged != nil {
 			out = append(out, expanded{merged, delegate.Namespace})
 		}
+	}
+	return out
+}
+
+// qualified writes out the hosts that a delegate may inherit: they belong to the
+// namespace of the root.
+func (p *Plan) qualified(spec *networking.HTTPRoute, namespace string) *networking.HTTPRoute {
+	if spec.Mirror == nil && len(spec.Mirrors) == 0 {
+		return spec
+	}
+	out := proto.Clone(spec).(*networking.HTTPRoute)
+	if m := out.Mirror; m != nil {
+		m.Host = p.names.canonical(m.Host, namespace)
+	}
+	for _, m := range out.Mirrors {
+		m.Destination.Host = p.names.canonical(m.Destination.Host, namespace)
 	}
 	return out
 }
