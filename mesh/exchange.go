@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -104,8 +105,8 @@ func (x *exchange) Prepare(c *engine.Call) {
 		x.path = c.Route.Path(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
 		x.header[headerOriginalPath] = []string{c.Request.PathAndQuery()}
 	}
-	if host := c.Destination.Authority(c.Values(x.in.Proto)); host != "" {
-		x.host = host
+	if c.Destination.RewritesAuthority() {
+		x.host = cmp.Or(c.Destination.Authority(c.Values(x.in.Proto)), x.host)
 	}
 	if c.Cookie != nil {
 		x.ownHeaders()

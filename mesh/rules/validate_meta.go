@@ -10,6 +10,7 @@ var rejectedAnnotations = []string{
 // validateMeta reports what is wrong with the metadata of an object of a kind
 // that is not AuthorizationPolicy, which alone may carry istio.io/dry-run.
 func validateMeta(c *checker) {
+	validateExtensions(c)
 	for _, name := range rejectedAnnotations {
 		if value, ok := c.meta.Annotations[name]; ok {
 			c.invalid(entry("metadata.annotations", name), "%q: Istio rejects every object with this annotation", value)

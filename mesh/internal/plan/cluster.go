@@ -80,6 +80,9 @@ func (p *Plan) Cluster(key ClusterKey) *Cluster {
 		c.Missing = service.missingPort(key.Port)
 	}
 	c.apply(effective(dr, key), p.workload)
+	if b := &c.Balancer; dr != nil && b.Policy == balancer.LeastRequest && dr.meta.Annotations[rules.AnnotationBalancer] == rules.PeakEWMA {
+		b.Policy = balancer.PeakEWMA
+	}
 	return c
 }
 

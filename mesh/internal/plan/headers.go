@@ -104,5 +104,8 @@ func compileAuthority(spec *networking.HTTPRoute, arm *networking.HTTPRouteDesti
 	return nil
 }
 
+// RewritesAuthority says whether another host is sent than the request's.
+func (d *Destination) RewritesAuthority() bool { return len(d.authority) > 0 }
+
 // Authority is the host to send for a request; "" keeps the request's.
 func (d *Destination) Authority(v Values) string { return d.authority.format(v) }

@@ -190,7 +190,8 @@ func compileWarmup(lb *networking.LoadBalancerSettings) balancer.Warmup {
 	}
 	out := balancer.Warmup{Duration: w.GetDuration().AsDuration(), Aggression: w.GetAggression().GetValue()}
 	if w.MinimumPercent != nil {
-		out.MinimumPercent = w.MinimumPercent.Value
+		// A zero that is written is next to nothing; to the balancer it is its default.
+		out.MinimumPercent = max(w.MinimumPercent.Value, 1e-6)
 	}
 	return out
 }
