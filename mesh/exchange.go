@@ -141,6 +141,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 	req := a.request(ctx, c, x)
 	req.Body = body
 	resp, err := x.t.carry(c, a, req)
+	c.Replayable = c.Replayable && x.body.Replayable() // no longer, once more was sent than is kept
 	if err != nil {
 		defer a.end()
 		return x.failed(ctx, c, a, err)
