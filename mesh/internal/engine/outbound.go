@@ -192,7 +192,6 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 // observe is stage 6.
 func (c *Call) observe() {
 	now := c.Now()
-	c.Flags |= c.Outcome.Flag
 	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), now)
 	c.permit = breaker.Permit{}
 	c.seen = now
