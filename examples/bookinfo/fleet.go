@@ -59,29 +59,34 @@ type fleet struct{ servers []*server }
 
 // startFleet starts all servers, or none. One server of the version ill of
 // reviews, if any, is not well.
-func startFleet(ctx context.Context, dir string, ill string, o observer) (*fleet, error) {
+func startFleet(ctx context.Context, dir, ill string, o observer) (*fleet, error) {
 	f := new(fleet)
-	if err := f.listen(); err != nil {
+	if err := f.start(ctx, dir, o); err != nil {
 		f.close()
 		return nil, err
-	}
-	where, err := f.discovery()
-	if err != nil {
-		f.close()
-		return nil, err
-	}
-	for _, s := range f.servers {
-		if err := s.start(ctx, dir, where, o.hooks(s.service, f.versions())); err != nil {
-			f.close()
-			return nil, fmt.Errorf("%s %s: %w", s.service, s.version, err)
-		}
 	}
 	f.serve(ill, o)
 	return f, nil
 }
 
-// listen takes a loopback port for every server: discovery needs all addresses
-// before the first mesh starts.
+// start takes the ports, then makes the meshes, which need all addresses.
+func (f *fleet) start(ctx context.Context, dir string, o observer) error {
+	if err := f.listen(); err != nil {
+		return err
+	}
+	where, err := f.discovery()
+	if err != nil {
+		return err
+	}
+	for _, s := range f.servers {
+		if err := s.start(ctx, dir, where, o.hooks(s.service, f.versions())); err != nil {
+			return fmt.Errorf("%s %s: %w", s.service, s.version, err)
+		}
+	}
+	return nil
+}
+
+// listen takes a loopback port for every server.
 func (f *fleet) listen() error {
 	for _, d := range deployments() {
 		for range d.servers {

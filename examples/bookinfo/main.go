@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return exitOK
 	case err != nil:
-		fmt.Fprintf(stderr, "bookinfo: %v\n", err)
+		fmt.Fprintf(stderr, "bookinfo: %v (-help says more)\n", err)
 		return exitUsage
 	}
 	if err := tour(ctx, o, stdout, stderr); err != nil {

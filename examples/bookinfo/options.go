@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -34,26 +35,18 @@ func (o options) window() time.Duration {
 	return recently
 }
 
-// parseOptions reads the flags. Usage and what flag itself finds wrong go to
-// stderr.
+// parseOptions reads the flags. -help writes the usage to stderr; errors are the
+// caller's to tell.
 func parseOptions(args []string, stderr io.Writer, terminal bool) (options, error) {
 	o := options{terminal: terminal}
-	fs := flag.NewFlagSet("bookinfo", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // the caller prints the error, once
-	fs.StringVar(&o.rules, "rules", "", "`directory` of the rule files (default: examples/bookinfo/rules, ./rules, or a copy from within the program)")
-	fs.BoolVar(&o.once, "once", false, "run -n pages as fast as they come, report, and end")
-	fs.IntVar(&o.n, "n", 2000, "how many `pages`, with -once")
-	fs.BoolVar(&o.json, "json", false, "report one JSON object on standard output, with -once")
-	fs.IntVar(&o.pace, "rps", 200, "`pages` per second, without -once")
-	fs.DurationVar(&o.length, "for", 0, "how `long` to run, without -once (default: until Ctrl-C; 15s where standard output is no terminal)")
-	fs.StringVar(&o.ill, "break", "", "`version` of reviews, v1, v2 or v3, of which one of the two servers answers 500s for 20s")
-	fs.Usage = func() {
+	fs := o.flags()
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stderr, usage)
 		fs.SetOutput(stderr)
-		fmt.Fprintln(stderr, "usage: bookinfo [-rules DIR] [-break VERSION] [-rps N] [-for DURATION]\n       bookinfo [-rules DIR] [-break VERSION] -once [-n N] [-json]")
 		fs.PrintDefaults()
-		fs.SetOutput(io.Discard)
 	}
-	if err := fs.Parse(args); err != nil {
+	if err != nil {
 		return options{}, err
 	}
 	set := map[string]bool{}
@@ -65,6 +58,24 @@ func parseOptions(args []string, stderr io.Writer, terminal bool) (options, erro
 		o.length = plainLength
 	}
 	return o, nil
+}
+
+const usage = `usage: bookinfo [-rules DIR] [-break VERSION] [-rps N] [-for DURATION]
+       bookinfo [-rules DIR] [-break VERSION] -once [-n N] [-json]
+`
+
+func (o *options) flags() *flag.FlagSet {
+	fs := flag.NewFlagSet("bookinfo", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {} // not at every mistake
+	fs.StringVar(&o.rules, "rules", "", "`directory` of the rule files (default: examples/bookinfo/rules, ./rules, or a copy from within the program)")
+	fs.BoolVar(&o.once, "once", false, "run -n pages as fast as they come, report, and end")
+	fs.IntVar(&o.n, "n", 2000, "how many `pages`, with -once")
+	fs.BoolVar(&o.json, "json", false, "report one JSON object on standard output, with -once")
+	fs.IntVar(&o.pace, "rps", 200, "`pages` per second, without -once")
+	fs.DurationVar(&o.length, "for", 0, "how `long` to run, without -once (default: until Ctrl-C; 15s where standard output is no terminal)")
+	fs.StringVar(&o.ill, "break", "", "`version` of reviews, v1, v2 or v3, of which one of the two servers answers 500s for 20s")
+	return fs
 }
 
 // check names the first flag that is wrong, or in the wrong company.

@@ -49,7 +49,7 @@ func (p picture) report() report {
 
 // story says in words what the figures mean.
 func story(p picture, ill string) []string {
-	lines := []string{fmt.Sprintf("%d of %d pages served; %d retries that no reader noticed.",
+	lines := []string{fmt.Sprintf("%d of %d pages served; the meshes tried %d requests again.",
 		p.pages.requests-p.pages.errors, p.pages.requests, p.pages.retries)}
 	if ill == "" {
 		return lines

@@ -47,6 +47,7 @@ func TestCommandsPrintWhatTheyDid(t *testing.T) {
 		"explain unknown host":         shop + "GET http://example.org/",
 		"explain other namespace":      "explain -f testdata/valid/shop.yaml GET http://catalogue/",
 		"explain safe replay, missing": "explain -n other -f testdata/more POST http://orders/7",
+		"explain routes for others":    "explain -n other -from app=teller -f testdata/more GET http://bills/",
 		"explain no route":             "explain -n other -f testdata/more GET http://orders/7",
 		"explain invalid rules":        "explain -f testdata/invalid GET http://reviews/",
 		"explain refused rules":        "explain -f testdata/refused GET http://reviews/",

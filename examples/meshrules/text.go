@@ -29,7 +29,7 @@ func writeExplanation(w io.Writer, q question, e mesh.Explanation, set *rules.Se
 	p := page{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	p.line("%s %s", q.request.Method, q.request.URL)
 	p.who(e)
-	p.routes(e, leftOut(e, set))
+	p.routes(e, q.leftOut(e, set))
 	p.what(e)
 	p.destinations("to", e.Destinations)
 	p.destinations("copies to", e.Mirrors)
@@ -100,7 +100,7 @@ func reason(r mesh.RouteExplanation, reached bool) string {
 	case r.Matched:
 		return "takes the request"
 	case len(r.Failed) > 0:
-		return "no: fails on " + strings.Join(r.Failed, ", and on ")
+		return failsOn(r.Failed)
 	case !reached:
 		return "would too, but stands behind"
 	}
