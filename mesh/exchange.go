@@ -169,10 +169,11 @@ func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time) http.Header {
 	return h
 }
 
-// Discard gives up the answer of the try before: another follows.
+// Discard gives up the answer of the try before: another follows. What the try
+// holds is the drain's to give back.
 func (x *exchange) Discard(*engine.Call) {
 	x.t.mesh.engine.Background(drain(x.resp, x.last))
-	x.resp = nil
+	x.resp, x.last = nil, nil
 }
 
 // respond hands upstream's answer to the caller.
