@@ -10,37 +10,45 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// open makes the stacks for one test.
-func open(tb testing.TB) stacks {
+// open makes a stack for one test.
+func open(tb testing.TB, v variant) stack {
 	tb.Helper()
-	all, err := newStacks()
+	s, err := v.open()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = all.close() })
-	return all
+	tb.Cleanup(s.close)
+	return s
 }
 
 func TestAllocationsBeyondBare(t *testing.T) {
-	all := open(t)
-	none := all[bare].allocations()
-	for i, most := range map[int]float64{plain: 2, timed: 6, big: 2} {
-		if got := all[i].allocations() - none; got > most {
-			t.Errorf("%s: %v allocations beyond bare, want at most %v", all[i].name, got, most)
+	none := open(t, bare).allocations()
+	for _, c := range []struct {
+		variant
+		most float64
+	}{{plain, 2}, {timed, 6}, {big, 2}} {
+		if got := open(t, c.variant).allocations() - none; got > c.most {
+			t.Errorf("%s: %v allocations beyond bare, want at most %v", c.name, got, c.most)
 		}
 	}
 }
 
 func BenchmarkStack(b *testing.B) {
-	for _, s := range open(b) {
-		b.Run(s.name, func(b *testing.B) {
-			call := get(s.rt)
+	for name, v := range map[string]variant{"bare": bare, "plain": plain, "timed": timed, "big": big} {
+		b.Run(name, func(b *testing.B) {
+			call := get(open(b, v).rt)
 			b.ReportAllocs()
 			for b.Loop() {
 				call()
 			}
 		})
-		b.Run(s.name+", parallel", func(b *testing.B) {
+	}
+}
+
+func BenchmarkStackParallel(b *testing.B) {
+	for name, v := range map[string]variant{"bare": bare, "plain": plain, "timed": timed, "big": big} {
+		b.Run(name, func(b *testing.B) {
+			s := open(b, v)
 			b.RunParallel(func(pb *testing.PB) {
 				for call := get(s.rt); pb.Next(); {
 					call()

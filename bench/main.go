@@ -48,6 +48,9 @@ func run(p plan, only string, serve bool) error {
 		return serveLoopback(os.Stdin, os.Stdout)
 	}
 	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS %d\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0))
+	if load, err := os.ReadFile("/proc/loadavg"); err == nil { // where there is one
+		fmt.Printf("load average before: %s; what other programs do makes times longer, and callers on two cores meet less\n", strings.Fields(string(load))[0])
+	}
 	measured := false
 	t := newTable(os.Stdout)
 	for _, s := range sections {

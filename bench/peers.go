@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -63,27 +62,25 @@ func retryable(base http.RoundTripper) http.RoundTripper {
 
 func peers() []stack {
 	return []stack{
-		{name: "round robin over 3, by hand", rt: robin(canned{})},
-		{name: "gobreaker", rt: breaking{gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{}), canned{}}},
-		{name: "go-retryablehttp", rt: retryable(canned{})},
-		{name: "failsafe-go: retry, breaker, timeout", rt: failsafe(canned{})},
-		{name: "otelhttp, no SDK", rt: otelhttp.NewTransport(canned{})},
-		{name: "as assembled today: otelhttp, failsafe-go, round robin", rt: otelhttp.NewTransport(failsafe(robin(canned{})))},
+		peer("round robin over 3, by hand", robin(canned{})),
+		peer("gobreaker", breaking{gobreaker.NewCircuitBreaker[*http.Response](gobreaker.Settings{}), canned{}}),
+		peer("go-retryablehttp", retryable(canned{})),
+		peer("failsafe-go: retry, breaker, timeout", failsafe(canned{})),
+		peer("otelhttp, no SDK", otelhttp.NewTransport(canned{})),
+		peer("as assembled today: otelhttp, failsafe-go, round robin", otelhttp.NewTransport(failsafe(robin(canned{})))),
 	}
+}
+
+func peer(name string, rt http.RoundTripper) stack {
+	return stack{variant: variant{name: name}, rt: rt}
 }
 
 func measurePeers(p plan, t *table) error {
 	t.section("Peers over the same canned RoundTripper, one core")
-	onCores(1, func() {
-		all := peers()
-		var contenders []contender
-		for _, s := range all {
-			contenders = append(contenders, each(get(s.rt)))
-		}
-		for i, times := range alternate(p, contenders...) {
-			t.note(all[i].name, figure{median(times), "ns"})
-			t.note("… allocations", figure{testing.AllocsPerRun(1000, get(all[i].rt)), ""})
-		}
-	})
+	all := peers()
+	for i, each := range times(p, all) {
+		t.note(all[i].name, figure{median(each), "ns"})
+		t.note("… allocations", figure{all[i].allocations(), ""})
+	}
 	return nil
 }

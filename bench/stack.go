@@ -1,100 +1,114 @@
 package main
 
 import (
-	"errors"
 	"net/http"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh"
 )
 
-// A stack is a RoundTripper over the canned one, and what it is called.
+// A variant is a way to send a request over the canned RoundTripper.
+type variant struct {
+	name      string
+	endpoints int // 0: bare, without a mesh
+	objects   int
+	policy    string
+}
+
+var (
+	bare  = variant{name: "bare RoundTripper"}
+	plain = variant{"route, subset, P2C over 3, limits, circuits, retry-ready", 3, 2, retryReady}
+	timed = variant{"… with a route timeout and a per-try timeout", 3, 2, withTimeouts}
+	big   = variant{"… with 10,000 endpoints and 10,000 rule objects", 10_000, 10_000, retryReady}
+)
+
+// A stack is a variant that is open.
 type stack struct {
-	name string
+	variant
 	rt   http.RoundTripper
 	mesh *mesh.Mesh // nil: bare
 }
 
-// stacks are the whole mesh in its variants, bare first.
-type stacks []stack
-
-const (
-	bare = iota
-	plain
-	timed
-	big
-)
-
-func newStacks() (stacks, error) {
-	all := stacks{{name: "bare RoundTripper", rt: canned{}}}
-	for _, v := range []struct {
-		name  string
-		world world
-	}{
-		{"route, subset, P2C over 3, limits, circuits, retry-ready", newWorld(cannedEndpoints(3), 2, retryReady)},
-		{"… with a route timeout and a per-try timeout", newWorld(cannedEndpoints(3), 2, withTimeouts)},
-		{"… with 10,000 endpoints and 10,000 rule objects", newWorld(cannedEndpoints(10_000), 10_000, retryReady)},
-	} {
-		m, err := v.world.mesh()
-		if err != nil {
-			return nil, errors.Join(err, all.close())
-		}
-		all = append(all, stack{v.name, m.Transport(canned{}), m})
+func (v variant) open() (stack, error) {
+	if v.endpoints == 0 {
+		return stack{v, canned{}, nil}, nil
 	}
-	return all, nil
+	m, err := newWorld(cannedEndpoints(v.endpoints), v.objects, v.policy).mesh()
+	if err != nil {
+		return stack{}, err
+	}
+	return stack{v, m.Transport(canned{}), m}, nil
 }
 
-func (all stacks) close() error {
-	for _, s := range all {
-		if s.mesh != nil {
-			_ = s.mesh.Close()
-		}
+func (s stack) close() {
+	if s.mesh != nil {
+		_ = s.mesh.Close()
 	}
-	return nil
 }
 
 // allocations counts those of one request.
 func (s stack) allocations() float64 { return testing.AllocsPerRun(1000, get(s.rt)) }
 
-func measureStack(p plan, t *table) error {
-	all, err := newStacks()
-	if err != nil {
-		return err
+// with opens variants for as long as f runs, one after the other in one heap:
+// what is not measured should not be there to be collected.
+func with(f func([]stack), variants ...variant) error {
+	var open []stack
+	for _, v := range variants {
+		s, err := v.open()
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		open = append(open, s)
 	}
-	defer all.close()
-	t.section("The whole stack over a canned RoundTripper, one core")
-	onCores(1, func() { measureTimes(p, t, all) })
-	t.section("… two cores against one")
-	measureCores(p, t, all)
+	f(open)
 	return nil
 }
 
-func measureTimes(p plan, t *table, all stacks) {
+// times lets the stacks take turns on one core.
+func times(p plan, stacks []stack) (all [][]float64) {
 	var contenders []contender
-	for _, s := range all {
+	for _, s := range stacks {
 		contenders = append(contenders, each(get(s.rt)))
 	}
-	times := alternate(p, contenders...)
-	t.note(all[bare].name, figure{median(times[bare]), "ns"})
-	t.atMost(all[plain].name, figure{median(times[plain]), "ns"}, 300)
-	t.atMost(all[timed].name, figure{median(times[timed]), "ns"}, 900)
-	t.note(all[big].name, figure{median(times[big]), "ns"})
-	t.atMost("… the same against 3 endpoints and 2 objects", figure{median(ratios(times[big], times[plain])), "×"}, 1.10)
-	none := all[bare].allocations()
-	t.note("allocations, bare", figure{none, ""})
-	t.atMost("allocations beyond bare", figure{all[plain].allocations() - none, ""}, 2)
-	t.atMost("allocations beyond bare, with timeouts", figure{all[timed].allocations() - none, ""}, 6)
-	t.atMost("allocations beyond bare, with 10,000 of each", figure{all[big].allocations() - none, ""}, 2)
+	onCores(1, func() { all = alternate(p, cpu, contenders...) })
+	return all
 }
 
-func measureCores(p plan, t *table, all stacks) {
-	for _, s := range all[:big] {
-		var one, two contender
-		one = parallel(1, func() contender { return each(get(s.rt)) })
-		two = parallel(2, func() contender { return each(get(s.rt)) })
-		var times [][]float64
-		onCores(2, func() { times = alternate(p, one, two) })
-		got := figure{median(ratios(times[0], times[1])), "×"}
+func measureStack(p plan, t *table) error {
+	t.section("The whole stack over a canned RoundTripper, one core")
+	if err := with(func(s []stack) { measureSmall(p, t, s) }, bare, plain, timed); err != nil {
+		return err
+	}
+	// A large heap is collected seldom: only long slots hold each its fair share.
+	long := plan{p.rounds, 10 * p.slot}
+	if err := with(func(s []stack) { measureBig(long, t, s) }, bare, plain, big); err != nil {
+		return err
+	}
+	t.section("… two cores against one")
+	return with(func(s []stack) { measureCores(p, t, s) }, bare, plain, timed)
+}
+
+func measureSmall(p plan, t *table, s []stack) {
+	all := times(p, s)
+	t.note(bare.name, figure{median(all[0]), "ns"})
+	t.atMost(plain.name, figure{median(all[1]), "ns"}, 300)
+	t.atMost(timed.name, figure{median(all[2]), "ns"}, 900)
+	none := s[0].allocations()
+	t.atMost("allocations beyond bare", figure{s[1].allocations() - none, ""}, 2)
+	t.atMost("allocations beyond bare, with timeouts", figure{s[2].allocations() - none, ""}, 6)
+}
+
+func measureBig(p plan, t *table, s []stack) {
+	all := times(p, s)
+	t.note(big.name, figure{median(all[2]), "ns"})
+	t.atMost("… against 3 endpoints and 2 objects", figure{median(ratios(all[2], all[1])), "×"}, 1.10)
+	t.atMost("allocations beyond bare", figure{s[2].allocations() - s[0].allocations(), ""}, 2)
+}
+
+func measureCores(p plan, t *table, stacks []stack) {
+	for _, s := range stacks {
+		got := scaling(p, func() contender { return each(get(s.rt)) })
 		if s.mesh == nil {
 			t.note(s.name, got)
 		} else {
