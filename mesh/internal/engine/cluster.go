@@ -162,6 +162,12 @@ func (cl *Cluster) unhealthy() error {
 	return errNoEndpoints
 }
 
+// timed says that the time of a success matters: the balancer learns from it, or
+// it is a probe's.
+func (cl *Cluster) timed(h *Host) bool {
+	return cl.Spec().Balancer.Policy == balancer.PeakEWMA || h.State.circuit.State() != breaker.Closed
+}
+
 // report tells the host's circuit how a try ended and does what follows from it.
 func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now time.Time) {
 	circuit := h.State.circuit
@@ -232,8 +238,8 @@ func (cl *Cluster) halfOpen(h *Host) {
 // acquireRetry takes one retry from the budget and from the limit; a plan sets
 // one of the two at the most.
 func (cl *Cluster) acquireRetry(now time.Time) bool {
-	usage := cl.gate.Usage()
-	if !cl.budget.Acquire(usage.Requests+usage.Pending, now) {
+	// The requests under way include those that wait for a connection.
+	if !cl.budget.Acquire(cl.gate.Usage().Requests, now) {
 		return false
 	}
 	if cl.gate.AcquireRetry() != nil {

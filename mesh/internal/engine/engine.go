@@ -289,18 +289,31 @@ func (e *Engine) crowded() bool {
 }
 
 // Shadow runs a copy of a call for host in the background, if there is room;
-// otherwise the copy is dropped and counted. life ends with the engine.
-func (e *Engine) Shadow(host string, run func(life context.Context)) {
-	select {
-	case e.mirrors <- struct{}{}:
-	default:
+// otherwise the copy is dropped and counted, and Shadow reports false. life ends
+// with the engine.
+func (e *Engine) Shadow(host string, run func(life context.Context)) bool {
+	if !e.room() {
 		e.events.MirrorDropped(host)
-		return
+		return false
 	}
 	e.Background(func() {
 		defer func() { <-e.mirrors }()
 		run(e.life)
 	})
+	return true
+}
+
+// room takes a place for one copy, if there is one and the engine lives.
+func (e *Engine) room() bool {
+	if e.life.Err() != nil {
+		return false
+	}
+	select {
+	case e.mirrors <- struct{}{}:
+		return true
+	default:
+		return false
+	}
 }
 
 // Background runs f on a goroutine that Close waits for; after Close it runs f
