@@ -3,8 +3,8 @@ package mesh
 import (
 	"context"
 	"io"
-	"maps"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -20,11 +20,12 @@ const (
 // had twice, else when the original has been read. Connections that become
 // something else are not copied.
 func (x *exchange) Mirror(_ *engine.Call, m *plan.Mirror) {
-	switch body, err := x.body.Copy(); {
-	case upgrades(x.in):
-	case err == nil:
+	if upgrades(x.in) {
+		return
+	}
+	if body, err := x.body.Copy(); err == nil {
 		x.copyTo(m, body)
-	default:
+	} else {
 		x.copies = append(x.copies, m)
 	}
 }
@@ -43,23 +44,40 @@ func (x *exchange) sendCopies() {
 }
 
 // copyTo sends one copy, detached: neither the caller's context nor its answer
-// has anything to do with it.
+// has anything to do with it, and it may outlive the exchange.
 func (x *exchange) copyTo(m *plan.Mirror, body io.ReadCloser) {
-	values := context.WithoutCancel(x.in.Context())
-	in := x.in.WithContext(values)
-	in.Header, in.Host, in.Body, in.GetBody = maps.Clone(x.header), x.host, body, nil
-	if x.path != "" {
-		u := *in.URL
-		u.Path, u.RawPath = unescape(x.path), x.path
-		in.URL = &u
-	}
-	target := x.call.Target
-	x.t.mesh.engine.Shadow(m.Route.Destinations[0].Host, func(life context.Context) {
-		ctx, cancel := context.WithTimeout(values, mirrorTimeout)
+	t, in, target := x.t, x.duplicate(body), x.call.Target
+	sent := t.mesh.engine.Shadow(m.Route.Destinations[0].Host, func(life context.Context) {
+		ctx, cancel := context.WithTimeout(in.Context(), mirrorTimeout)
 		defer cancel()
 		defer context.AfterFunc(life, cancel)()
-		x.t.shadow(in.WithContext(ctx), m.Route, target)
+		t.shadow(in.WithContext(ctx), m.Route, target)
 	})
+	if !sent {
+		_ = body.Close()
+	}
+}
+
+// duplicate is the request as it goes upstream. It shares nothing that its
+// caller may change once it has its answer.
+func (x *exchange) duplicate(body io.ReadCloser) *http.Request {
+	in := x.in.WithContext(detach(x.in.Context()))
+	to := *x.in.URL
+	if x.path != "" {
+		to.Path, to.RawPath = unescape(x.path), x.path
+	}
+	in.URL, in.Host, in.Header, in.Trailer = &to, x.host, x.header.Clone(), x.in.Trailer.Clone()
+	in.Body, in.GetBody = body, nil
+	return in
+}
+
+// detach keeps the values of a context, unless there are hooks of httptrace
+// among them: those are to be called for the caller's own request alone.
+func detach(ctx context.Context) context.Context {
+	if httptrace.ContextClientTrace(ctx) == nil {
+		return context.WithoutCancel(ctx)
+	}
+	return context.WithValue(context.Background(), remoteKey{}, remoteOf(ctx))
 }
 
 // shadow sends a copy on its own journey and throws the answer away.
