@@ -78,8 +78,8 @@ func (r *Route) Location(req *Request, port uint16) string {
 		hostPort = to.port
 	case to.derive:
 		hostPort = strconv.Itoa(int(port))
-	case to.authority == "" && written != 0 && scheme == req.Scheme:
-		hostPort = strconv.Itoa(int(written))
+	case to.authority == "" && written != 0 && (scheme == req.Scheme || strconv.Itoa(int(written)) != defaultPort(req.Scheme)):
+		hostPort = strconv.Itoa(int(written)) // a new scheme drops the old one's default port, and no other
 	}
 	if hostPort != "" && hostPort != defaultPort(scheme) {
 		host += ":" + hostPort

@@ -80,8 +80,9 @@ type Fraction uint32
 // Always is 100 %.
 const Always Fraction = 1_000_000
 
-// percent converts as Istio does, by truncation: uint32(value * 10000).
-func percent(value float64) Fraction { return Fraction(value * 10_000) }
+// percent converts as Istio does, by truncation: uint32(value * 10000). The
+// deprecated percent of a delay may be written outside 0 to 100.
+func percent(value float64) Fraction { return Fraction(max(0, min(value, 100)) * 10_000) }
 
 // Hit decides by a number that is uniform over all uint32 values: Always always
 // hits, 0 never.

@@ -15,14 +15,20 @@ type rewrite struct {
 }
 
 func compileRewrite(spec *networking.HTTPRewrite) rewrite {
-	if re := spec.GetUriRegexRewrite(); re != nil {
-		return rewrite{re: regexp.MustCompile(re.Match), replacement: goReplacement(re.Rewrite)}
+	spelled := spec.GetUriRegexRewrite()
+	if spelled == nil {
+		return rewrite{uri: spec.GetUri()}
 	}
-	return rewrite{uri: spec.GetUri()}
+	re := regexp.MustCompile(spelled.Match)
+	replacement, highest := goReplacement(spelled.Rewrite)
+	if highest > re.NumSubexp() {
+		return rewrite{} // RE2 replaces nothing then; rules warn of it
+	}
+	return rewrite{re: re, replacement: replacement}
 }
 
-// goReplacement turns RE2's \0…\9 into Go's ${0}…${9}.
-func goReplacement(re2 string) string {
+// goReplacement turns RE2's \0…\9 into Go's ${0}…${9}, and tells the highest.
+func goReplacement(re2 string) (replacement string, highest int) {
 	var b strings.Builder
 	for i := 0; i < len(re2); i++ {
 		switch c := re2[i]; {
@@ -32,6 +38,7 @@ func goReplacement(re2 string) string {
 			i++
 			if d := re2[i]; '0' <= d && d <= '9' {
 				b.WriteString("${" + string(d) + "}")
+				highest = max(highest, int(d-'0'))
 			} else {
 				b.WriteByte(d)
 			}
@@ -39,7 +46,7 @@ func goReplacement(re2 string) string {
 			b.WriteByte(c)
 		}
 	}
-	return b.String()
+	return b.String(), highest
 }
 
 // Rewrites says whether the route sends another path than it was given.
