@@ -1,10 +1,10 @@
 package mesh
 
 import (
+	"net/http"
+	"slices"
 	"strings"
 	"time"
-
-	"net/http"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
@@ -25,4 +25,10 @@ func setCookie(c *plan.Cookie, value string) string {
 		}
 	}
 	return b.String()
+}
+
+// addCookie makes one line of a request's cookies and one more: RFC 6265 §5.4
+// allows no second. have is not written to, not even behind its end.
+func addCookie(have []string, c *plan.Cookie, value string) []string {
+	return []string{strings.Join(append(slices.Clip(have), c.Name+"="+value), "; ")}
 }

@@ -110,7 +110,7 @@ func (x *exchange) Prepare(c *engine.Call) {
 	}
 	if c.Cookie != nil {
 		x.ownHeaders()
-		x.header.Add("Cookie", c.Cookie.Name+"="+c.Key)
+		x.header["Cookie"] = addCookie(x.header["Cookie"], c.Cookie, c.Key)
 	}
 }
 
