@@ -14,6 +14,7 @@ import (
 type load struct {
 	perSecond float64
 	p99       time.Duration
+	cpu       float64 // ns of this process for each request
 }
 
 // callers send requests one after the other, each over client, for d.
@@ -23,12 +24,13 @@ func callers(client *http.Client, url string, n int, d time.Duration) (load, err
 	times := make([][]time.Duration, n)
 	faults := make([]error, n)
 	var calling sync.WaitGroup
-	start := time.Now()
+	start, worked := time.Now(), cpu()
 	for i := range n {
 		calling.Go(func() { times[i], faults[i] = caller(ctx, client, url) })
 	}
 	calling.Wait()
 	spent := time.Since(start)
+	worked = cpu() - worked
 	for _, err := range faults {
 		if err != nil {
 			return load{}, err
@@ -38,7 +40,8 @@ func callers(client *http.Client, url string, n int, d time.Duration) (load, err
 	if len(all) == 0 {
 		return load{}, fmt.Errorf("%d callers: no answer within %v", n, d)
 	}
-	return load{float64(len(all)) / spent.Seconds(), all[len(all)*99/100]}, nil
+	done := float64(len(all))
+	return load{done / spent.Seconds(), all[len(all)*99/100], float64(worked) / done}, nil
 }
 
 func caller(ctx context.Context, client *http.Client, url string) ([]time.Duration, error) {
@@ -97,19 +100,20 @@ func measureLoopback(p plan, t *table) error {
 		t.note(fmt.Sprintf("%d callers, bare", c.callers), figure{r.bare, "/s"})
 		t.atLeast("… requests per second", figure{r.rate, "×"}, c.least)
 		t.atMost("… p99", figure{r.p99, "×"}, 1.15)
+		t.note("… CPU of the caller's process", figure{r.cpu, "×"})
 	}
 	return nil
 }
 
 // A verdict is how the one did against the other.
-type verdict struct{ bare, rate, p99 float64 }
+type verdict struct{ bare, rate, p99, cpu float64 }
 
 type slot func(callers int, d time.Duration) (load, error)
 
 // duel gives bare and the other a slot in turn. Each slot of the other is
 // compared with the mean of those of bare just before and after.
 func duel(p plan, n int, bare, other slot) (verdict, error) {
-	var rates, p99s, bares []float64
+	var rates, p99s, cpus, bares []float64
 	before, err := bare(n, 5*p.slot) // warms up, too
 	if err != nil {
 		return verdict{}, err
@@ -128,8 +132,9 @@ func duel(p plan, n int, bare, other slot) (verdict, error) {
 		}
 		rates = append(rates, 2*got.perSecond/(before.perSecond+after.perSecond))
 		p99s = append(p99s, 2*float64(got.p99)/float64(before.p99+after.p99))
+		cpus = append(cpus, 2*got.cpu/(before.cpu+after.cpu))
 		bares = append(bares, after.perSecond)
 		before = after
 	}
-	return verdict{median(bares), median(rates), median(p99s)}, nil
+	return verdict{median(bares), median(rates), median(p99s), median(cpus)}, nil
 }

@@ -78,7 +78,8 @@ func measureRules(p plan, t *table) error {
 	t.section("Rules: 10,000 objects, off the request path")
 	t.note("read and validated", figure{median(parsed), "ms"})
 	t.atMost("compiled and swapped", figure{median(applied), "ms"}, 250)
-	t.atMost("one object changed: read again, compiled and swapped", figure{median(reparsed) + median(applied), "ms"}, 10)
+	t.note("one object changed: read again", figure{median(reparsed), "ms"})
+	t.atMost("… compiled and swapped", figure{median(reparsed) + median(applied), "ms"}, 10)
 	return nil
 }
 
