@@ -1,8 +1,10 @@
 package mesh
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -26,7 +28,7 @@ type Explanation struct {
 	// Action is what becomes of the request: "forward", "redirect to …",
 	// "answer 200", or "" if no route matches.
 	Action       string                   `json:"action,omitempty"`
-	Timeout      time.Duration            `json:"timeout,omitempty"` // 0: none
+	Timeout      string                   `json:"timeout,omitempty"` // of the whole call: "3s"; "" none
 	Retries      string                   `json:"retries,omitempty"`
 	Faults       []string                 `json:"faults,omitempty"`
 	Destinations []DestinationExplanation `json:"destinations,omitempty"`
@@ -91,9 +93,8 @@ func (m *Mesh) Explain(r *http.Request) Explanation {
 		e.Losers = append(e.Losers, *refOf(loser))
 	}
 	port := c.Target.PortOf(&c.Request, c.Target.Port)
-	for _, route := range c.Target.Routes {
-		v := route.Explain(&c.Request, port)
-		e.Routes = append(e.Routes, RouteExplanation{route.Name, route.Field, route.Line, v.Matched && route == c.Route, v.Failed})
+	for v := c.Target.VirtualHost; v != nil; v = v.Next {
+		e.Routes = append(e.Routes, m.explainRoutes(v, c, port)...)
 	}
 	if c.Route != nil {
 		m.explainRoute(&e, x, port)
@@ -101,9 +102,23 @@ func (m *Mesh) Explain(r *http.Request) Explanation {
 	return e
 }
 
+// explainRoutes tells all routes of one rule in the order in which they are
+// written, those too that this workload can never take.
+func (m *Mesh) explainRoutes(v *plan.VirtualHost, c *engine.Call, port uint16) (out []RouteExplanation) {
+	for _, route := range v.Routes {
+		verdict := route.Explain(&c.Request, port)
+		out = append(out, RouteExplanation{route.Name, route.Field, route.Line, verdict.Matched && route == c.Route, verdict.Failed})
+	}
+	for _, l := range m.engine.Plan().LeftOut(v) {
+		out = append(out, RouteExplanation{l.Name, l.Field, l.Line, false, l.Reasons})
+	}
+	slices.SortStableFunc(out, func(a, b RouteExplanation) int { return cmp.Compare(a.Line, b.Line) })
+	return out
+}
+
 func (m *Mesh) explainRoute(e *Explanation, x *exchange, port uint16) {
 	c, route := &x.call, x.call.Route
-	e.Timeout, e.Retries, e.Faults = route.Timeout, route.RetryText(), route.Fault.Text()
+	e.Timeout, e.Retries, e.Faults = route.TimeoutText(), route.RetryText(), route.Fault.Text()
 	switch {
 	case route.Redirect != nil:
 		e.Action = fmt.Sprintf("redirect %d to %s", route.Redirect.Status, route.Location(&c.Request, port))

@@ -56,6 +56,7 @@ type CircuitInfo struct {
 // RulesInfo is the outcome of reading rules: a version in force, or why not.
 type RulesInfo struct {
 	Version  string
+	Objects  int // in force
 	Warnings rules.Faults
 	Err      error // nil if the rules are in force
 }

@@ -41,10 +41,14 @@ func (t *tracker) applied(set *rules.Set) {
 	t.rules = RulesStatus{
 		Version:  set.Version,
 		Since:    time.Now(),
-		Objects:  len(set.VirtualServices) + len(set.DestinationRules) + len(set.ServiceEntries) + len(set.WorkloadEntries),
+		Objects:  objects(set),
 		Warnings: set.Warnings,
 		Rejected: t.rules.Rejected,
 	}
+}
+
+func objects(set *rules.Set) int {
+	return len(set.VirtualServices) + len(set.DestinationRules) + len(set.ServiceEntries) + len(set.WorkloadEntries)
 }
 
 func (t *tracker) rejected(err error) {

@@ -116,7 +116,7 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 	if q.json {
 		return exitValid, writeJSON(stdout, e)
 	}
-	return exitValid, writeExplanation(stdout, q, e, set)
+	return exitValid, writeExplanation(stdout, q, e)
 }
 
 // ask makes a mesh that knows the rules and nobody's addresses, and asks it.

@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 
 	"github.com/inmesh-go/inmesh/mesh"
-	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
 // A page is text in aligned columns.
@@ -25,11 +24,11 @@ func (p page) fact(name, format string, args ...any) {
 
 // writeExplanation is the explanation for people, in the order in which a mesh
 // decides.
-func writeExplanation(w io.Writer, q question, e mesh.Explanation, set *rules.Set) error {
+func writeExplanation(w io.Writer, q question, e mesh.Explanation) error {
 	p := page{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	p.line("%s %s", q.request.Method, q.request.URL)
 	p.who(e)
-	p.routes(e, q.leftOut(e, set))
+	p.routes(e)
 	p.what(e)
 	p.destinations("to", e.Destinations)
 	p.destinations("copies to", e.Mirrors)
@@ -65,22 +64,15 @@ func reference(r *mesh.RuleRef) string {
 	return fmt.Sprintf("%s (%s:%d)", text, r.File, r.Line)
 }
 
-func (p page) routes(e mesh.Explanation, left []routeLeftOut) {
+func (p page) routes(e mesh.Explanation) {
 	if e.Rule == nil {
 		return
 	}
 	p.line("routes")
 	reached := true
 	for _, r := range e.Routes {
-		for len(left) > 0 && left[0].Line < r.Line {
-			p.route(left[0].RouteExplanation, left[0].reason)
-			left = left[1:]
-		}
 		p.route(r, reason(r, reached))
 		reached = reached && !r.Matched
-	}
-	for _, l := range left {
-		p.route(l.RouteExplanation, l.reason)
 	}
 }
 
@@ -100,7 +92,7 @@ func reason(r mesh.RouteExplanation, reached bool) string {
 	case r.Matched:
 		return "takes the request"
 	case len(r.Failed) > 0:
-		return failsOn(r.Failed)
+		return "no: " + strings.Join(r.Failed, "; ")
 	case !reached:
 		return "would too, but stands behind"
 	}
@@ -119,11 +111,7 @@ func (p page) what(e mesh.Explanation) {
 	if e.Action != "forward" {
 		return
 	}
-	timeout := "none"
-	if e.Timeout > 0 {
-		timeout = e.Timeout.String()
-	}
-	p.fact("timeout", "%s", timeout)
+	p.fact("timeout", "%s", cmp.Or(e.Timeout, "none"))
 	p.fact("retries", "%s", cmp.Or(e.Retries, "none"))
 	if len(e.Faults) > 0 {
 		p.fact("faults", "%s", strings.Join(e.Faults, "; "))

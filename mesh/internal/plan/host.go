@@ -28,8 +28,11 @@ type VirtualHost struct {
 	// not merged, the first one owns the host.
 	Losers []*rules.Meta
 
+	// Next is the rule to ask for ports that this one has no route for.
+	Next *VirtualHost
+
+	source   *rules.VirtualService // of Rule
 	fallback *Route
-	next     *VirtualHost // the rule to ask for ports that this one has no route for
 }
 
 // A Target is what a request is addressed to.
@@ -88,7 +91,7 @@ func (p *Plan) resolve(h *host) {
 			continue
 		}
 		if routes := p.compileRoutes(vs); len(routes) > 0 {
-			last = last.add(&vs.Meta, routes)
+			last = last.add(vs, routes)
 		}
 	}
 	if h.virtual.Rule == nil {
@@ -97,12 +100,12 @@ func (p *Plan) resolve(h *host) {
 }
 
 // add puts a rule behind those that the host has.
-func (v *VirtualHost) add(rule *rules.Meta, routes []*Route) *VirtualHost {
+func (v *VirtualHost) add(rule *rules.VirtualService, routes []*Route) *VirtualHost {
 	if v.Rule != nil {
-		v.next = &VirtualHost{}
-		v = v.next
+		v.Next = &VirtualHost{}
+		v = v.Next
 	}
-	v.Rule, v.Routes = rule, routes
+	v.source, v.Rule, v.Routes = rule, &rule.Meta, routes
 	return v
 }
 
@@ -138,7 +141,7 @@ func (p *Plan) defaultRoute(name string) *Route {
 // and none matches: Istio's 404, with no fall-through to another rule.
 func (v *VirtualHost) Match(r *Request, port uint16) *Route {
 	port = v.PortOf(r, port)
-	for owner := v; owner != nil; owner = owner.next {
+	for owner := v; owner != nil; owner = owner.Next {
 		if route, reachable := owner.match(r, port); reachable {
 			return route
 		}

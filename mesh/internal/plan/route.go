@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"slices"
 	"strconv"
 	"time"
 
@@ -31,9 +30,10 @@ type Route struct {
 	// hash key of the first destination that has one.
 	Sticky *HashKey
 
-	matches []match // none: matches everything
-	rewrite rewrite
-	total   uint32 // of the weights
+	matches  []match  // none: matches everything
+	excluded []string // why further matches leave this workload out
+	rewrite  rewrite
+	total    uint32 // of the weights
 }
 
 // A Destination is one arm of a route.
@@ -102,6 +102,7 @@ func (r *Route) Explain(req *Request, port uint16) Verdict {
 			v.Failed = append(v.Failed, m.failing(req).String())
 		}
 	}
+	v.Failed = append(v.Failed, r.excluded...)
 	return v
 }
 
@@ -110,7 +111,7 @@ func (r *Route) Explain(req *Request, port uint16) Verdict {
 func (p *Plan) compileRoutes(vs *rules.VirtualService) []*Route {
 	var out []*Route
 	for i, spec := range vs.Spec.Http {
-		field := "spec.http[" + strconv.Itoa(i) + "]"
+		field := fieldOf(i)
 		for _, e := range p.expand(vs, spec) {
 			route := p.compileRoute(e, &vs.Meta, field, vs.LineOf(field))
 			if route == nil {
@@ -129,7 +130,9 @@ func (p *Plan) compileRoutes(vs *rules.VirtualService) []*Route {
 func (p *Plan) compileRoute(e expanded, rule *rules.Meta, field string, line int) *Route {
 	r := &Route{Name: e.spec.Name, Rule: rule, Field: field, Line: line}
 	for _, m := range e.spec.Match {
-		if p.eligible(m) {
+		if why := p.excluded(m); why != "" {
+			r.excluded = append(r.excluded, why)
+		} else {
 			r.matches = append(r.matches, compileMatch(m))
 		}
 	}
@@ -142,19 +145,6 @@ func (p *Plan) compileRoute(e expanded, rule *rules.Meta, field string, line int
 	p.compileAction(r, e.spec, e.namespace)
 	p.bind(r, e.spec.GetRetries())
 	return r
-}
-
-// eligible evaluates the fields of a match that concern the caller. They are
-// fixed for the life of the process. A match that lists gateways is decided by
-// them alone: Istio does not look at the labels then.
-func (p *Plan) eligible(m *networking.HTTPMatchRequest) bool {
-	if len(m.GetGateways()) > 0 {
-		return slices.Contains(m.Gateways, "mesh")
-	}
-	if ns := m.GetSourceNamespace(); ns != "" && ns != p.workload.Namespace {
-		return false
-	}
-	return SubsetOf(m.GetSourceLabels(), p.workload.Labels)
 }
 
 // catchAll says that nothing behind the route can be reached.

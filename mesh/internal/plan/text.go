@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/inmesh-go/inmesh/retry"
 )
 
 // Share is the part of the route's requests that the i-th destination gets.
@@ -17,6 +19,14 @@ func (f Fraction) text() string {
 	return strconv.FormatFloat(f.Share()*100, 'f', -1, 64) + " %"
 }
 
+// TimeoutText is the route's timeout, "" for none.
+func (r *Route) TimeoutText() string {
+	if r.Timeout == 0 {
+		return ""
+	}
+	return r.Timeout.String()
+}
+
 // RetryText says in words what is retried.
 func (r *Route) RetryText() string {
 	p := &r.Retry
@@ -24,6 +34,9 @@ func (r *Route) RetryText() string {
 		return "none"
 	}
 	s := fmt.Sprintf("%d on %s", p.Attempts, p.On)
+	if p.On.On&retry.OnStatusCodes != 0 && p.On.Status == (retry.StatusSet{}) {
+		s += " (no codes)"
+	}
 	if p.PerTryTimeout > 0 {
 		s += fmt.Sprintf(", %v per try", p.PerTryTimeout)
 	}
