@@ -42,6 +42,17 @@ func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err e
 	return engine.Failed(failureOf(err), err)
 }
 
+// brokeOff classifies an answer that ended before its end.
+func (x *exchange) brokeOff(err error) engine.Outcome {
+	switch ctx := x.in.Context(); {
+	case ctx.Err() != nil:
+		return engine.Ended(ctx)
+	case x.last.limit.expired():
+		return engine.Failed(retry.DeadlineExceeded, err)
+	}
+	return engine.Failed(retry.Reset, err)
+}
+
 // failureOf tells the failures apart by type.
 func failureOf(err error) retry.Failure {
 	var connect *connectError

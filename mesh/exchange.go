@@ -193,10 +193,15 @@ func (x *exchange) respond() *http.Response {
 	return resp
 }
 
-// over ends the exchange when the answer has been read, closed or broken off.
-func (x *exchange) over(broken bool) {
+// over ends the exchange when the answer has been read or closed, or has broken
+// off with err.
+func (x *exchange) over(err error) {
+	var broken engine.Outcome
+	if err != nil {
+		broken = x.brokeOff(err)
+	}
 	x.last.end()
 	x.sendCopies()
-	x.call.Finish(broken && x.in.Context().Err() == nil)
+	x.call.Finish(broken)
 	x.free()
 }

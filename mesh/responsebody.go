@@ -18,7 +18,7 @@ type responseBody struct {
 // write itself does so.
 func (b *responseBody) attach(x *exchange, resp *http.Response) {
 	if resp.Body == nil || resp.Body == http.NoBody {
-		x.over(false)
+		x.over(nil)
 		return
 	}
 	b.ReadCloser = resp.Body
@@ -36,8 +36,12 @@ func (b *responseBody) attach(x *exchange, resp *http.Response) {
 // Read passes on; the end of the body, good or bad, is the end of the exchange.
 func (b *responseBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
-		b.finish(err != io.EOF)
+	switch err {
+	case nil:
+	case io.EOF:
+		b.finish(nil)
+	default:
+		b.finish(err)
 	}
 	return n, err
 }
@@ -46,13 +50,14 @@ func (b *responseBody) Read(p []byte) (int, error) {
 // nothing of the upstream.
 func (b *responseBody) Close() error {
 	err := b.ReadCloser.Close()
-	b.finish(false)
+	b.finish(nil)
 	return err
 }
 
-func (b *responseBody) finish(broken bool) {
+// finish ends the exchange, once; err is how the answer broke off.
+func (b *responseBody) finish(err error) {
 	if x := b.x.Swap(nil); x != nil {
-		x.over(broken)
+		x.over(err)
 	}
 }
 
@@ -69,6 +74,6 @@ type writerToBody struct {
 // WriteTo implements io.WriterTo.
 func (b *writerToBody) WriteTo(w io.Writer) (int64, error) {
 	n, err := b.inner.WriteTo(w)
-	b.finish(err != nil)
+	b.finish(err)
 	return n, err
 }

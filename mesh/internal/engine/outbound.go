@@ -266,11 +266,12 @@ func (c *Call) over(o Outcome) error {
 	return c.refuse(o.Flag, o.Failure.String(), o.Err)
 }
 
-// Finish is called once, when the answer has been read or given up. A body that
-// broke off is a failure of the host.
-func (c *Call) Finish(broken bool) {
-	if broken {
-		c.Flags |= ConnectionEnd
+// Finish is called once, when the answer has been read or given up. broken is how
+// its body broke off; the zero Outcome: it did not. A connection that ended is a
+// failure of the host; time that was up is not, for the host had answered.
+func (c *Call) Finish(broken Outcome) {
+	c.Flags |= broken.Flag
+	if broken.Failure == retry.Reset {
 		c.Cluster.broke(c.Host, time.Now())
 	}
 	c.release()

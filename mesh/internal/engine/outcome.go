@@ -34,13 +34,13 @@ var failureFlags = [...]Flag{
 	retry.DeadlineExceeded: Timeout,
 }
 
-// Ended is the outcome of a call whose context is over.
+// Ended is the outcome of a call whose context is over. Its caller may have
+// given any cause; whether time was up says the context's error alone.
 func Ended(ctx context.Context) Outcome {
-	cause := context.Cause(ctx)
-	if errors.Is(cause, context.DeadlineExceeded) {
-		return Failed(retry.DeadlineExceeded, cause)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return Failed(retry.DeadlineExceeded, context.Cause(ctx))
 	}
-	return Failed(retry.Canceled, cause)
+	return Failed(retry.Canceled, context.Cause(ctx))
 }
 
 // circuit is what the outcome tells the host's circuit. A caller's own deadline
