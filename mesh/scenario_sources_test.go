@@ -1,0 +1,60 @@
+package mesh_test
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/inmesh-go/inmesh/discovery"
+)
+
+// mute is a Source that never answers.
+type mute struct{}
+
+func (mute) Watch(ctx context.Context, _ discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(func([]discovery.Endpoint, error) bool) { <-ctx.Done() }
+}
+
+// tardy is a Source whose first answers come late.
+type tardy struct {
+	discovery.Source
+	by time.Duration
+}
+
+func (l tardy) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		select {
+		case <-time.After(l.by):
+		case <-ctx.Done():
+			return
+		}
+		l.Source.Watch(ctx, s)(yield)
+	}
+}
+
+// troubled is a Source that yields an error whenever told to.
+type troubled struct {
+	discovery.Source
+	errs <-chan error
+}
+
+func (t troubled) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		for eps, err := range t.Source.Watch(ctx, s) {
+			if !yield(eps, err) {
+				return
+			}
+			break
+		}
+		for {
+			select {
+			case err := <-t.errs:
+				if !yield(nil, err) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
