@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+)
+
+// ErrUnknownHost is why a host is refused where only known ones are allowed.
+var ErrUnknownHost = errors.New("no rule and no source knows the host")
+
+// unknown decides about a host that no rule names: a source may know it.
+func (e *Engine) unknown(ctx context.Context, s *state, c *Call) (known bool, err error) {
+	if e.config.Discovery != nil {
+		known, err = e.discover(ctx, s, c)
+	}
+	if !known && err == nil && e.config.RegistryOnly {
+		err = c.refuse(0, ErrUnknownHost.Error(), ErrUnknownHost)
+	}
+	return known, err
+}
+
+// discover asks the configured source for the host and gives it a default route.
+func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) {
+	v, ok := s.unknown.Load(c.Target.Name)
+	if !ok && e.crowded() {
+		return false, nil
+	}
+	if !ok {
+		v, _ = s.unknown.LoadOrStore(c.Target.Name, s.plan.Default(c.Target.Name))
+	}
+	vh := v.(*plan.VirtualHost)
+	cl := e.cluster(s, &vh.Routes[0].Destinations[0], c.Target)
+	if cl.upstream == nil {
+		return false, nil
+	}
+	if err := cl.ready(ctx, c); err != nil {
+		return false, err
+	}
+	if cl.upstream.unknown() {
+		return false, nil
+	}
+	c.Target.VirtualHost = vh
+	return true, nil
+}
+
+// maxClusters bounds how many clusters come to life for hosts that only
+// discovery knows: a program that calls ever new hosts (a crawler) must not
+// watch them all. Hosts that rules name are not bounded.
+const maxClusters = 1 << 14
+
+func (e *Engine) crowded() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.clusters) >= maxClusters
+}
