@@ -112,37 +112,43 @@ func (c *Call) answer() bool {
 
 // destination is stage 2: one arm of the split, and its cluster with endpoints.
 func (e *Engine) destination(ctx context.Context, c *Call) error {
-	r := c.Route
-	if r.Timeout > 0 {
-		if at := c.Start.Add(r.Timeout); c.Flags&DelayInjected != 0 {
-			c.limit(time.Now().Add(r.Timeout))
-		} else {
-			c.limit(at)
-		}
-	}
-	random := rand.Uint32()
-	if r.Sticky != nil && c.identify(r.Sticky) {
-		// Another mix of the hash than the balancer's, so that the arm says
-		// nothing about the host within it.
-		random = uint32(mix(c.hash))
-	}
-	c.Destination = r.Choose(random)
+	c.limit()
+	c.Destination = c.Route.Choose(c.random())
 	c.Cluster = e.cluster(c.state, c.Destination, c.Target)
 	spec := c.Cluster.Spec()
 	if spec.Missing != "" {
 		return c.refuse(NoCluster, spec.Missing, nil)
 	}
-	if spec.Hash != nil && spec.Hash != r.Sticky {
+	if spec.Hash != nil && spec.Hash != c.Route.Sticky {
 		c.hashed = false
 		c.identify(spec.Hash)
 	}
 	return c.Cluster.ready(ctx, c)
 }
 
-func (c *Call) limit(at time.Time) {
-	if c.Deadline.IsZero() || at.Before(c.Deadline) {
+// limit takes the route's timeout into the deadline. It starts after an injected
+// delay.
+func (c *Call) limit() {
+	if c.Route.Timeout <= 0 {
+		return
+	}
+	from := c.Start
+	if c.Flags&DelayInjected != 0 {
+		from = c.Now()
+	}
+	if at := from.Add(c.Route.Timeout); c.Deadline.IsZero() || at.Before(c.Deadline) {
 		c.Deadline = at
 	}
+}
+
+// random is what the arm is chosen by. In a sticky split that is the user's hash,
+// in another mix than the balancer's, so that the arm says nothing about the host
+// within it.
+func (c *Call) random() uint32 {
+	if key := c.Route.Sticky; key != nil && c.identify(key) {
+		return uint32(mix(c.hash))
+	}
+	return rand.Uint32()
 }
 
 // mirror starts the copies of a call.
@@ -191,10 +197,12 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 
 // observe is stage 6.
 func (c *Call) observe() {
-	now := c.Now()
-	c.Cluster.report(c.Host, c.permit, c.Outcome.circuit(), now)
+	out := c.Outcome.circuit()
+	if out != breaker.Success || c.Cluster.timed(c.Host) {
+		c.seen = c.Now() // of a plain success nobody asks when it was
+	}
+	c.Cluster.report(c.Host, c.permit, out, c.seen)
 	c.permit = breaker.Permit{}
-	c.seen = now
 }
 
 // decide is stage 7. An answer that is not retried is the caller's, whatever its

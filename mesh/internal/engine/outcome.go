@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/retry"
@@ -49,21 +48,11 @@ func Ended(ctx context.Context) Outcome {
 func (o *Outcome) circuit() breaker.Outcome {
 	switch o.Failure {
 	case retry.None:
-		return statusOutcome(o.status())
+		return breaker.OutcomeOf(o.status())
 	case retry.Overflow, retry.NoHealthy, retry.Canceled:
 		return breaker.Ignored
 	}
 	return breaker.LocalFailure
-}
-
-func statusOutcome(status int) breaker.Outcome {
-	switch {
-	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		return breaker.GatewayError
-	case status >= 500:
-		return breaker.ServerError
-	}
-	return breaker.Success
 }
 
 // status is the HTTP status that outlier detection sees: for a gRPC status that
