@@ -168,7 +168,7 @@ func effective(d *destinationRule, key ClusterKey) blocks {
 	}
 	own := level(s.TrafficPolicy, key.Port)
 	if entry := portEntry(s.TrafficPolicy, key.Port); entry != nil {
-		own.budget = base.budget // a port entry cannot carry it
+		own.budget = first(s.TrafficPolicy.RetryBudget, base.budget) // a port entry cannot carry it
 		return own
 	}
 	return blocks{

@@ -59,7 +59,7 @@ func Compile(set *rules.Set, o Options) *Plan {
 	}
 	p.services = compileServices(set, p.names, p.workload.Namespace)
 	p.wildServices = wildcardsOf(p.services)
-	p.policies = indexPolicies(set.DestinationRules, p.names, p.workload)
+	p.policies = indexPolicies(set.DestinationRules, p.names, p.workload, p.root)
 	p.indexHosts(set)
 	return p
 }

@@ -9,29 +9,32 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
-// A policyIndex finds the DestinationRule that applies to a host.
+// A policyIndex finds the DestinationRule that applies to a host. Each rule
+// stands in one pool at most.
 type policyIndex struct {
-	byNamespace map[string]*policyPool
-	client      string
-	hosts       map[string]bool // without wildcard, that a visible rule names
+	own      *policyPool            // rules of the caller's namespace that it sees
+	exported map[string]*policyPool // of all other namespaces and of the root, those that leave their own
+	client   string
+	hosts    map[string]bool // without wildcard, that a visible rule names
 }
 
-// A policyPool is the rules of one namespace, merged by host.
+// A policyPool is the rules of one namespace, merged by host. There are several
+// for a host if they are exported differently; they stand in Istio's order.
 type policyPool struct {
-	exact map[string]*destinationRule
-	wild  wildcards[*destinationRule]
+	exact map[string][]*destinationRule
+	wild  wildcards[[]*destinationRule]
 }
 
-// A destinationRule is what the rules of one namespace say of one host.
+// A destinationRule is what rules of one namespace say of one host.
 type destinationRule struct {
 	meta     *rules.Meta // of the first
-	exportTo []string
+	exportTo []string    // sorted; the own namespace by its name, none as "*"
 	policy   *networking.TrafficPolicy
 	subsets  []*networking.Subset
 }
 
-func indexPolicies(all []*rules.DestinationRule, names namer, w Workload) policyIndex {
-	ix := policyIndex{byNamespace: map[string]*policyPool{}, client: w.Namespace, hosts: map[string]bool{}}
+func indexPolicies(all []*rules.DestinationRule, names namer, w Workload, root string) policyIndex {
+	ix := policyIndex{own: newPolicyPool(), exported: map[string]*policyPool{}, client: w.Namespace, hosts: map[string]bool{}}
 	for _, dr := range selectorFirst(all) {
 		if s := dr.Spec.WorkloadSelector; s != nil {
 			// A rule with a selector acts on callers of its own namespace only.
@@ -39,17 +42,57 @@ func indexPolicies(all []*rules.DestinationRule, names namer, w Workload) policy
 				continue
 			}
 		}
-		host := names.canonical(dr.Spec.Host, dr.Namespace)
-		ix.pool(dr.Namespace).add(host, dr)
-		_, visible := visibility(dr.Spec.ExportTo, dr.Namespace, w.Namespace)
+		host, to := names.canonical(dr.Spec.Host, dr.Namespace), exports(dr)
+		if pool := ix.pool(dr.Namespace, to, root); pool != nil {
+			pool.add(host, to, dr)
+		}
+		_, visible := visibility(to, dr.Namespace, w.Namespace)
 		if _, wild := wildcardSuffix(host); visible && !wild {
 			ix.hosts[host] = true
 		}
 	}
-	for _, pool := range ix.byNamespace {
+	ix.own.wild.sort()
+	for _, pool := range ix.exported {
 		pool.wild.sort()
 	}
 	return ix
+}
+
+// exports are the namespaces that see a rule, in one spelling.
+func exports(dr *rules.DestinationRule) []string {
+	if len(dr.Spec.ExportTo) == 0 {
+		return []string{"*"}
+	}
+	out := slices.Clone(dr.Spec.ExportTo)
+	for i, to := range out {
+		if to == "." {
+			out[i] = dr.Namespace
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// pool is where a rule belongs; nil if no search finds it. Of the root's rules a
+// caller in the root has only the private ones for its own: the others hold for
+// all namespaces, and come after the service's.
+func (ix *policyIndex) pool(namespace string, to []string, root string) *policyPool {
+	private := len(to) == 1 && to[0] == namespace
+	if namespace == ix.client && (private || namespace != root) {
+		if _, visible := visibility(to, namespace, ix.client); !visible {
+			return nil
+		}
+		return ix.own
+	}
+	if private {
+		return nil
+	}
+	pool := ix.exported[namespace]
+	if pool == nil {
+		pool = newPolicyPool()
+		ix.exported[namespace] = pool
+	}
+	return pool
 }
 
 // selectorFirst keeps Istio's order, rules with a selector before all others.
@@ -65,59 +108,48 @@ func selectorFirst(all []*rules.DestinationRule) []*rules.DestinationRule {
 	return out
 }
 
-func (ix *policyIndex) pool(namespace string) *policyPool {
-	pool := ix.byNamespace[namespace]
-	if pool == nil {
-		pool = &policyPool{exact: map[string]*destinationRule{}}
-		ix.byNamespace[namespace] = pool
-	}
-	return pool
+func newPolicyPool() *policyPool {
+	return &policyPool{exact: map[string][]*destinationRule{}, wild: wildcards[[]*destinationRule]{bySuffix: map[string][]*destinationRule{}}}
 }
 
-// add merges a rule into what the namespace says of the host: subsets are
-// joined, an older name stays; the first policy stands whole. Rules with
-// different visibility do not merge, the first stands.
-func (pool *policyPool) add(host string, dr *rules.DestinationRule) {
-	have := pool.exact[host]
-	suffix, wild := wildcardSuffix(host)
-	if wild {
-		have = pool.wild.bySuffix[suffix]
+// add merges a rule into what the namespace says of the host to the same others.
+func (pool *policyPool) add(host string, to []string, dr *rules.DestinationRule) {
+	in, key := pool.exact, host
+	if suffix, wild := wildcardSuffix(host); wild {
+		in, key = pool.wild.bySuffix, suffix
 	}
-	if have == nil {
-		have = &destinationRule{meta: &dr.Meta, exportTo: dr.Spec.ExportTo, policy: dr.Spec.TrafficPolicy, subsets: slices.Clone(dr.Spec.Subsets)}
-		if wild {
-			pool.wild.add(suffix, have)
-		} else {
-			pool.exact[host] = have
+	for _, have := range in[key] {
+		if slices.Equal(have.exportTo, to) {
+			have.merge(dr)
+			return
 		}
-		return
 	}
-	if !sameStrings(have.exportTo, dr.Spec.ExportTo) {
-		return
-	}
-	if have.policy == nil {
-		have.policy = dr.Spec.TrafficPolicy
+	in[key] = append(in[key], &destinationRule{meta: &dr.Meta, exportTo: to, policy: dr.Spec.TrafficPolicy, subsets: dr.Spec.Subsets})
+}
+
+// merge joins the subsets, of which an older name stays; the first policy stands
+// whole.
+func (d *destinationRule) merge(dr *rules.DestinationRule) {
+	if d.policy == nil {
+		d.policy = dr.Spec.TrafficPolicy
 	}
 	for _, s := range dr.Spec.Subsets {
-		if have.subset(s.Name) == nil {
-			have.subsets = append(have.subsets, s)
+		if d.subset(s.Name) == nil {
+			d.subsets = append(slices.Clip(d.subsets), s)
 		}
 	}
 }
 
-func sameStrings(a, b []string) bool {
-	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
-}
-
-func (pool *policyPool) find(host string) *destinationRule {
+// find returns the rules of the most specific host.
+func (pool *policyPool) find(host string) []*destinationRule {
 	if pool == nil {
 		return nil
 	}
-	if dr := pool.exact[host]; dr != nil {
-		return dr
+	if all := pool.exact[host]; all != nil {
+		return all
 	}
-	dr, _ := pool.wild.find(host)
-	return dr
+	all, _ := pool.wild.find(host)
+	return all
 }
 
 // find searches the caller's namespace, then the service's, then the root's.
@@ -125,13 +157,11 @@ func (pool *policyPool) find(host string) *destinationRule {
 // beats an exact rule of the service's. Visibility is looked at after the most
 // specific host is chosen.
 func (ix *policyIndex) find(host, serviceNamespace, root string) *destinationRule {
-	for i, namespace := range []string{ix.client, serviceNamespace, root} {
-		dr := ix.byNamespace[namespace].find(host)
-		if dr == nil || i > 0 && namespace == ix.client {
-			continue
-		}
-		if _, ok := visibility(dr.exportTo, namespace, ix.client); ok {
-			return dr
+	for _, pool := range []*policyPool{ix.own, ix.exported[serviceNamespace], ix.exported[root]} {
+		for _, dr := range pool.find(host) {
+			if slices.Contains(dr.exportTo, "*") || slices.Contains(dr.exportTo, ix.client) {
+				return dr
+			}
 		}
 	}
 	return nil
