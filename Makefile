@@ -10,7 +10,9 @@ checks := -checks=inherit,-SA1019
 
 # How long each fuzz target runs, as a count: a duration may end in a failure
 # that is none, https://go.dev/issue/75804.
-FUZZ ?= 30000x
+FUZZ ?= 20000x
+
+.NOTPARALLEL: # so that the first thing that fails is the last that is printed
 
 .PHONY: demo
 demo: ## the tour: a small fleet on this machine, and a live table of its traffic

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,7 +10,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test be its own server, as the program is.
+func TestMain(m *testing.M) {
+	if slices.Contains(os.Args, "-serve") {
+		if err := serveLoopback(os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open makes a stack for one test.
 func open(tb testing.TB, v variant) stack {
@@ -70,12 +81,10 @@ func BenchmarkPeers(b *testing.B) {
 	}
 }
 
-// Every figure of the table can be measured; how long it takes to is not of
-// interest here. The loopback section, which needs the program itself, is not
-// among them.
+// Every figure of the table can be measured; what it is, is not of interest here.
 func TestSectionsMeasure(t *testing.T) {
 	for _, s := range sections {
-		if s.name == "loopback" || s.name == "rules" && testing.Short() {
+		if s.name == "rules" && testing.Short() { // it takes seconds however short the slots are
 			continue
 		}
 		t.Run(s.name, func(t *testing.T) {
