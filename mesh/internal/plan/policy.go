@@ -38,7 +38,7 @@ type HTTP2Mode uint8
 
 const (
 	// HTTP2Auto: HTTP/1.1 in the clear, what ALPN agrees on over TLS; HTTP/2 for
-	// ports declared HTTP2 or GRPC.
+	// ports declared HTTP2, GRPC or GRPC-WEB.
 	HTTP2Auto HTTP2Mode = iota
 	// HTTP2Upgrade: HTTP/2 wherever the server speaks it.
 	HTTP2Upgrade
@@ -158,7 +158,7 @@ func (s *Service) declaresHTTP2(port uint16) bool {
 		return false
 	}
 	p, _ := s.port(port)
-	return p.Protocol == "HTTP2" || p.Protocol == "GRPC"
+	return p.Protocol == "HTTP2" || p.Protocol == "GRPC" || p.Protocol == "GRPC-WEB"
 }
 
 func compileBalancer(lb *networking.LoadBalancerSettings, outlier *networking.OutlierDetection, w Workload) balancer.Config {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ type Service struct {
 	External   bool
 	Ports      []Port
 
+	selects   bool // its endpoints are the workloads that it selects, be there none
 	endpoints []*networking.WorkloadEntry
 	identity  []string // expected SANs
 }
@@ -61,6 +63,7 @@ func compileService(se *rules.ServiceEntry, host string, endpoints []*networking
 		Rule:       &se.Meta,
 		Resolution: se.Spec.Resolution,
 		External:   se.Spec.Location == networking.ServiceEntry_MESH_EXTERNAL,
+		selects:    se.Spec.WorkloadSelector != nil,
 		endpoints:  endpoints,
 		identity:   se.Spec.SubjectAltNames,
 	}
@@ -138,7 +141,7 @@ func (s *Service) perRequest() bool {
 func (s *Service) Endpoints(host string, number uint16) []discovery.Endpoint {
 	port, ok := s.port(number)
 	if !ok {
-		port = Port{Number: number, Target: number}
+		port = Port{Number: number, Target: cmp.Or(number, 80)} // an entry without ports
 	}
 	out := make([]discovery.Endpoint, 0, len(s.endpoints))
 	for _, e := range s.endpoints {
@@ -154,7 +157,7 @@ func (s *Service) Endpoints(host string, number uint16) []discovery.Endpoint {
 
 // named says that a service without endpoints of its own is reached by its name.
 func (s *Service) named() bool {
-	return s.Resolution != networking.ServiceEntry_STATIC
+	return s.Resolution != networking.ServiceEntry_STATIC && !s.selects
 }
 
 // Resolves says that all addresses behind the endpoints' names are endpoints.

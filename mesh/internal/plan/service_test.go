@@ -1,0 +1,212 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// endpoints lists address, weight, locality and version of a cluster's service.
+func endpoints(c *plan.Cluster) string {
+	var out []string
+	for _, e := range c.Service.Endpoints(c.Key.Host, c.Key.Port) {
+		out = append(out, strings.TrimRight(fmt.Sprintf("%s %d %s%s", e.Address, e.Weight, e.Labels["version"], e.Locality.Region), " "))
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestEndpointsByResolution(t *testing.T) {
+	const port = "ports: [{number: 80, name: http, protocol: HTTP, targetPort: 8080}]\n"
+	for _, c := range []struct {
+		name, spec, want      string
+		resolves, passthrough bool
+	}{
+		{"static", "resolution: STATIC\nendpoints: [{address: 10.0.0.1}, {address: 10.0.0.2, weight: 3, labels: {version: v2}, locality: r/z}]",
+			"10.0.0.1:8080 0, 10.0.0.2:8080 3 v2r", false, false},
+		{"static, none written", "resolution: STATIC", "", false, false},
+		{"static, a port by name", "resolution: STATIC\nendpoints: [{address: 10.0.0.1, ports: {http: 9}}]", "10.0.0.1:9 0", false, false},
+		{"static, IPv6", "resolution: STATIC\nendpoints: [{address: \"fd00::1\"}]", "[fd00::1]:8080 0", false, false},
+		{"static, a socket", "resolution: STATIC\nendpoints: [{address: \"unix:///s\"}]", "unix:///s 0", false, false},
+		{"static, behind a gateway", "resolution: STATIC\nendpoints: [{address: 10.0.0.1, network: net}, {network: net}]", "", false, false},
+		{"DNS, by its own name", "resolution: DNS", "a.com:8080 0", true, false},
+		{"DNS, by other names", "resolution: DNS\nendpoints: [{address: x.com}, {address: 10.0.0.1, ports: {http: 9}}]", "x.com:8080 0, 10.0.0.1:9 0", true, false},
+		{"DNS_ROUND_ROBIN", "resolution: DNS_ROUND_ROBIN", "a.com:8080 0", false, false},
+		{"DNS_ROUND_ROBIN by another name", "resolution: DNS_ROUND_ROBIN\nendpoints: [{address: x.com}]", "x.com:8080 0", false, false},
+		{"none", "resolution: NONE", "a.com:8080 0", false, true},
+	} {
+		got := cluster(t, compile(t, serviceEntry("s", "hosts: [a.com]\n"+port+c.spec)), "http://a.com/")
+		if s := endpoints(got); s != c.want {
+			t.Errorf("%s: %q, want %q", c.name, s, c.want)
+		}
+		if got.Service.Resolves() != c.resolves || got.Passthrough != c.passthrough {
+			t.Errorf("%s: looks up %v, passes through %v", c.name, got.Service.Resolves(), got.Passthrough)
+		}
+	}
+}
+
+func TestAWildcardServiceIsTheHostThatIsAskedFor(t *testing.T) {
+	for resolution, want := range map[string]string{"DYNAMIC_DNS": "x.foo.com:80 0", "NONE": "x.foo.com:80 0"} {
+		p := compile(t, serviceEntry("s", "hosts: [\"*.foo.com\"]\nports: [{number: 80, name: http, protocol: HTTP}]\nresolution: "+resolution))
+		c := cluster(t, p, "http://x.foo.com/")
+		if c.Key.Host != "x.foo.com" || endpoints(c) != want {
+			t.Errorf("%s: %v, endpoints %s", resolution, c.Key, endpoints(c))
+		}
+	}
+}
+
+func TestWorkloadEntriesAreEndpointsOfTheServiceThatSelectsThem(t *testing.T) {
+	workload := func(name, spec string) string { return rule("WorkloadEntry", name, spec) }
+	labelled := strings.Replace(workload("d", "address: 10.0.0.4\nlabels: {app: db, version: spec}"), "metadata: {", "metadata: {labels: {app: web, version: meta}, ", 1)
+	p := compile(t,
+		serviceEntry("s", "hosts: [a.com]\nports: [{number: 80, name: http, protocol: HTTP}]\nresolution: STATIC\nworkloadSelector: {labels: {app: web}}"),
+		workload("a", "address: 10.0.0.1\nlabels: {app: web, version: v1}\nweight: 2\nports: {http: 8080}"),
+		workload("b", "address: 10.0.0.2\nlabels: {app: db}"),
+		workload("other/c", "address: 10.0.0.3\nlabels: {app: web}"),
+		labelled)
+	if got, want := endpoints(cluster(t, p, "http://a.com/")), "10.0.0.1:8080 2 v1, 10.0.0.4:80 0 meta"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestAServiceThatSelectsNobodyHasNoEndpoints(t *testing.T) {
+	p := compile(t, serviceEntry("s", "hosts: [a.com]\nports: [{number: 80, name: http, protocol: HTTP}]\nresolution: DNS\nworkloadSelector: {labels: {app: web}}"))
+	if got := endpoints(cluster(t, p, "http://a.com/")); got != "" {
+		t.Errorf("endpoints %s", got)
+	}
+}
+
+func TestAnEntryWithoutPortsTakesTheRequests(t *testing.T) {
+	p := compile(t, serviceEntry("s", "hosts: [a.com]\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}]"))
+	for url, want := range map[string]string{"http://a.com/": "10.0.0.1:80 0", "http://a.com:81/": "10.0.0.1:81 0"} {
+		if got := endpoints(cluster(t, p, url)); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
+func TestShortNamesOfServicesWorkOffKubernetes(t *testing.T) {
+	p := compile(t, serviceEntry("prod/s", "hosts: [reviews]\nports: [{number: 9080, name: http, protocol: HTTP}]\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}]"))
+	for _, url := range []string{"http://reviews.prod/", "http://reviews.prod.svc.cluster.local/", "http://reviews.prod:9080/"} {
+		if got := endpoints(cluster(t, p, url)); got != "10.0.0.1:9080 0" {
+			t.Errorf("%s: endpoints %s", url, got)
+		}
+	}
+}
+
+func TestTheFirstEntryOfAHostCounts(t *testing.T) {
+	const spec = "hosts: [a.com]\nresolution: STATIC\nports: [{number: 80, name: http, protocol: HTTP}]\nendpoints: [{address: "
+	p := compile(t, created("02", serviceEntry("x", spec+"10.0.0.2}]")), created("01", serviceEntry("z", spec+"10.0.0.1}]")))
+	if got := endpoints(cluster(t, p, "http://a.com/")); got != "10.0.0.1:80 0" {
+		t.Errorf("endpoints %s", got)
+	}
+}
+
+func TestWildcardServicesHoldUnderMoreSpecificRules(t *testing.T) {
+	service := serviceEntry("s", "hosts: [\"*.foo.com\"]\nports: [{number: 9080, name: web, protocol: HTTP}]\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}]")
+	for _, host := range []string{`"*.bar.foo.com"`, "x.bar.foo.com"} {
+		p := compile(t, service, virtualService("v", "hosts: ["+host+"]\nhttp: [{match: [{port: 9080}], route: [{destination: {host: x.bar.foo.com}}]}]"))
+		if got := owner(p, "http://x.bar.foo.com/"); got != "default/v" {
+			t.Errorf("%s: %s: the port of the service is not known", host, got)
+		}
+		if got := endpoints(cluster(t, p, "http://x.bar.foo.com/")); got != "10.0.0.1:9080 0" {
+			t.Errorf("%s: endpoints %q", host, got)
+		}
+	}
+}
+
+const (
+	onePort  = "ports: [{number: 9080, name: web, protocol: HTTP}]\n"
+	twoPorts = "ports: [{number: 9090, name: grpc, protocol: GRPC}, {number: 9080, name: http, protocol: HTTP}]\n"
+	unnamed  = "ports: [{number: 9090, name: grpc, protocol: GRPC}, {number: 9080, name: web, protocol: HTTP}]\n"
+)
+
+// A URL without a port means the service's only port, or its port named http; a
+// written port means what Istio says.
+func TestPorts(t *testing.T) {
+	const has = " has ports 9090, 9080 and none named http: write one in the URL or in destination.port"
+	for _, c := range []struct{ name, ports, url, want string }{
+		{"the only port", onePort, "http://a.com/", "9080"},
+		{"the port named http", twoPorts, "http://a.com/", "9080"},
+		{"none named http", unnamed, "http://a.com/", "0: a.com" + has},
+		{"the written port", twoPorts, "http://a.com:9090/", "9090"},
+		{"a port that there is not", onePort, "http://a.com:80/", "80: a.com has no port 80, only 9080: write destination.port"},
+		{"https means no other port", onePort, "https://a.com/", "9080"},
+	} {
+		p := compile(t, serviceEntry("s", "hosts: [a.com]\nresolution: DNS\n"+c.ports))
+		got := cluster(t, p, c.url)
+		s := fmt.Sprint(got.Key.Port)
+		if got.Missing != "" {
+			s += ": " + got.Missing
+		}
+		if s != c.want {
+			t.Errorf("%s: %s, want %s", c.name, s, c.want)
+		}
+	}
+}
+
+func TestThePortOfADestination(t *testing.T) {
+	const entries = "resolution: DNS\n"
+	a := serviceEntry("a", "hosts: [a.com]\n"+entries+onePort)
+	b := serviceEntry("b", "hosts: [b.com]\n"+entries+"ports: [{number: 8080, name: web, protocol: HTTP}]")
+	for _, c := range []struct{ name, destination, url, want string }{
+		{"written in the rule", "host: b.com, port: {number: 8080}", "http://a.com:9080/", "8080"},
+		{"written in the URL: Istio's, which there is not", "host: b.com", "http://a.com:9080/", "9080: b.com has no port 9080, only 8080: write destination.port"},
+		{"written nowhere: the destination's own", "host: b.com", "http://a.com/", "8080"},
+		{"written in the rule, and there is not", "host: b.com, port: {number: 1}", "http://a.com/", "1: b.com has no port 1, only 8080: write destination.port"},
+		{"a destination that nobody describes", "host: c.com", "http://a.com:81/", "81"},
+	} {
+		p := compile(t, a, b, virtualService("v", "hosts: [a.com]\nhttp: [{route: [{destination: {"+c.destination+"}}]}]"))
+		got := cluster(t, p, c.url)
+		s := fmt.Sprint(got.Key.Port)
+		if got.Missing != "" {
+			s += ": " + got.Missing
+		}
+		if s != c.want {
+			t.Errorf("%s: %s, want %s", c.name, s, c.want)
+		}
+	}
+}
+
+func TestAMatchOfThePortMeansThePortThatIsAddressed(t *testing.T) {
+	p := compile(t,
+		serviceEntry("s", "hosts: [a.com]\nresolution: DNS\n"+twoPorts),
+		virtualService("v", `
+hosts: [a.com, b.com]
+http:
+- {name: grpc, match: [{port: 9090}], route: [{destination: {host: x.com}}]}
+- {name: web, match: [{port: 9080}], route: [{destination: {host: x.com}}]}
+- {name: plain, match: [{port: 80}], route: [{destination: {host: x.com}}]}
+- {name: secure, match: [{port: 443}], route: [{destination: {host: x.com}}]}`))
+	for url, want := range map[string]string{
+		"http://a.com/": "web", "http://a.com:9090/": "grpc", "http://a.com:80/": "plain", "https://a.com/": "web",
+		"http://b.com/": "plain", "https://b.com/": "secure", "http://b.com:9080/": "web", "http://b.com:1/": "default",
+	} {
+		if got := route(t, p, url).Name; got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+}
+
+func TestClustersAreNamedAsInIstio(t *testing.T) {
+	k := plan.ClusterKey{Host: "reviews.default.svc.cluster.local", Port: 9080, Subset: "v1"}
+	if got, want := k.String(), "outbound|9080|v1|reviews.default.svc.cluster.local"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestADiscoverySourceIsAskedForNameAndNamespace(t *testing.T) {
+	p := plan.Compile(&rules.Set{}, plan.Options{})
+	for host, want := range map[string]string{
+		"reviews.prod.svc.cluster.local": "reviews prod 80",
+		"api.example.com":                "api.example.com  80",
+		"a.b.c.svc.cluster.local":        "a.b.c.svc.cluster.local  80",
+	} {
+		s := p.Cluster(plan.ClusterKey{Host: host, Port: 80}).Discovery
+		if got := fmt.Sprint(s.Name, " ", s.Namespace, " ", s.Port); got != want || s.Host != host {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+}
