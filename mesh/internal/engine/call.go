@@ -113,7 +113,11 @@ func (r *Refusal) Unwrap() error { return r.Err }
 // refuse ends the call.
 func (c *Call) refuse(flag Flag, reason string, err error) error {
 	c.Flags |= flag
-	return &Refusal{Flag: flag, Reason: reason, Err: err}
+	r := &Refusal{Flag: flag, Reason: reason, Err: err}
+	if c.Outcome.Err == nil {
+		c.Outcome.Err = r // who observes the call's end is told why, too
+	}
+	return r
 }
 
 // Values is what header templates may ask for.
