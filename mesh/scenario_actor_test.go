@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,8 +49,22 @@ func (s *scene) startEndpoint(service, name string, e discovery.Endpoint) *actor
 	a := &actor{name: name}
 	a.plays(a.says(http.StatusOK))
 	a.Instance = s.fleet.StartEndpoint(service, a, e)
+	s.names[a.Address()] = name
 	return a
 }
+
+// stage answers for the actors, with their names and without a wire: for tests
+// that count many requests.
+type stage map[string]string
+
+// RoundTrip implements http.RoundTripper.
+func (names stage) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := io.NopCloser(strings.NewReader(names[r.URL.Host]))
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
+}
+
+// unwired makes the client's requests end on the stage.
+func (s *scene) unwired() { s.client.Transport = s.mesh.Transport(s.names) }
 
 // ServeHTTP reads the whole request, then plays.
 func (a *actor) ServeHTTP(w http.ResponseWriter, r *http.Request) {

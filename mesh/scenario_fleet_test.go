@@ -21,11 +21,11 @@ func (s *scene) cast(n int) []*actor {
 // time to be noticed.
 func healthy(s *scene, hosts []*actor) int {
 	s.Helper()
-	for range 60 * len(hosts) {
+	for range 30 * len(hosts) {
 		s.get("http://reviews/")
 	}
 	reached := map[string]bool{}
-	for range 60 * len(hosts) {
+	for range 30 * len(hosts) {
 		if a := s.get("http://reviews/"); a.err == nil {
 			reached[a.body] = true
 		}

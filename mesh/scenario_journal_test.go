@@ -45,11 +45,14 @@ func told[T any](j *journal, list *[]T) []T {
 
 // last is the request that ended last, which no copy is.
 func (j *journal) last() mesh.RequestInfo {
-	own := slices.DeleteFunc(told(j, &j.requests), func(i mesh.RequestInfo) bool { return i.Mirror })
-	if len(own) == 0 {
-		return mesh.RequestInfo{}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, i := range slices.Backward(j.requests) {
+		if !i.Mirror {
+			return i
+		}
 	}
-	return own[len(own)-1]
+	return mesh.RequestInfo{}
 }
 
 // events lists what happened to one endpoint's circuit.

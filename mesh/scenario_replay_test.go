@@ -86,7 +86,7 @@ func TestALongBodyIsSentToAnotherHostWhenNothingOfItWasSent(t *testing.T) {
 	play(t, nil, func(s *scene) {
 		gone, here := s.start("reviews", "gone"), s.start("reviews", "here")
 		gone.Refuse()
-		body := bytesOf(1 << 20)
+		body := bytesOf(200 << 10)
 		for range 20 {
 			s.want(s.upload(body, -1), "200")
 		}

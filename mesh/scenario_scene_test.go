@@ -27,6 +27,7 @@ type scene struct {
 	client  *http.Client
 	journal *journal
 	cables  *cables
+	names   stage
 }
 
 // play runs a scenario in a bubble of its own.
@@ -39,7 +40,7 @@ func play(t *testing.T, documents []string, run func(*scene)) {
 func playWith(t *testing.T, documents []string, configure func(*scene, *mesh.Config), run func(*scene)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := &scene{T: t, fleet: meshtest.New(t), rules: rules.Static(documents...), journal: new(journal)}
+		s := &scene{T: t, fleet: meshtest.New(t), rules: rules.Static(documents...), journal: new(journal), names: stage{}}
 		base := s.fleet.Base()
 		s.cables = &cables{dial: base.DialContext}
 		cfg := mesh.Config{Rules: s.rules, Observer: s.journal.observer(), DialContext: s.cables.dialContext}
