@@ -58,7 +58,6 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 		a.url.Path, a.url.RawPath = unescape(x.path), x.path
 	}
 	req.URL, req.Host, req.Header = &a.url, x.host, x.header
-	req.GetBody = nil
 	if !deadline.IsZero() || c.Tries > 1 {
 		req.Header = x.hopHeaders(c, deadline)
 	}

@@ -38,6 +38,10 @@ func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err e
 			return engine.Failed(retry.PerTryTimeout, context.DeadlineExceeded)
 		}
 		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
+	case x.body.Err() != nil: // the caller's own reader broke
+		return engine.Failed(retry.Canceled, x.body.Err())
+	case !sendable(x.in.Method, x.header):
+		return engine.Failed(retry.Canceled, err)
 	}
 	return engine.Failed(failureOf(err), err)
 }
@@ -49,6 +53,8 @@ func (x *exchange) brokeOff(err error) engine.Outcome {
 		return engine.Ended(ctx)
 	case x.last.limit.expired():
 		return engine.Failed(retry.DeadlineExceeded, err)
+	case x.body.Err() != nil: // the answer broke off because the request did
+		return engine.Failed(retry.Canceled, x.body.Err())
 	}
 	return engine.Failed(retry.Reset, err)
 }

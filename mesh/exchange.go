@@ -3,6 +3,7 @@ package mesh
 import (
 	"cmp"
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -23,6 +24,7 @@ type exchange struct {
 	t    *Transport
 	in   *http.Request // the caller's; never changed
 	body *replay.Body
+	next io.ReadCloser // the body of the try that follows; nil: to be had
 	last *attempt
 	resp *http.Response
 	race func() // for the attempt of a fork
@@ -134,19 +136,26 @@ func upgrades(r *http.Request) bool {
 func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 	a := &attempt{race: x.race}
 	x.last = a
-	body, err := x.body.Next()
-	if err != nil {
-		return engine.Failed(retry.Canceled, err)
+	if x.next == nil {
+		if err := x.rewind(); err != nil {
+			return engine.Failed(retry.Canceled, err)
+		}
 	}
 	req := a.request(ctx, c, x)
-	req.Body = body
+	req.Body, x.next = x.next, nil
 	resp, err := x.t.carry(c, a, req)
+	if err == nil && !a.limit.extend(c.Deadline) { // too late to be read
+		_ = resp.Body.Close()
+		err = context.DeadlineExceeded
+	}
 	c.Replayable = c.Replayable && x.body.Replayable() // no longer, once more was sent than is kept
 	if err != nil {
 		defer a.end()
 		return x.failed(ctx, c, a, err)
 	}
-	a.limit.extend(c.Deadline)
+	if resp.Body == nil { // a base may leave it out
+		resp.Body = http.NoBody
+	}
 	x.resp = resp
 	return answered(resp, c)
 }
@@ -169,11 +178,24 @@ func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time) http.Header {
 	return h
 }
 
-// Discard gives up the answer of the try before: another follows. What the try
-// holds is the drain's to give back.
-func (x *exchange) Discard(*engine.Call) {
-	x.t.mesh.engine.Background(drain(x.resp, x.last))
-	x.resp, x.last = nil, nil
+// Again implements engine.Wire. It takes the body from the transport, which may
+// still be sending it, before the answer is given up. What the try holds is the
+// drain's to give back.
+func (x *exchange) Again(*engine.Call) bool {
+	if x.rewind() != nil {
+		return false
+	}
+	if x.resp != nil {
+		x.t.mesh.engine.Background(drain(x.resp, x.last))
+		x.resp, x.last = nil, nil
+	}
+	return true
+}
+
+// rewind takes the body from its first byte for the next try.
+func (x *exchange) rewind() (err error) {
+	x.next, err = x.body.Next()
+	return err
 }
 
 // respond hands upstream's answer to the caller.

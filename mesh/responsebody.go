@@ -17,7 +17,7 @@ type responseBody struct {
 // can do is kept: an upgraded connection is written to, and a body that can
 // write itself does so.
 func (b *responseBody) attach(x *exchange, resp *http.Response) {
-	if resp.Body == nil || resp.Body == http.NoBody {
+	if resp.Body == http.NoBody {
 		x.over(nil)
 		return
 	}
@@ -49,8 +49,11 @@ func (b *responseBody) Read(p []byte) (int, error) {
 // Close passes on. A caller that closes early has lost interest; that says
 // nothing of the upstream.
 func (b *responseBody) Close() error {
+	x := b.x.Swap(nil) // before a Read on another goroutine hears of it, and takes it for a failure
 	err := b.ReadCloser.Close()
-	b.finish(nil)
+	if x != nil {
+		x.over(nil)
+	}
 	return err
 }
 
@@ -71,9 +74,10 @@ type writerToBody struct {
 	inner io.WriterTo
 }
 
-// WriteTo implements io.WriterTo.
+// WriteTo implements io.WriterTo. An error may be w's: it says nothing of the
+// upstream.
 func (b *writerToBody) WriteTo(w io.Writer) (int64, error) {
 	n, err := b.inner.WriteTo(w)
-	b.finish(err)
+	b.finish(nil)
 	return n, err
 }

@@ -67,6 +67,9 @@ func (x *exchange) abandon() {
 		x.last.end()
 	}
 	x.sendCopies()
+	if x.next != nil {
+		_ = x.next.Close()
+	}
 	switch {
 	case x.body != nil:
 		_ = x.body.Close()

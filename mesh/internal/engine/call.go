@@ -21,8 +21,10 @@ type Wire interface {
 	// there, or will not come. ctx ends with the call, not with the try: the
 	// limit of one try is c.TryTimeout.
 	Send(ctx context.Context, c *Call) Outcome
-	// Discard gives up the answer that Send returned last: another try follows.
-	Discard(c *Call)
+	// Again readies the request for another try, and gives up the answer that
+	// Send returned last, if there was one. If it reports false, the request
+	// cannot be sent again after all, and what Send returned stands.
+	Again(c *Call) bool
 }
 
 // A Call is one request on its journey. Its owner sets Request and the fields
@@ -59,7 +61,7 @@ type Call struct {
 	hashed   bool
 	holds    hold
 	permit   breaker.Permit
-	sent     time.Time // when the current try began
+	sent     time.Time // when the current try began; before the first, when nothing held the call up any more
 	seen     time.Time // when its outcome was known
 	tried    []*Host
 	triedBuf [3]*Host

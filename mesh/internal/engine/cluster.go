@@ -103,6 +103,7 @@ func (cl *Cluster) ready(ctx context.Context, c *Call) error {
 	if o := cl.upstream.await(ctx, c.remaining(c.Now())); o.Failure != retry.None {
 		return c.over(o)
 	}
+	c.sent = c.Now()
 	return nil
 }
 
@@ -118,7 +119,7 @@ var (
 // pick finds a host that may be sent to now. In a panic, when too few hosts are
 // healthy, circuits are not asked.
 func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
-	now := c.Start
+	now := c.sent
 	if c.Tries > 0 {
 		now = time.Now()
 	}

@@ -19,6 +19,9 @@ func (e *Engine) Do(ctx context.Context, c *Call, w Wire) error {
 	if c.state == nil { // a copy, whose route is given
 		c.engine, c.state = e, e.state.Load()
 	}
+	if c.sent.IsZero() {
+		c.sent = c.Start
+	}
 	err := e.do(ctx, c, w)
 	if err != nil || c.Local != nil {
 		e.events.Done(c)
@@ -87,6 +90,7 @@ func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
 		if !sleep(ctx, f.Delay) {
 			return false, c.over(Ended(ctx))
 		}
+		c.sent = c.Now()
 	}
 	if f.AbortFraction > 0 && f.AbortFraction.Hit(rand.Uint32()) {
 		c.Flags |= FaultInjected
@@ -132,11 +136,7 @@ func (c *Call) limit() {
 	if c.Route.Timeout <= 0 {
 		return
 	}
-	from := c.Start
-	if c.Flags&DelayInjected != 0 {
-		from = c.Now()
-	}
-	if at := from.Add(c.Route.Timeout); c.Deadline.IsZero() || at.Before(c.Deadline) {
+	if at := c.sent.Add(c.Route.Timeout); c.Deadline.IsZero() || at.Before(c.Deadline) {
 		c.Deadline = at
 	}
 }
@@ -185,7 +185,6 @@ func (c *Call) pick() error {
 // attempt is stage 5.
 func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
-	c.sent = c.Start
 	if c.Tries > 1 {
 		c.sent = c.Now()
 	}
@@ -213,12 +212,13 @@ func (c *Call) decide(ctx context.Context, w Wire) (again bool, err error) {
 		return false, nil // the common end, without a second look
 	}
 	wait, verdict := c.next()
+	if verdict.Retry() && !w.Again(c) {
+		c.endRetry()
+		verdict = retry.Unreplayable
+	}
 	c.Verdict = verdict
 	if !verdict.Retry() {
 		return false, c.over(c.Outcome)
-	}
-	if c.Outcome.Failure == retry.None {
-		w.Discard(c)
 	}
 	c.release()
 	c.engine.events.Retrying(c, wait)

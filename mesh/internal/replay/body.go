@@ -126,6 +126,19 @@ func (b *Body) Replayable() bool {
 	return (b.phase == open || b.phase == copied) && (b.getBody != nil || !b.lost)
 }
 
+// Err is how reading the original failed; nil if it has not, or has ended well.
+func (b *Body) Err() error {
+	if b.original == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.end == io.EOF {
+		return nil
+	}
+	return b.end
+}
+
 // Copy returns a body of its own to somebody who is no attempt, such as a
 // mirror: from GetBody, or of what was kept once an attempt has read the
 // original to its end within the limit; otherwise the error is ErrPartial.
