@@ -1,0 +1,203 @@
+package mesh_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+)
+
+// branches routes to subset v2 what matches, and the rest to v1.
+func branches(match string) string {
+	return routes("reviews", fmt.Sprintf(`[{match: [%s], route: [{destination: {host: reviews, subset: v2}}]},
+		{route: [{destination: {host: reviews, subset: v1}}]}]`, match))
+}
+
+func TestRoutesMatchWhatTheRequestCarries(t *testing.T) {
+	for _, c := range []struct {
+		match       string
+		method, url string
+		fields      []string
+		matches     bool
+	}{
+		{"{headers: {end-user: {exact: jason}}}", "GET", "/", []string{"End-User", "jason"}, true},
+		{"{headers: {end-user: {exact: jason}}}", "GET", "/", []string{"End-User", "Jason"}, false},
+		{"{headers: {end-user: {exact: jason}}}", "GET", "/", nil, false},
+		{"{headers: {end-user: {}}}", "GET", "/", []string{"End-User", ""}, true},
+		{"{headers: {x: {prefix: a}}}", "GET", "/", []string{"X", "abc"}, true},
+		{"{headers: {x: {exact: 'a,b'}}}", "GET", "/", []string{"X", "a", "X", "b"}, true},
+		{"{headers: {cookie: {regex: '.*user=jason.*'}}}", "GET", "/", []string{"Cookie", "a=b; user=jason"}, true},
+		{"{withoutHeaders: {x: {}}}", "GET", "/", nil, true},
+		{"{withoutHeaders: {x: {}}}", "GET", "/", []string{"X", "1"}, false},
+		{"{queryParams: {canary: {exact: 'true'}}}", "GET", "/?a=b&canary=true", nil, true},
+		{"{queryParams: {canary: {exact: 'true'}}}", "GET", "/?canary=false", nil, false},
+		{"{queryParams: {canary: {}}}", "GET", "/?canary", nil, true},
+		{"{method: {exact: POST}}", "POST", "/", nil, true},
+		{"{method: {exact: POST}}", "GET", "/", nil, false},
+		{"{uri: {prefix: /api}}", "GET", "/api/v1?x=1", nil, true},
+		{"{uri: {prefix: /api}}", "GET", "/APIs", nil, false},
+		{"{uri: {prefix: /api}, ignoreUriCase: true}", "GET", "/APIs", nil, true},
+		{"{uri: {exact: /a/b}}", "GET", "/a/c/../b", nil, true},
+		{"{uri: {regex: '/[0-9]+'}}", "GET", "/17", nil, true},
+		{"{uri: {regex: '/[0-9]+'}}", "GET", "/17/", nil, false},
+		{"{scheme: {exact: http}}", "GET", "/", nil, true},
+		{"{authority: {exact: 'reviews'}}", "GET", "/", nil, true},
+		{"{authority: {exact: 'reviews.default'}}", "GET", "/", nil, false},
+		{"{uri: {prefix: /a}}, {method: {exact: PUT}}", "PUT", "/b", nil, true},
+		{"{uri: {prefix: /a}, method: {exact: PUT}}", "PUT", "/b", nil, false},
+	} {
+		t.Run(fmt.Sprint(c.match, c.method, c.url, c.fields), func(t *testing.T) {
+			play(t, []string{branches(c.match)}, func(s *scene) {
+				s.start("reviews", "v1", "version", "v1")
+				s.start("reviews", "v2", "version", "v2")
+				a := s.do(s.request(c.method, "http://reviews"+c.url, "", c.fields...))
+				if got := a.body == "v2"; got != c.matches || a.err != nil {
+					t.Errorf("went to %q (%v), want a match: %v", a.body, a.err, c.matches)
+				}
+			})
+		})
+	}
+}
+
+func TestAServiceAnswersToAllItsNames(t *testing.T) {
+	play(t, []string{branches("{method: {exact: DELETE}}")}, func(s *scene) {
+		s.start("reviews", "v1", "version", "v1")
+		for _, name := range []string{
+			"reviews", "REVIEWS", "reviews.default", "reviews.default.svc", "reviews.default.svc.cluster.local", "reviews.default.svc.cluster.local.",
+		} {
+			s.want(s.get("http://"+name+"/"), "200")
+			if got := s.journal.last().Service; got != "reviews.default.svc.cluster.local" {
+				t.Errorf("%s is %s to observers", name, got)
+			}
+		}
+	})
+}
+
+func TestTheEndpointsAddressNeverStandsInTheHostHeader(t *testing.T) {
+	play(t, []string{retried("attempts: 1, retryOn: 5xx")}, func(s *scene) {
+		host := s.start("reviews", "only")
+		host.plays(host.saysInTurn(503, 200))
+		s.want(s.get("http://reviews/"), "200")
+		r := s.request("GET", "http://reviews/", "")
+		r.Host = "reviews.default:9080"
+		s.want(s.do(r), "200")
+		for i, want := range []string{"reviews", "reviews", "reviews.default:9080"} {
+			if got := host.questions()[i].Host; got != want {
+				t.Errorf("try %d: Host %q, want %q", i+1, got, want)
+			}
+		}
+	})
+}
+
+func TestTheHostHeaderDecidesNotTheURL(t *testing.T) {
+	play(t, []string{unretried("reviews")}, func(s *scene) {
+		host := s.start("reviews", "only")
+		r := s.request("GET", "http://ratings/", "")
+		r.Host = "reviews"
+		s.want(s.do(r), "200")
+		if host.heard() != 1 {
+			t.Error("the request went elsewhere")
+		}
+	})
+}
+
+func TestRewrites(t *testing.T) {
+	for _, c := range []struct{ route, url, path, host string }{
+		{"match: [{uri: {prefix: /old}}], rewrite: {uri: /new}", "/old/a?q=1", "/new/a?q=1", "reviews"},
+		{"match: [{uri: {prefix: /old/}}], rewrite: {uri: /}", "/old/a", "/a", "reviews"},
+		{"match: [{uri: {exact: /old}}], rewrite: {uri: /new}", "/old?q=1", "/new?q=1", "reviews"},
+		{"rewrite: {uri: /x}", "/foo", "/xfoo", "reviews"},
+		{"rewrite: {authority: elsewhere.example}", "/foo", "/foo", "elsewhere.example"},
+		{"rewrite: {uriRegexRewrite: {match: '/v([0-9])/', rewrite: '/version-\\1/'}}", "/v1/a/v2/b", "/version-1/a/version-2/b", "reviews"},
+		{"match: [{uri: {prefix: /a%2Fb}}], rewrite: {uri: /c%2Fd}", "/a%2Fb/e", "/c%2Fd/e", "reviews"},
+	} {
+		t.Run(c.route, func(t *testing.T) {
+			play(t, []string{routes("reviews", "[{route: [{destination: {host: reviews}}], "+c.route+"}]")}, func(s *scene) {
+				host := s.start("reviews", "only")
+				r := s.request("GET", "http://reviews"+c.url, "")
+				s.want(s.do(r), "200")
+				q := host.questions()[0]
+				if q.RequestURI != c.path || q.Host != c.host {
+					t.Errorf("sent %s to %s, want %s to %s", q.RequestURI, q.Host, c.path, c.host)
+				}
+				if r.URL.RequestURI() != c.url || r.Header.Get("X-Envoy-Original-Path") != "" {
+					t.Error("the caller's own request was changed")
+				}
+				if got := q.Header.Get("X-Envoy-Original-Path"); c.path != c.url && got != c.url {
+					t.Errorf("original path %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestRedirectsAreAnsweredAndNotFollowed(t *testing.T) {
+	for _, c := range []struct {
+		redirect string
+		status   int
+		location string
+	}{
+		{"{uri: /new}", 301, "http://reviews/new?q=1"},
+		{"{authority: other.example, redirectCode: 302}", 302, "http://other.example/old/a?q=1"},
+		{"{scheme: https, redirectCode: 308}", 308, "https://reviews/old/a?q=1"},
+		{"{port: 8080}", 301, "http://reviews:8080/old/a?q=1"},
+		{"{uri: '/new?r=2', redirectCode: 303}", 303, "http://reviews/new?r=2"},
+	} {
+		play(t, []string{routes("reviews", "[{redirect: "+c.redirect+", headers: {response: {set: {X-By: mesh}}}}]")}, func(s *scene) {
+			host := s.start("reviews", "only")
+			a := s.get("http://reviews/old/a?q=1")
+			if a.status != c.status || a.header.Get("Location") != c.location || a.header.Get("X-By") != "mesh" {
+				t.Errorf("%s: got %v to %q, want %d to %q", c.redirect, a, a.header.Get("Location"), c.status, c.location)
+			}
+			if host.heard() != 0 {
+				t.Error("an upstream was asked")
+			}
+		})
+	}
+}
+
+func TestDirectResponses(t *testing.T) {
+	rule := routes("reviews", `[{directResponse: {status: 451, body: {string: "not here"}}, headers: {response: {set: {Content-Type: text/x-law}}}}]`)
+	play(t, []string{rule}, func(s *scene) {
+		host := s.start("reviews", "only")
+		a := s.get("http://reviews/")
+		if a.status != 451 || a.body != "not here" || a.header.Get("Content-Type") != "text/x-law" {
+			t.Errorf("got %v %q %v", a, a.body, a.header)
+		}
+		if a := s.do(s.request(http.MethodHead, "http://reviews/", "")); a.status != 451 || a.body != "" {
+			t.Errorf("HEAD got %v %q", a, a.body)
+		}
+		if host.heard() != 0 || s.journal.last().Status != 451 {
+			t.Errorf("the observer heard %+v", s.journal.last())
+		}
+	})
+}
+
+func TestNoRouteIsA404AndNothingElseIsTried(t *testing.T) {
+	play(t, []string{routes("reviews", "[{match: [{uri: {prefix: /only}}], route: [{destination: {host: reviews}}]}]")}, func(s *scene) {
+		host := s.start("reviews", "only")
+		s.want(s.get("http://reviews/only"), "200")
+		s.refused(s.get("http://reviews/other"), "no route matches", 404, "NR")
+		if host.heard() != 1 {
+			t.Error("fell through to the default route")
+		}
+	})
+}
+
+func TestAnUnknownPortOfAServiceEntryIsRefused(t *testing.T) {
+	entry := `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  ports: [{number: 9080, name: http, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 10.0.0.1, ports: {http: 80}}]
+`
+	play(t, []string{entry}, func(s *scene) {
+		s.start("elsewhere", "only") // the first address that the fleet gives
+		s.want(s.get("http://reviews/"), "200")
+		s.want(s.get("http://reviews:9080/"), "200")
+		s.refused(s.get("http://reviews:81/"), "no such subset or port", 503, "NC")
+	})
+}
