@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -48,7 +49,7 @@ func (x *exchange) sendCopies() {
 func (x *exchange) copyTo(m *plan.Mirror, body io.ReadCloser) {
 	t, in, target := x.t, x.duplicate(body), x.call.Target
 	sent := t.mesh.engine.Shadow(m.Route.Destinations[0].Host, func(life context.Context) {
-		ctx, cancel := context.WithTimeout(in.Context(), mirrorTimeout)
+		ctx, cancel := context.WithTimeout(in.Context(), cmp.Or(m.Route.Timeout, mirrorTimeout))
 		defer cancel()
 		defer context.AfterFunc(life, cancel)()
 		t.shadow(in.WithContext(ctx), m.Route, target)

@@ -123,7 +123,7 @@ func (e *Engine) destination(ctx context.Context, c *Call) error {
 	if spec.Missing != "" {
 		return c.refuse(NoCluster, spec.Missing, nil)
 	}
-	if spec.Hash != nil && spec.Hash != c.Route.Sticky {
+	if spec.Hash != nil && !spec.Hash.Same(c.Route.Sticky) { // else the host goes by what the arm went by
 		c.hashed = false
 		c.identify(spec.Hash)
 	}

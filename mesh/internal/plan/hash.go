@@ -60,6 +60,21 @@ func compileCookie(spec *networking.LoadBalancerSettings_ConsistentHashLB_HTTPCo
 	return c
 }
 
+// Same reports whether both look at the same part of a request. Either may be nil.
+func (k *HashKey) Same(o *HashKey) bool {
+	if k == nil || o == nil {
+		return k == o
+	}
+	return k.header.lower == o.header.lower && k.Query == o.Query && k.SourceIP == o.SourceIP && k.Cookie.named(o.Cookie)
+}
+
+func (c *Cookie) named(o *Cookie) bool {
+	if c == nil || o == nil {
+		return c == o
+	}
+	return c.Name == o.Name
+}
+
 // Value returns the text to hash; false if the request has none.
 func (k *HashKey) Value(r *Request) (string, bool) {
 	switch {
