@@ -27,16 +27,17 @@ func (n namer) canonical(host, namespace string) string {
 
 // aliases are the shorter spellings of a canonical host: for
 // reviews.prod.svc.cluster.local reviews.prod.svc and reviews.prod, and within
-// the namespace prod reviews. They share the memory of the name.
-func (n namer) aliases(host string) []string {
+// the namespace prod reviews; "" where there is none. They share the memory of
+// the name.
+func (n namer) aliases(host string) (out [3]string) {
 	name, namespace, ok := n.split(host)
 	if !ok {
-		return nil
+		return out
 	}
 	short := len(name) + 1 + len(namespace)
-	out := []string{host[:short], host[:short+len(".svc")]}
+	out[0], out[1] = host[:short], host[:short+len(".svc")]
 	if namespace == n.namespace {
-		out = append(out, name)
+		out[2] = name
 	}
 	return out
 }

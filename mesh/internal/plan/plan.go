@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/inmesh-go/inmesh/discovery"
@@ -54,7 +53,6 @@ func Compile(set *rules.Set, o Options) *Plan {
 		workload:  o.Workload,
 		root:      cmp.Or(o.RootNamespace, "istio-system"),
 		names:     namer{namespace: o.Workload.Namespace, suffix: ".svc." + cmp.Or(o.Domain, "cluster.local")},
-		exact:     make(map[string]*host, 4*(len(set.ServiceEntries)+len(set.VirtualServices))),
 		delegates: map[objectName]*rules.VirtualService{},
 	}
 	p.services = compileServices(set, p.names, p.workload.Namespace)
@@ -66,7 +64,7 @@ func Compile(set *rules.Set, o Options) *Plan {
 
 // indexHosts makes every host that a rule names findable under every spelling.
 func (p *Plan) indexHosts(set *rules.Set) {
-	hosts := map[string]*host{}
+	hosts := make(map[string]*host, len(p.services)+len(set.VirtualServices))
 	get := func(name string) *host {
 		h := hosts[name]
 		if h == nil {
@@ -136,23 +134,20 @@ func visibility(exportTo []string, own, client string) (class int, ok bool) {
 // spell enters each host under all names that callers may use for it. A literal
 // host wins over another host's short form of the same spelling.
 func (p *Plan) spell(hosts map[string]*host) {
-	names := slices.Sorted(maps.Keys(hosts))
-	for _, name := range names {
-		if suffix, ok := wildcardSuffix(name); ok {
-			p.wild.add(suffix, hosts[name])
-			if owners := hosts[name].rules; len(owners) > 0 {
-				p.wildRules.add(suffix, owners)
-			}
-		} else {
-			p.exact[name] = hosts[name]
+	p.exact = make(map[string]*host, 4*len(hosts))
+	for name, h := range hosts {
+		if suffix, ok := wildcardSuffix(name); !ok {
+			p.exact[name] = h
+		} else if p.wild.add(suffix, h); len(h.rules) > 0 {
+			p.wildRules.add(suffix, h.rules)
 		}
 	}
 	p.wild.sort()
 	p.wildRules.sort()
-	for _, name := range names {
+	for name, h := range hosts { // no two hosts have an alias in common
 		for _, alias := range p.names.aliases(name) {
-			if _, taken := p.exact[alias]; !taken {
-				p.exact[alias] = hosts[name]
+			if _, taken := p.exact[alias]; !taken && alias != "" {
+				p.exact[alias] = h
 			}
 		}
 	}

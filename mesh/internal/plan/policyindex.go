@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -34,7 +33,8 @@ type destinationRule struct {
 }
 
 func indexPolicies(all []*rules.DestinationRule, names namer, w Workload, root string) policyIndex {
-	ix := policyIndex{own: newPolicyPool(), exported: map[string]*policyPool{}, client: w.Namespace, hosts: map[string]bool{}}
+	ix := policyIndex{own: newPolicyPool(len(all)), exported: map[string]*policyPool{}, client: w.Namespace, hosts: make(map[string]bool, len(all))}
+	everyone := []string{"*"}
 	for _, dr := range selectorFirst(all) {
 		if s := dr.Spec.WorkloadSelector; s != nil {
 			// A rule with a selector acts on callers of its own namespace only.
@@ -42,7 +42,7 @@ func indexPolicies(all []*rules.DestinationRule, names namer, w Workload, root s
 				continue
 			}
 		}
-		host, to := names.canonical(dr.Spec.Host, dr.Namespace), exports(dr)
+		host, to := names.canonical(dr.Spec.Host, dr.Namespace), exports(dr, everyone)
 		if pool := ix.pool(dr.Namespace, to, root); pool != nil {
 			pool.add(host, to, dr)
 		}
@@ -59,9 +59,9 @@ func indexPolicies(all []*rules.DestinationRule, names namer, w Workload, root s
 }
 
 // exports are the namespaces that see a rule, in one spelling.
-func exports(dr *rules.DestinationRule) []string {
+func exports(dr *rules.DestinationRule, everyone []string) []string {
 	if len(dr.Spec.ExportTo) == 0 {
-		return []string{"*"}
+		return everyone
 	}
 	out := slices.Clone(dr.Spec.ExportTo)
 	for i, to := range out {
@@ -89,7 +89,7 @@ func (ix *policyIndex) pool(namespace string, to []string, root string) *policyP
 	}
 	pool := ix.exported[namespace]
 	if pool == nil {
-		pool = newPolicyPool()
+		pool = newPolicyPool(0)
 		ix.exported[namespace] = pool
 	}
 	return pool
@@ -97,19 +97,18 @@ func (ix *policyIndex) pool(namespace string, to []string, root string) *policyP
 
 // selectorFirst keeps Istio's order, rules with a selector before all others.
 func selectorFirst(all []*rules.DestinationRule) []*rules.DestinationRule {
-	out := slices.Clone(all)
-	rank := func(dr *rules.DestinationRule) int {
-		if dr.Spec.WorkloadSelector != nil {
-			return 0
-		}
-		return 1
+	selects := func(dr *rules.DestinationRule) bool { return dr.Spec.WorkloadSelector != nil }
+	if !slices.ContainsFunc(all, selects) {
+		return all
 	}
-	slices.SortStableFunc(out, func(a, b *rules.DestinationRule) int { return cmp.Compare(rank(a), rank(b)) })
+	rank := map[bool]int{true: 0, false: 1}
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b *rules.DestinationRule) int { return rank[selects(a)] - rank[selects(b)] })
 	return out
 }
 
-func newPolicyPool() *policyPool {
-	return &policyPool{exact: map[string][]*destinationRule{}, wild: wildcards[[]*destinationRule]{bySuffix: map[string][]*destinationRule{}}}
+func newPolicyPool(size int) *policyPool {
+	return &policyPool{exact: make(map[string][]*destinationRule, size), wild: wildcards[[]*destinationRule]{bySuffix: map[string][]*destinationRule{}}}
 }
 
 // add merges a rule into what the namespace says of the host to the same others.
