@@ -102,25 +102,21 @@ func TestALimitEndsWithItsParentAndItsCause(t *testing.T) {
 
 // What ends a limit reaches every kind of child, with the same error.
 func TestALimitEndsItsChildren(t *testing.T) {
-	ends := map[string]struct {
-		end  func(l *limit)
-		want error
-	}{
-		"time":    {func(*limit) { time.Sleep(2 * time.Second) }, context.DeadlineExceeded},
-		"stopped": {func(l *limit) { l.stop() }, context.Canceled},
-	}
-	for name, e := range ends {
-		t.Run(name, func(t *testing.T) {
+	for _, want := range []error{context.DeadlineExceeded, context.Canceled} {
+		t.Run(want.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLimit(context.Background(), time.Now().Add(time.Second))
 				children := childrenOf(t, l)
 				var called atomic.Int32
 				context.AfterFunc(l, func() { called.Add(1) })
-				e.end(l)
+				if want == context.DeadlineExceeded {
+					time.Sleep(2 * time.Second)
+				}
+				l.stop()
 				synctest.Wait()
 				for kind, ctx := range children {
-					if ctx.Err() != e.want || context.Cause(ctx) != e.want {
-						t.Errorf("%s: Err() = %v, Cause() = %v, want %v", kind, ctx.Err(), context.Cause(ctx), e.want)
+					if ctx.Err() != want || context.Cause(ctx) != want {
+						t.Errorf("%s: Err() = %v, Cause() = %v", kind, ctx.Err(), context.Cause(ctx))
 					}
 				}
 				if called.Load() != 1 {
