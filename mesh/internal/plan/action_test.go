@@ -88,7 +88,7 @@ func TestHeadersOfTheResponseAreWrittenToAnswersOfRulesToo(t *testing.T) {
 		p := compile(t, virtualService("v", "hosts: [a.com]\nhttp: [{headers: {response: {set: {x: \"%REQ(:path)%\"}}, request: {set: {y-y: b}}}, "+action+"}]"))
 		r := route(t, p, "http://a.com/p")
 		h := map[string][]string{}
-		ops := plan.HeaderOps{}
+		var ops plan.HeaderOps
 		if r.Direct != nil {
 			ops = r.Direct.Headers
 		} else {

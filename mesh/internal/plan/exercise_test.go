@@ -54,6 +54,7 @@ func askHost(t testing.TB, p *plan.Plan, authority string) {
 	if target.VirtualHost == nil {
 		target.VirtualHost = p.Default(target.Name)
 	}
+	p.LeftOut(target.VirtualHost)
 	if len(target.Routes) == 0 {
 		t.Errorf("%s has no routes, not even the default", authority)
 	}

@@ -12,8 +12,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// parse reads rules; a document is preceded by its kind and name, and its spec
-// stands in flow or block style below.
+// parse reads rules, which must be valid.
 func parse(t testing.TB, documents ...string) *rules.Set {
 	t.Helper()
 	set, err := rules.Parse("test.yaml", []byte(strings.Join(documents, "\n---\n")))
@@ -110,6 +109,3 @@ func cluster(t testing.TB, p *plan.Plan, url string) *plan.Cluster {
 	}
 	return p.Cluster(p.Key(&route.Destinations[0], target))
 }
-
-// to is a route to one destination, named for the host.
-func to(host string) string { return "{route: [{destination: {host: " + host + "}}]}" }

@@ -46,5 +46,5 @@ func FuzzMatch(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, seed uint64) { compare(t, seed, 50) })
+	f.Fuzz(func(t *testing.T, seed uint64) { compare(t, seed, 20) })
 }
