@@ -5,9 +5,11 @@
 //	go run . -only loopback   one section: stack, peers, loopback, pick, rules, memory
 //	go test -bench=Stack -cpuprofile=cpu.out .
 //
-// Times drift from machine to machine. What is compared takes turns, round by
-// round, and a figure is the median of its rounds. A figure over its budget is
-// marked, and is no failure: allocations alone are asserted, by the tests.
+// Times drift from machine to machine, and from minute to minute. What is
+// compared takes turns, and a ratio is the median of its rounds; a time in ns is
+// that of the fastest round, in time that the cores spent on this process. A
+// figure over its budget is marked, and is no failure: allocations alone are
+// asserted, by the tests.
 //
 // It is a module of its own, so that peers are no part of what users download.
 package main

@@ -32,7 +32,7 @@ var sections = []section{
 
 func main() {
 	var p plan
-	flag.IntVar(&p.rounds, "rounds", 7, "rounds; a figure is their median")
+	flag.IntVar(&p.rounds, "rounds", 7, "rounds")
 	flag.DurationVar(&p.slot, "slot", 100*time.Millisecond, "how long a contender runs in a round; five times that on loopback")
 	only := flag.String("only", "", "the section to measure; empty: all")
 	serve := flag.Bool("serve", false, "be the server of the loopback section, until standard input ends")

@@ -79,7 +79,7 @@ func measurePeers(p plan, t *table) error {
 	t.section("Peers over the same canned RoundTripper, one core")
 	all := peers()
 	for i, each := range times(p, all) {
-		t.note(all[i].name, figure{median(each), "ns"})
+		t.note(all[i].name, figure{best(each), "ns"})
 		t.note("… allocations", figure{all[i].allocations(), ""})
 	}
 	return nil
