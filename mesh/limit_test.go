@@ -32,7 +32,7 @@ func TestALimitEndsAtItsTime(t *testing.T) {
 		if got, ok := l.Deadline(); !ok || !got.Equal(at) {
 			t.Errorf("Deadline() = %v, %v; want %v", got, ok, at)
 		}
-		if l.Done() != l.Done() {
+		if first, second := l.Done(), l.Done(); first != second {
 			t.Error("Done returns another channel each time")
 		}
 		if l.Err() != nil || l.expired() {

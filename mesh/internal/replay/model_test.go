@@ -15,7 +15,7 @@ type model struct {
 	data            []byte
 	limit           int
 	declaredTooLong bool
-	kept, given     int // bytes that some attempt has read from the original, in all
+	given           int // bytes that some attempt has read from the original, in all
 	lost            bool
 }
 
