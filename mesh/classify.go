@@ -13,16 +13,18 @@ import (
 )
 
 // answered classifies a try that has an answer.
-func answered(resp *http.Response, c *engine.Call) engine.Outcome {
+func answered(resp *http.Response) engine.Outcome {
 	o := engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: -1}}
 	if v := resp.Header["Grpc-Status"]; len(v) > 0 {
 		if code, err := strconv.Atoi(v[0]); err == nil {
 			o.GRPCStatus = code
 		}
 	}
-	o.RateLimited = len(resp.Header["X-Envoy-Ratelimited"]) > 0
-	if v := resp.Header["Retry-After"]; len(v) > 0 && c.Route.Retry.Attempts > 0 {
-		o.RetryAfter, _ = retry.ParseRetryAfter(v[0], time.Now())
+	if resp.StatusCode >= http.StatusBadRequest { // what else would say that it is too much
+		o.RateLimited = len(resp.Header["X-Envoy-Ratelimited"]) > 0
+		if v := resp.Header["Retry-After"]; len(v) > 0 {
+			o.RetryAfter, _ = retry.ParseRetryAfter(v[0], time.Now())
+		}
 	}
 	return o
 }

@@ -157,7 +157,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 		resp.Body = http.NoBody
 	}
 	x.resp = resp
-	return answered(resp, c)
+	return answered(resp)
 }
 
 // hopHeaders tells the next hop how long this try may take and the how manyth it
