@@ -58,3 +58,19 @@ func (t troubled) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]di
 		}
 	}
 }
+
+// clinging is a Source whose watch of one service ends only when it is let go.
+type clinging struct {
+	discovery.Source
+	name  string
+	leave <-chan struct{}
+}
+
+func (c clinging) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		c.Source.Watch(ctx, s)(yield)
+		if s.Name == c.name {
+			<-c.leave
+		}
+	}
+}
