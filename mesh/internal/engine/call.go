@@ -73,6 +73,9 @@ type Host = balancer.Host[HostState]
 
 // HostState is what the engine keeps beside a host's counters.
 type HostState struct {
+	// Address is the endpoint's, which never changes: it is kept here so that a
+	// pick among thousands touches one cache line less.
+	Address string
 	circuit *breaker.Circuit
 }
 

@@ -42,8 +42,8 @@ func newCluster(e *Engine, p *plan.Plan, spec *plan.Cluster) *Cluster {
 		budget:   new(retry.Budget),
 		timers:   map[*breaker.Circuit]*time.Timer{},
 	}
-	cl.balancer = balancer.New(spec.Balancer, func(discovery.Endpoint) HostState {
-		return HostState{circuit: cl.detector.NewCircuit()}
+	cl.balancer = balancer.New(spec.Balancer, func(e discovery.Endpoint) HostState {
+		return HostState{Address: e.Address, circuit: cl.detector.NewCircuit()}
 	})
 	cl.plan.Store(p)
 	cl.configure(spec)
