@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"context"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
@@ -72,5 +73,42 @@ func (c clinging) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]di
 		if s.Name == c.name {
 			<-c.leave
 		}
+	}
+}
+
+// troublesome is a Source that knows nothing but its trouble.
+type troublesome struct{ err error }
+
+func (f troublesome) Watch(ctx context.Context, _ discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		if yield(nil, f.err) {
+			<-ctx.Done()
+		}
+	}
+}
+
+// ending is a Source whose every watch ends after one answer.
+type ending struct{ discovery.Source }
+
+func (e ending) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		for eps, err := range e.Source.Watch(ctx, s) {
+			yield(eps, err)
+			return
+		}
+	}
+}
+
+// counting is a Source that counts its watches.
+type counting struct {
+	discovery.Source
+	watches, ended atomic.Int32
+}
+
+func (c *counting) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		c.watches.Add(1)
+		defer c.ended.Add(1)
+		c.Source.Watch(ctx, s)(yield)
 	}
 }
