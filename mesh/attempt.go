@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -53,7 +52,7 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 		*req = *x.in
 	}
 	a.url = *x.in.URL
-	a.url.Host = dialHost(c)
+	a.url.Host = x.endpoint(c)
 	if x.path != "" {
 		a.url.Path, a.url.RawPath = unescape(x.path), x.path
 	}
@@ -71,12 +70,11 @@ func unescape(path string) string {
 	return path
 }
 
-// dialHost is what stands in the URL: the endpoint's address. A socket's path is
-// spelt as a host name; the dialler reads it back.
-func dialHost(c *engine.Call) string {
-	address := c.Host.Address()
-	if path, ok := strings.CutPrefix(address, "unix://"); ok {
-		return socketHost(path)
+// endpoint is what stands in the URL: where the host that was picked is, and how
+// to connect to it. A base of the caller's own knows addresses alone.
+func (x *exchange) endpoint(c *engine.Call) string {
+	if x.t.own == nil {
+		return c.Host.Address()
 	}
-	return address
+	return lineTo(c.Host.Address(), x.in).host()
 }

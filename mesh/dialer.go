@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +37,7 @@ func (e *connectError) Unwrap() error { return e.err }
 
 // dial connects within the connect timeout. A request that waits for a dial
 // counts as pending, as in Envoy.
-func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (d *dialer) dial(ctx context.Context, _, host string) (net.Conn, error) {
 	if err := d.gate.AcquirePending(); err != nil {
 		return nil, err
 	}
@@ -47,9 +45,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	d.makeRoom()
 	ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
 	defer cancel()
-	if path, ok := socketPath(address); ok {
-		network, address = "unix", path
-	}
+	network, address := lineOf(host).endpoint()
 	c, err := d.base(ctx, network, address)
 	if err != nil {
 		return nil, &connectError{err}
@@ -61,14 +57,14 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 
 // dialTLS connects and shakes hands; both fall under one timeout.
 func (d *dialer) dialTLS(cfg *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, host string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
 		defer cancel()
-		c, err := d.dial(ctx, network, address)
+		c, err := d.dial(ctx, network, host)
 		if err != nil {
 			return nil, err
 		}
-		secure := tls.Client(c, cfg)
+		secure := tls.Client(c, lineOf(host).tlsConfig(cfg))
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = c.Close()
 			return nil, &connectError{err}
@@ -146,25 +142,4 @@ func ofMesh(c net.Conn) *conn {
 	}
 	own, _ := c.(*conn)
 	return own
-}
-
-// A socket's path is spelt as a host name that no resolver knows, in hex, for
-// URLs hold no slash in a host.
-const socketSuffix = ".unix-socket.invalid"
-
-func socketHost(path string) string {
-	return hex.EncodeToString([]byte(path)) + socketSuffix
-}
-
-func socketPath(address string) (string, bool) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", false
-	}
-	name, ok := strings.CutSuffix(host, socketSuffix)
-	if !ok {
-		return "", false
-	}
-	path, err := hex.DecodeString(name)
-	return string(path), err == nil
 }

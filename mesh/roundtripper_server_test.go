@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -42,11 +43,13 @@ func listen(t *testing.T, h http.Handler) *httptest.Server {
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetHTTP1(true)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.Config.ErrorLog = quiet()
 	s.Start()
 	t.Cleanup(s.Close)
 	return s
 }
+
+func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, 0) }
 
 func (s *stageServer) addresses() []string {
 	return []string{s.Listener.Addr().String(), s.twin.Listener.Addr().String()}

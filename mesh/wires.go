@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"crypto/tls"
 	"net/http"
 	"sync"
 
@@ -113,7 +112,6 @@ func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
 	t.Protocols = protocols
 	t.Proxy = nil // an endpoint is reached directly
 	t.DialContext = wr.dialer.dial
-	t.TLSClientConfig = wr.tlsConfig(t.TLSClientConfig)
 	t.DialTLSContext = wr.dialer.dialTLS(t.TLSClientConfig)
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
@@ -128,20 +126,6 @@ func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
 // idlePerHost keeps what bursts have opened; net/http's default of 2 would close
 // most of it between two bursts.
 const idlePerHost = 1024
-
-// tlsConfig verifies the name that the caller asked for: the endpoint's address
-// is not in its certificate.
-func (w *wire) tlsConfig(base *tls.Config) *tls.Config {
-	cfg := base.Clone()
-	if cfg == nil {
-		cfg = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	if cfg.ServerName == "" {
-		cfg.ServerName = w.cluster.Key.Host
-	}
-	cfg.NextProtos = []string{"h2", "http/1.1"}
-	return cfg
-}
 
 func (w *wire) usesH2C(r *http.Request) bool {
 	if r.URL.Scheme == "https" {
