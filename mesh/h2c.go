@@ -5,15 +5,18 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"sync"
 	"time"
 )
 
-// An h2cProbe remembers whether one address speaks HTTP/2 in the clear.
+// An h2cProbe finds out whether one address speaks HTTP/2 in the clear. One of the
+// requests that want to know asks; the others wait, each no longer than it may.
 type h2cProbe struct {
-	mu    sync.Mutex // held while probing: one connection finds out for all who wait
-	until time.Time  // the answer holds; zero: not asked yet
-	yes   bool
+	known chan struct{} // closed when the asking is over; what follows is written before
+
+	settled bool // false: who asked had to leave, so that another must
+	err     error
+	yes     bool
+	until   time.Time // the answer holds; zero: it is for those alone who waited for it
 }
 
 // How long an answer holds: a server that hung up may have been restarting.
@@ -25,30 +28,70 @@ const (
 // speaksH2C finds out whether the server takes HTTP/2 by prior knowledge, once
 // per address. A rule's h2UpgradePolicy UPGRADE is written for sidecars, which
 // all do; here the server may be anything, and one that does not is spoken to
-// in HTTP/1.1 rather than broken.
-func (w *wire) speaksH2C(ctx context.Context, address string) bool {
-	v, ok := w.speaks.Load(address)
-	if !ok {
-		v, _ = w.speaks.LoadOrStore(address, new(h2cProbe))
+// in HTTP/1.1 rather than broken. The error is that no connection could be made,
+// which is the request's error as well, or the end of ctx.
+func (w *wire) speaksH2C(ctx context.Context, address string) (bool, error) {
+	for ctx.Err() == nil {
+		p, mine := w.probe(address)
+		if mine {
+			p.ask(ctx, w.dialer, address)
+		}
+		select {
+		case <-p.known:
+			if p.settled {
+				return p.yes, p.err
+			}
+		case <-ctx.Done():
+		}
 	}
-	return v.(*h2cProbe).ask(ctx, w.dialer, address)
+	return false, context.Cause(ctx)
 }
 
-func (p *h2cProbe) ask(ctx context.Context, d *dialer, address string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if now := time.Now(); now.After(p.until) {
-		c, err := d.dial(ctx, "tcp", address)
-		if err != nil {
-			return false // the request itself will say what is wrong
-		}
-		defer func() { _ = c.Close() }()
-		p.yes, p.until = answersHTTP2(ctx, c, d.policy.ConnectTimeout), now.Add(noHolds)
-		if p.yes {
-			p.until = now.Add(yesHolds)
+// probe returns the one whose answer holds or is awaited, else a new one that
+// its caller must ask.
+func (w *wire) probe(address string) (p *h2cProbe, mine bool) {
+	p = &h2cProbe{known: make(chan struct{})}
+	for {
+		v, ok := w.speaks.Load(address)
+		switch {
+		case ok && v.(*h2cProbe).holds(time.Now()):
+			return v.(*h2cProbe), false
+		case ok && w.speaks.CompareAndSwap(address, v, p):
+			return p, true
+		case !ok:
+			if _, taken := w.speaks.LoadOrStore(address, p); !taken {
+				return p, true
+			}
 		}
 	}
-	return p.yes
+}
+
+func (p *h2cProbe) holds(now time.Time) bool {
+	select {
+	case <-p.known:
+		return now.Before(p.until)
+	default:
+		return true // or will
+	}
+}
+
+// ask asks the server, unless ctx ends before.
+func (p *h2cProbe) ask(ctx context.Context, d *dialer, address string) {
+	defer close(p.known)
+	c, err := d.dial(ctx, "tcp", address)
+	if err != nil {
+		p.settled, p.err = ctx.Err() == nil, err
+		return
+	}
+	defer func() { _ = c.Close() }()
+	p.yes = answersHTTP2(ctx, c, d.policy.ConnectTimeout)
+	p.settled = p.yes || ctx.Err() == nil
+	switch {
+	case p.yes:
+		p.until = time.Now().Add(yesHolds)
+	case p.settled:
+		p.until = time.Now().Add(noHolds)
+	}
 }
 
 // preface opens an HTTP/2 connection: the client's preface and empty SETTINGS
@@ -56,13 +99,12 @@ func (p *h2cProbe) ask(ctx context.Context, d *dialer, address string) bool {
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 // answersHTTP2 reports whether the first frame that comes back is SETTINGS, as
-// the server's preface must be. An HTTP/1.1 server answers text, or hangs up.
+// the server's preface must be. An HTTP/1.1 server answers text, or hangs up, or
+// waits for more.
 func answersHTTP2(ctx context.Context, c net.Conn, within time.Duration) bool {
-	deadline := time.Now().Add(within)
-	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
-		deadline = d
-	}
-	_ = c.SetDeadline(deadline)
+	now := time.Now()
+	_ = c.SetDeadline(now.Add(within))
+	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(now) })()
 	if _, err := io.WriteString(c, preface); err != nil {
 		return false
 	}

@@ -35,16 +35,24 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
 		r = w.dialer.traced(r)
 	}
-	if w.usesH2C(r) {
-		lane, done := w.h2c.take(r.URL.Host)
-		a.stream = done
-		resp, err := lane.RoundTrip(r)
-		if err != nil {
-			w.speaks.Delete(r.URL.Host) // another server may stand there now
-		}
-		return resp, err
+	switch h2c, err := w.usesH2C(r); {
+	case err != nil:
+		return nil, err
+	case h2c:
+		return a.overH2C(w, r)
 	}
 	return a.overHTTP1(c.Cluster, w.h1, r)
+}
+
+// overH2C sends a request that shares its connection with others.
+func (a *attempt) overH2C(w *wire, r *http.Request) (*http.Response, error) {
+	lane, done := w.h2c.take(r.URL.Host)
+	a.stream = done
+	resp, err := lane.RoundTrip(r)
+	if err != nil && r.Context().Err() == nil {
+		w.speaks.Delete(r.URL.Host) // another server may stand there now
+	}
+	return resp, err
 }
 
 // overHTTP1 sends a request that has a connection to itself while it is under
@@ -127,19 +135,21 @@ func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
 // most of it between two bursts.
 const idlePerHost = 1024
 
-func (w *wire) usesH2C(r *http.Request) bool {
+func (w *wire) usesH2C(r *http.Request) (bool, error) {
 	if r.URL.Scheme == "https" {
-		return false
+		return false, nil
 	}
 	switch w.spec.Connection.HTTP2 {
 	case plan.HTTP2Only:
-		return true
+		return true, nil
 	case plan.HTTP2Client:
-		return r.ProtoMajor == 2
+		return r.ProtoMajor == 2, nil
 	case plan.HTTP2Upgrade:
-		return !upgrades(r) && w.speaksH2C(r.Context(), r.URL.Host)
+		if !upgrades(r) {
+			return w.speaksH2C(r.Context(), r.URL.Host)
+		}
 	}
-	return false
+	return false, nil
 }
 
 func (w *wire) closeIdle() {
