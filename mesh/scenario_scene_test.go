@@ -213,10 +213,34 @@ type cables struct {
 	mu    sync.Mutex // guards what follows
 	dials int        // that succeeded
 	open  int
+	raw   map[string]func(net.Conn) // servers of the test's own, by address
+}
+
+// serve makes an address lead to a server of the test's own.
+func (c *cables) serve(address string, accept func(net.Conn)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.raw == nil {
+		c.raw = map[string]func(net.Conn){}
+	}
+	c.raw[address] = accept
+}
+
+// connect makes a connection to the address, wherever that leads.
+func (c *cables) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	c.mu.Lock()
+	accept := c.raw[address]
+	c.mu.Unlock()
+	if accept == nil {
+		return c.dial(ctx, network, address)
+	}
+	client, server := net.Pipe()
+	go accept(server)
+	return client, nil
 }
 
 func (c *cables) dialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := c.dial(ctx, network, address)
+	conn, err := c.connect(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
