@@ -83,7 +83,7 @@ func TestWeights(t *testing.T) {
 func TestHeaderOperations(t *testing.T) {
 	verify(t, func(h string) string { return forward("headers: {" + h + "}") }, []row{
 		{`request: {set: {a: b}, add: {c: d}, remove: [e]}, response: {set: {a: b}, add: {c: d}, remove: [e]}`, ``},
-		{`request: {set: {"a b": c}}`, ``},
+		{`request: {set: {"a b": c}}`, `refused spec.http[0].headers.request.set[a b]: "a b": not the name of a header`},
 		{`request: {set: {"": c}}`, `invalid spec.http[0].headers.request.set[]: empty: want the name`},
 		{`request: {set: {":path": c}}`, `invalid spec.http[0].headers.request.set[:path]: ":path": a pseudo header`},
 		{`request: {set: {":authority": c}}`, ``},

@@ -36,7 +36,19 @@ func validateRegex(c *checker, path, expr string) {
 	}
 	if _, err := regexp.Compile(expr); err != nil {
 		c.invalid(path, "%q: want RE2 syntax: %v", brief(expr), err)
+	} else if _, err := CompileWhole(expr); err != nil {
+		c.refuse(path, "%q: too large to match whole values: %v", brief(expr), err)
 	}
+}
+
+// CompileWhole compiles an expression so that "the entire value must match the
+// regex" (Envoy, RegexMatcher). A quote \Q may run to the end of the expression;
+// what is put behind it is outside the quote only after \E.
+func CompileWhole(expr string) (*regexp.Regexp, error) {
+	if re, err := regexp.Compile("^(?:" + expr + ")$"); err == nil {
+		return re, nil
+	}
+	return regexp.Compile("^(?:" + expr + `\E)$`)
 }
 
 // brief keeps the head of a long value, for messages.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	networking "istio.io/api/networking/v1alpha3"
+
+	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
 // A match is one HTTPMatchRequest: all its conditions must hold.
@@ -148,14 +150,13 @@ func compileString(m *networking.StringMatch, fold bool) stringMatch {
 	return stringMatch{}
 }
 
-// compileWhole compiles a validated expression so that "the entire value must
-// match the regex" (Envoy, RegexMatcher). A quote \Q may run to the end of the
-// expression; what is put behind it is then outside only after \E.
+// compileWhole compiles a validated expression.
 func compileWhole(expr string) *regexp.Regexp {
-	if re, err := regexp.Compile("^(?:" + expr + ")$"); err == nil {
-		return re
+	re, err := rules.CompileWhole(expr)
+	if err != nil { // the rule was refused for it
+		panic(err)
 	}
-	return regexp.MustCompile("^(?:" + expr + `\E)$`)
+	return re
 }
 
 func (m stringMatch) matches(s string) bool {

@@ -104,7 +104,7 @@ func NormalizePath(path string) string {
 	if path == "" {
 		return "/"
 	}
-	if !strings.Contains(path, "/.") {
+	if path[0] != '/' || !strings.Contains(path, "/.") { // "*" is a path too
 		return path
 	}
 	var out []string
