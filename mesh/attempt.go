@@ -2,6 +2,8 @@ package mesh
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 
@@ -22,6 +24,26 @@ type attempt struct {
 	stream func()        // gives back the place on an HTTP/2 connection; nil: none
 }
 
+// A timedAttempt is an attempt with a limit, in one allocation.
+type timedAttempt struct {
+	attempt
+	own  limit
+	told [1]string // the value of X-Envoy-Expected-Rq-Timeout-Ms
+}
+
+// newAttempt makes room for a limit only where the call's context does not end
+// sooner by itself.
+func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) (a *attempt, told []string) {
+	deadline, _ := c.TryDeadline()
+	if own, ok := ctx.Deadline(); deadline.IsZero() || ok && !deadline.Before(own) {
+		return &attempt{race: x.race}, nil
+	}
+	t := &timedAttempt{attempt: attempt{race: x.race}}
+	t.limit = &t.own
+	t.limit.begin(ctx, deadline)
+	return &t.attempt, t.told[:]
+}
+
 // end gives back what the try holds.
 func (a *attempt) end() {
 	a.limit.stop()
@@ -40,15 +62,14 @@ func (a *attempt) end() {
 
 // request builds the request of a try: a shallow copy of the caller's, addressed
 // to the host that was picked.
-func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *http.Request {
+func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange, told []string) *http.Request {
 	req := &a.req
-	deadline, _ := c.TryDeadline()
-	if own, ok := ctx.Deadline(); !deadline.IsZero() && (!ok || deadline.Before(own)) {
-		a.limit = newLimit(ctx, deadline)
-		req = x.in.WithContext(a.limit)
-	} else if a.race != nil {
-		req = x.in.WithContext(ctx)
-	} else {
+	switch {
+	case a.limit != nil:
+		*req = *x.in.WithContext(a.limit) // a copy of a copy that stays on the stack
+	case a.race != nil:
+		*req = *x.in.WithContext(ctx)
+	default:
 		*req = *x.in
 	}
 	a.url = *x.in.URL
@@ -57,11 +78,23 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 		a.url.Path, a.url.RawPath = unescape(x.path), x.path
 	}
 	req.URL, req.Host, req.Header = &a.url, x.host, x.header
-	if !deadline.IsZero() || c.Tries > 1 {
-		req.Header = x.hopHeaders(c, deadline)
+	if req.GetBody == nil && x.t.own != nil { // a base of the caller's own may ask for other reasons
+		req.GetBody = unprocessed
+	}
+	if deadline, _ := c.TryDeadline(); !deadline.IsZero() || c.Tries > 1 {
+		req.Header = x.hopHeaders(c, deadline, told)
 	}
 	return req
 }
+
+// errUnprocessed says that upstream has not worked on a request, or that its
+// sender lets it be executed twice.
+var errUnprocessed = errors.New("the request was not processed")
+
+// unprocessed is the GetBody of a body that can be read once. net/http calls it
+// when it would send the request again by itself: because nothing was written, or
+// the stream was refused. It then forgets why; but that it asked says enough.
+func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
 func unescape(path string) string {
 	if plain, err := url.PathUnescape(path); err == nil {
@@ -74,7 +107,7 @@ func unescape(path string) string {
 // to connect to it. A base of the caller's own knows addresses alone.
 func (x *exchange) endpoint(c *engine.Call) string {
 	if x.t.own == nil {
-		return c.Host.Address()
+		return c.Host.State.Address
 	}
-	return lineTo(c.Host.Address(), x.in).host()
+	return lineTo(c.Host.State.Address, x.in).host()
 }

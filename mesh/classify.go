@@ -32,9 +32,10 @@ func answered(resp *http.Response) engine.Outcome {
 // failed classifies a try without an answer. Whose time was up decides first:
 // what the transport says then is only what it noticed.
 func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err error) engine.Outcome {
+	if o, ended := x.ended(ctx); ended {
+		return o
+	}
 	switch {
-	case ctx.Err() != nil:
-		return engine.Ended(ctx)
 	case a.limit.expired():
 		if _, perTry := c.TryDeadline(); perTry {
 			return engine.Failed(retry.PerTryTimeout, context.DeadlineExceeded)
@@ -48,17 +49,55 @@ func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err e
 	return engine.Failed(failureOf(err), err)
 }
 
+// withdrawn reports that the request's Cancel is closed, which http.Client does
+// when its Timeout is up, in the moment before the context ends.
+func withdrawn(r *http.Request) bool {
+	select {
+	case <-r.Cancel:
+		return true
+	default:
+		return false
+	}
+}
+
+// overdue tells a deadline that is over from a caller who has gone.
+func overdue(ctx context.Context) retry.Failure {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return retry.DeadlineExceeded
+	}
+	return retry.Canceled
+}
+
 // brokeOff classifies an answer that ended before its end.
 func (x *exchange) brokeOff(err error) engine.Outcome {
-	switch ctx := x.in.Context(); {
-	case ctx.Err() != nil:
-		return engine.Ended(ctx)
+	if o, ended := x.ended(x.in.Context()); ended {
+		return o
+	}
+	switch {
 	case x.last.limit.expired():
 		return engine.Failed(retry.DeadlineExceeded, err)
 	case x.body.Err() != nil: // the answer broke off because the request did
 		return engine.Failed(retry.Canceled, x.body.Err())
 	}
 	return engine.Failed(retry.Reset, err)
+}
+
+// ended is the outcome of a request that its caller has ended, if it has.
+// http.Client ends one that is out of time through Request.Cancel as well, which
+// the transport may notice a moment before the context is over.
+func (x *exchange) ended(ctx context.Context) (o engine.Outcome, ended bool) {
+	if ctx.Err() != nil {
+		return engine.Ended(ctx), true
+	}
+	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
+		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded), true
+	}
+	select {
+	case <-x.in.Cancel: //nolint:staticcheck // deprecated, still obeyed by net/http
+		return engine.Failed(retry.Canceled, context.Canceled), true
+	default:
+		return o, false
+	}
 }
 
 // failureOf tells the failures apart by type.
@@ -70,7 +109,7 @@ func failureOf(err error) retry.Failure {
 		return retry.Overflow
 	case errors.As(err, &connect):
 		return retry.ConnectFailure
-	case errors.As(err, &stream) && stream.Code == refusedStream:
+	case errors.As(err, &stream) && stream.Code == refusedStream, errors.Is(err, errUnprocessed):
 		return retry.RefusedStream
 	}
 	return retry.Reset

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -69,7 +70,7 @@ func (x *exchange) begin(t *Transport, r *http.Request) {
 		Authority: r.Host,
 		RawQuery:  r.URL.RawQuery,
 		Header:    r.Header,
-		Path:      plan.NormalizePath(r.URL.EscapedPath()),
+		Path:      pathOf(r.URL),
 	}
 	if c.Request.Method == "" {
 		c.Request.Method = http.MethodGet
@@ -80,6 +81,29 @@ func (x *exchange) begin(t *Transport, r *http.Request) {
 	c.Request.Remote = remoteOf(r.Context())
 	x.host = c.Request.Authority
 	c.Idempotent = idempotent(r)
+}
+
+// pathOf is the path that rules see. Most paths have nothing to escape or to
+// resolve, which one look at each byte tells.
+func pathOf(u *url.URL) string {
+	if u.RawPath == "" && plainPath(u.Path) {
+		return u.Path
+	}
+	return plan.NormalizePath(u.EscapedPath())
+}
+
+func plainPath(path string) bool {
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	for i := range len(path) {
+		switch c := path[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '/', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // idempotent: by its method, or because its sender says so, by the headers that
@@ -134,14 +158,14 @@ func upgrades(r *http.Request) bool {
 
 // Send sends one try and waits for the answer's headers.
 func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
-	a := &attempt{race: x.race}
+	a, told := x.newAttempt(ctx, c)
 	x.last = a
 	if x.next == nil {
 		if err := x.rewind(); err != nil {
 			return engine.Failed(retry.Canceled, err)
 		}
 	}
-	req := a.request(ctx, c, x)
+	req := a.request(ctx, c, x, told)
 	req.Body, x.next = x.next, nil
 	resp, err := x.t.carry(c, a, req)
 	if err == nil && !a.limit.extend(c.Deadline) { // too late to be read
@@ -162,7 +186,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 
 // hopHeaders tells the next hop how long this try may take and the how manyth it
 // is. Without a deadline a first try says neither, which costs nothing.
-func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time) http.Header {
+func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time, told []string) http.Header {
 	h := maps.Clone(x.header)
 	if h == nil {
 		h = http.Header{}
@@ -170,7 +194,11 @@ func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time) http.Header {
 	if !deadline.IsZero() {
 		// Rounded up, so that the next hop does not give up before this one.
 		ms := max(time.Until(deadline)+time.Millisecond-1, time.Millisecond) / time.Millisecond
-		h[headerExpectedTimeout] = []string{strconv.FormatInt(int64(ms), 10)}
+		if told == nil {
+			told = make([]string, 1)
+		}
+		told[0] = strconv.FormatInt(int64(ms), 10)
+		h[headerExpectedTimeout] = told
 	}
 	if c.Tries > 1 {
 		h[headerAttemptCount] = []string{strconv.Itoa(c.Tries)}

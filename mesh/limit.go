@@ -23,19 +23,22 @@ type limit struct {
 	until time.Time // zero: no end of its own
 	done  chan struct{}
 	err   error
-	hooks map[*hook]struct{}
+	hooks *hook
 }
 
-type hook struct{ f func() }
+// A hook is told of the end. There is one as a rule, net/http's.
+type hook struct {
+	f    func()
+	next *hook
+}
 
-// newLimit returns a limit whose owner must stop it.
-func newLimit(parent context.Context, deadline time.Time) *limit {
-	l := &limit{Context: parent, deadline: deadline, until: deadline}
+// begin starts a limit whose owner must stop it.
+func (l *limit) begin(parent context.Context, deadline time.Time) {
+	l.Context, l.deadline, l.until = parent, deadline, deadline
 	l.start()
 	if parent.Done() != nil {
 		l.leave = context.AfterFunc(parent, func() { l.end(parent.Err(), false) })
 	}
-	return l
 }
 
 // start holds the lock because the timer may fire before it has a name.
@@ -56,11 +59,13 @@ func (l *limit) extend(deadline time.Time) bool {
 	if l.err != nil {
 		return false
 	}
-	if l.until = deadline; deadline.IsZero() {
+	sooner := l.until.IsZero() || deadline.Before(l.until)
+	switch l.until = deadline; {
+	case deadline.IsZero():
 		l.timer.Stop()
-	} else {
+	case sooner:
 		l.timer.Reset(time.Until(deadline))
-	}
+	} // later: dueLocked sets the timer anew when it fires
 	return true
 }
 
@@ -85,13 +90,13 @@ func (l *limit) expired() bool {
 func (l *limit) expire() { l.end(context.DeadlineExceeded, true) }
 
 func (l *limit) end(err error, timer bool) {
-	for h := range l.close(err, timer) {
+	for h := l.close(err, timer); h != nil; h = h.next {
 		h.f()
 	}
 }
 
 // close marks the end, once, and returns who is to be told.
-func (l *limit) close(err error, timer bool) map[*hook]struct{} {
+func (l *limit) close(err error, timer bool) *hook {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil || timer && !l.dueLocked() {
@@ -145,24 +150,25 @@ func (l *limit) Err() error {
 // AfterFunc calls f once the limit has ended, in a goroutine of its own if it
 // has already, and returns a function that prevents it.
 func (l *limit) AfterFunc(f func()) (stop func() bool) {
-	h := &hook{f}
+	h := &hook{f: f}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		go f()
 		return func() bool { return false }
 	}
-	if l.hooks == nil {
-		l.hooks = map[*hook]struct{}{}
-	}
-	l.hooks[h] = struct{}{}
+	h.next, l.hooks = l.hooks, h
 	return func() bool { return l.unhook(h) }
 }
 
 func (l *limit) unhook(h *hook) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, waiting := l.hooks[h]
-	delete(l.hooks, h)
-	return waiting
+	for at := &l.hooks; *at != nil; at = &(*at).next {
+		if *at == h {
+			*at = h.next
+			return true
+		}
+	}
+	return false
 }

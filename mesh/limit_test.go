@@ -24,10 +24,17 @@ func ended(t *testing.T, ctx context.Context) (err, cause error) {
 	return ctx.Err(), context.Cause(ctx)
 }
 
+// begun is a limit with a room of its own.
+func begun(parent context.Context, deadline time.Time) *limit {
+	l := new(limit)
+	l.begin(parent, deadline)
+	return l
+}
+
 func TestALimitEndsAtItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := time.Now().Add(time.Second)
-		l := newLimit(context.Background(), at)
+		l := begun(context.Background(), at)
 		defer l.stop()
 		if got, ok := l.Deadline(); !ok || !got.Equal(at) {
 			t.Errorf("Deadline() = %v, %v; want %v", got, ok, at)
@@ -51,7 +58,7 @@ func TestALimitEndsAtItsTime(t *testing.T) {
 func TestALimitWhoseTimeHasPassedEndsAtOnce(t *testing.T) {
 	for range 200 {
 		ctx, cancel := context.WithCancel(context.Background())
-		l := newLimit(ctx, time.Now().Add(-time.Second))
+		l := begun(ctx, time.Now().Add(-time.Second))
 		if err, _ := ended(t, l); err != context.DeadlineExceeded {
 			t.Fatalf("Err() = %v", err)
 		}
@@ -65,7 +72,7 @@ func TestALimitOnAContextThatIsOverEndsAtOnce(t *testing.T) {
 	why := errors.New("why")
 	cancel(why)
 	for range 200 {
-		l := newLimit(ctx, time.Now().Add(time.Hour))
+		l := begun(ctx, time.Now().Add(time.Hour))
 		if err, cause := ended(t, l); err != context.Canceled || cause != why {
 			t.Fatalf("Err() = %v, Cause() = %v", err, cause)
 		}
@@ -80,7 +87,7 @@ func TestALimitEndsWithItsParentAndItsCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("why")
 		parent, cancel := context.WithCancelCause(context.WithValue(context.Background(), limitKey{}, "value"))
-		l := newLimit(parent, time.Now().Add(time.Hour))
+		l := begun(parent, time.Now().Add(time.Hour))
 		defer l.stop()
 		if l.Value(limitKey{}) != "value" {
 			t.Error("the parent's value is lost")
@@ -105,7 +112,7 @@ func TestALimitEndsItsChildren(t *testing.T) {
 	for _, want := range []error{context.DeadlineExceeded, context.Canceled} {
 		t.Run(want.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLimit(context.Background(), time.Now().Add(time.Second))
+				l := begun(context.Background(), time.Now().Add(time.Second))
 				children := childrenOf(t, l)
 				var called atomic.Int32
 				context.AfterFunc(l, func() { called.Add(1) })
@@ -138,7 +145,7 @@ func childrenOf(t *testing.T, parent context.Context) map[string]context.Context
 }
 
 func TestChildrenThatEndFirstAreForgotten(t *testing.T) {
-	l := newLimit(context.Background(), time.Now().Add(time.Hour))
+	l := begun(context.Background(), time.Now().Add(time.Hour))
 	defer l.stop()
 	for range 100 {
 		_, cancel := context.WithCancel(l)
@@ -150,13 +157,13 @@ func TestChildrenThatEndFirstAreForgotten(t *testing.T) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.hooks) != 0 {
-		t.Errorf("%d hooks are left", len(l.hooks))
+	if l.hooks != nil {
+		t.Error("a hook is left")
 	}
 }
 
 func TestAfterFuncOfAnEndedLimitRunsOnItsOwnGoroutine(t *testing.T) {
-	l := newLimit(context.Background(), time.Now().Add(time.Hour))
+	l := begun(context.Background(), time.Now().Add(time.Hour))
 	l.stop()
 	var mu sync.Mutex
 	ran := make(chan struct{})
@@ -172,7 +179,7 @@ func TestAfterFuncOfAnEndedLimitRunsOnItsOwnGoroutine(t *testing.T) {
 func TestAnExtendedLimitLivesToItsNewTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		l := newLimit(context.Background(), began.Add(time.Second))
+		l := begun(context.Background(), began.Add(time.Second))
 		defer l.stop()
 		if !l.extend(began.Add(time.Minute)) {
 			t.Fatal("extend: already over")
@@ -202,7 +209,7 @@ func ended2(ctx context.Context, d time.Duration) (err, cause error) {
 func TestALimitExtendedToNoTimeEndsWithTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(context.Background())
-		l := newLimit(parent, time.Now().Add(time.Second))
+		l := begun(parent, time.Now().Add(time.Second))
 		defer l.stop()
 		l.extend(time.Time{})
 		if err, _ := ended2(l, time.Hour); err != nil {
@@ -219,7 +226,7 @@ func TestALimitExtendedToNoTimeEndsWithTheCaller(t *testing.T) {
 // either fails, or the limit lives.
 func TestExtendAndTheTimerAgree(t *testing.T) {
 	for range 2000 {
-		l := newLimit(context.Background(), time.Now().Add(rand.N(20*time.Microsecond)))
+		l := begun(context.Background(), time.Now().Add(rand.N(20*time.Microsecond)))
 		for range rand.IntN(40) {
 			l.Err()
 		}
@@ -250,7 +257,7 @@ func TestANilLimitIsNone(t *testing.T) {
 func TestALimitStandsConcurrentUse(t *testing.T) {
 	for range 300 {
 		parent, cancel := context.WithCancel(context.Background())
-		l := newLimit(parent, time.Now().Add(rand.N(200*time.Microsecond)))
+		l := begun(parent, time.Now().Add(rand.N(200*time.Microsecond)))
 		var told, prevented atomic.Int32
 		var users sync.WaitGroup
 		for range 4 {
@@ -303,7 +310,7 @@ func awaitCount(t *testing.T, n *atomic.Int32, want int32) {
 func TestALimitCostsThreeAllocations(t *testing.T) {
 	at := time.Now().Add(time.Hour)
 	if got := testing.AllocsPerRun(100, func() {
-		l := newLimit(context.Background(), at)
+		l := begun(context.Background(), at)
 		l.extend(at)
 		l.stop()
 	}); got > 3 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
@@ -27,6 +28,7 @@ type upstream struct {
 	err       error         // the trouble since the last good set; nil if there is none
 	updated   time.Time     // when the last good set came; zero: never
 	heard     chan struct{} // closed after the first set or error
+	isHeard   atomic.Bool   // that it is closed, for a cheaper look
 }
 
 // A feed is where the endpoints of an upstream come from: a fixed set, or a
@@ -128,20 +130,13 @@ func (u *upstream) troubledLocked(err error) {
 }
 
 func (u *upstream) settleLocked() {
-	if !u.settled() {
+	if !u.isHeard.Swap(true) {
 		close(u.heard)
 	}
 }
 
 // settled reports whether anything has been heard yet.
-func (u *upstream) settled() bool {
-	select {
-	case <-u.heard:
-		return true
-	default:
-		return false
-	}
-}
+func (u *upstream) settled() bool { return u.isHeard.Load() }
 
 // join makes cl a cluster of the upstream.
 func (u *upstream) join(cl *Cluster) {
