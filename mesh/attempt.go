@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -83,23 +81,11 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange, told
 	if req.GetBody == nil && x.t.own != nil { // a base of the caller's own may ask for other reasons
 		req.GetBody = unprocessed
 	}
-	if req.GetBody == nil && x.t.own != nil { // a base of the caller's own may ask for other reasons
-		req.GetBody = unprocessed
-	}
 	if deadline, _ := c.TryDeadline(); !deadline.IsZero() || c.Tries > 1 {
 		req.Header = x.hopHeaders(c, deadline, told)
 	}
 	return req
 }
-
-// errUnprocessed says that upstream has not worked on a request, or that its
-// sender lets it be executed twice.
-var errUnprocessed = errors.New("the request was not processed")
-
-// unprocessed is the GetBody of a body that can be read once. net/http calls it
-// when it would send the request again by itself: because nothing was written, or
-// the stream was refused. It then forgets why; but that it asked says enough.
-func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
 // errUnprocessed says that upstream has not worked on a request, or that its
 // sender lets it be executed twice.
