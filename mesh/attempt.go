@@ -22,6 +22,7 @@ type attempt struct {
 	race   func()        // ends the context of a try that ran against others; nil: it did not
 	slot   *breaker.Gate // in which the try has a place; nil: none
 	stream func()        // gives back the place on an HTTP/2 connection; nil: none
+	wire   *wire         // that carries it; nil: a base of the caller's own does
 }
 
 // A timedAttempt is an attempt with a limit, in one allocation.
@@ -57,6 +58,9 @@ func (a *attempt) end() {
 	if a.slot != nil {
 		a.slot.ReleaseSlot()
 		a.slot = nil
+	}
+	if a.wire != nil && a.wire.retired.Load() {
+		a.wire.closeIdle()
 	}
 }
 

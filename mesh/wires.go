@@ -3,6 +3,7 @@ package mesh
 import (
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -24,6 +25,7 @@ type wire struct {
 	h1      *http.Transport // HTTP/1.1, or what ALPN agrees on
 	h2c     streams         // HTTP/2 in the clear
 	speaks  sync.Map        // address → *h2cProbe
+	retired atomic.Bool     // no new request comes
 }
 
 // carry sends one try.
@@ -32,6 +34,7 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 		return a.overHTTP1(c.Cluster, t.base, r)
 	}
 	w := t.own.of(c.Cluster)
+	a.wire = w
 	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
 		r = w.dialer.traced(r)
 	}
@@ -76,13 +79,17 @@ func (w *wires) of(cl *engine.Cluster) *wire {
 			return have
 		}
 	}
-	return w.renew(cl, spec)
+	fresh := w.renew(cl, spec)
+	if cl.Closed() { // a call that outlives its cluster: nobody would say when the wire has had its day
+		w.forget(cl)
+	}
+	return fresh
 }
 
 func (w *wires) renew(cl *engine.Cluster, spec *plan.Cluster) *wire {
 	fresh := w.newWire(cl, spec)
 	if old, ok := w.byCluster.Swap(cl, fresh); ok {
-		old.(*wire).closeIdle()
+		old.(*wire).retire()
 	}
 	return fresh
 }
@@ -90,7 +97,7 @@ func (w *wires) renew(cl *engine.Cluster, spec *plan.Cluster) *wire {
 // forget drops the wire of a cluster that is no more.
 func (w *wires) forget(cl *engine.Cluster) {
 	if old, ok := w.byCluster.LoadAndDelete(cl); ok {
-		old.(*wire).closeIdle()
+		old.(*wire).retire()
 	}
 }
 
@@ -150,6 +157,12 @@ func (w *wire) usesH2C(r *http.Request) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// retire closes what is idle now, and what requests under way leave behind.
+func (w *wire) retire() {
+	w.retired.Store(true)
+	w.closeIdle()
 }
 
 func (w *wire) closeIdle() {

@@ -255,6 +255,13 @@ func (cl *Cluster) releaseRetry() {
 	cl.gate.ReleaseRetry()
 }
 
+// Closed reports that the cluster is no more: only calls under way have it.
+func (cl *Cluster) Closed() bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.closed
+}
+
 // close stops the timers. Calls under way finish.
 func (cl *Cluster) close() {
 	cl.mu.Lock()
