@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -401,4 +402,47 @@ func TestAMirrorOutlivesTheCallersRequest(t *testing.T) {
 			t.Fatalf("the copy was %s %s %v", r.Host, r.URL, r.Header)
 		}
 	}
+}
+
+// Request.Cancel is deprecated, and still how http.Client ends what is out of
+// time, beside the context and perhaps before it.
+func TestNoHostIsBlamedForARequestThatIsCancelledByItsChannel(t *testing.T) {
+	s := startStage(t)
+	c := carry(t, services{"play": s.addresses()}, false, mesh.Config{}, oneFailure)
+	for _, path := range []string{"/stall", "/drip"} {
+		p := get(t.Context(), "http://play"+path)
+		gone := make(chan struct{})
+		p.Cancel = gone //nolint:staticcheck // what is tested
+		time.AfterFunc(5*time.Millisecond, func() { close(gone) })
+		resp, err := c.RoundTrip(p.Request)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		} else if !errors.Is(err, mesh.ErrCanceled) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if err == nil {
+			t.Errorf("%s: no error", path)
+		}
+	}
+	c.mustBlame(t, 0)
+}
+
+// A client that is out of time before there is an answer says something of the
+// host; in the middle of an answer it does not.
+func TestNoHostIsBlamedForAClientThatIsOutOfTimeWhileItReads(t *testing.T) {
+	s := startStage(t)
+	c := carry(t, services{"play": s.addresses()}, false, mesh.Config{}, oneFailure)
+	client := &http.Client{Transport: c, Timeout: 300 * time.Millisecond}
+	for range 4 {
+		resp, err := client.Get("http://play/drip")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); !os.IsTimeout(err) {
+			t.Error(err)
+		}
+		_ = resp.Body.Close()
+	}
+	c.mustBlame(t, 0)
 }
