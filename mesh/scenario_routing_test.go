@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+
+	"github.com/inmesh-go/inmesh/mesh"
 )
 
 // branches routes to subset v2 what matches, and the rest to v1.
@@ -200,4 +202,28 @@ spec:
 		s.want(s.get("http://reviews:9080/"), "200")
 		s.refused(s.get("http://reviews:81/"), "no such subset or port", 503, "NC")
 	})
+}
+
+func TestRulesAreForTheWorkloadsThatTheyName(t *testing.T) {
+	rules := []string{branches("{sourceLabels: {app: page}}"), branches("{sourceNamespace: shop}")}
+	for _, c := range []struct {
+		workload mesh.Workload
+		rule     int
+		want     string
+	}{
+		{mesh.Workload{Labels: map[string]string{"app": "page", "version": "v1"}}, 0, "v2"},
+		{mesh.Workload{Labels: map[string]string{"app": "other"}}, 0, "v1"},
+		{mesh.Workload{}, 0, "v1"},
+		{mesh.Workload{Namespace: "shop"}, 1, "v2"},
+		{mesh.Workload{}, 1, "v1"},
+	} {
+		configure := func(_ *scene, cfg *mesh.Config) { cfg.Workload = c.workload }
+		playWith(t, rules[c.rule:c.rule+1], configure, func(s *scene) {
+			s.start("reviews.default", "v1", "version", "v1")
+			s.start("reviews.default", "v2", "version", "v2")
+			if a := s.get("http://reviews.default/"); a.body != c.want {
+				t.Errorf("%+v: went to %q (%v), want %s", c.workload, a.body, a, c.want)
+			}
+		})
+	}
 }

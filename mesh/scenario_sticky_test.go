@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"testing"
 	"time"
 )
@@ -227,5 +228,33 @@ func TestWeightsMoveOnlyTheUsersInBetween(t *testing.T) {
 			}
 		}
 		binomial(t, "v2", second, 1_000, 0.5)
+	})
+}
+
+func TestTheAddressOfTheInboundCallerIsItsKey(t *testing.T) {
+	play(t, []string{policy("reviews", "{loadBalancer: {consistentHash: {useSourceIp: true}}}")}, func(s *scene) {
+		s.cast(8)
+		s.unwired()
+		var got answer
+		page := s.mesh.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			got = s.do(s.request("GET", "http://reviews/", "").WithContext(r.Context()))
+		}))
+		visit := func(remote string) string {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = remote
+			page.ServeHTTP(httptest.NewRecorder(), r)
+			return got.body
+		}
+		hosts := map[string]bool{}
+		for i := range 100 {
+			first := visit(fmt.Sprintf("10.1.2.%d:1000", i))
+			if again := visit(fmt.Sprintf("10.1.2.%d:2000", i)); again != first {
+				t.Fatalf("caller %d was with %s and then with %s", i, first, again)
+			}
+			hosts[first] = true
+		}
+		if len(hosts) < 4 {
+			t.Errorf("100 callers share %d of 8 hosts", len(hosts))
+		}
 	})
 }
