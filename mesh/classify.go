@@ -49,25 +49,6 @@ func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err e
 	return engine.Failed(failureOf(err), err)
 }
 
-// withdrawn reports that the request's Cancel is closed, which http.Client does
-// when its Timeout is up, in the moment before the context ends.
-func withdrawn(r *http.Request) bool {
-	select {
-	case <-r.Cancel:
-		return true
-	default:
-		return false
-	}
-}
-
-// overdue tells a deadline that is over from a caller who has gone.
-func overdue(ctx context.Context) retry.Failure {
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		return retry.DeadlineExceeded
-	}
-	return retry.Canceled
-}
-
 // brokeOff classifies an answer that ended before its end.
 func (x *exchange) brokeOff(err error) engine.Outcome {
 	if o, ended := x.ended(x.in.Context()); ended {

@@ -62,12 +62,6 @@ func (s *stageServer) try(id string) int {
 	return s.tries[id]
 }
 
-func (s *stageServer) triesOf(id string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tries[id]
-}
-
 func (s *stageServer) serve(w http.ResponseWriter, r *http.Request) {
 	n := s.try(r.Header.Get("X-Id"))
 	w.Header().Set("X-Try", strconv.Itoa(n))

@@ -172,8 +172,6 @@ type ledger struct {
 	base   http.RoundTripper
 	opened atomic.Int32
 	open   atomic.Int32
-	twice  atomic.Int32
-	nilled atomic.Int32 // requests whose body nobody closed
 }
 
 var errBaseBroke = errors.New("ledger: neither or both of answer and error")
