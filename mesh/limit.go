@@ -38,6 +38,9 @@ func (l *limit) begin(parent context.Context, deadline time.Time) {
 	l.start()
 	if parent.Done() != nil {
 		l.leave = context.AfterFunc(parent, func() { l.end(parent.Err(), false) })
+		if err := parent.Err(); err != nil {
+			l.end(err, false) // now, not a moment later: nothing is sent for a caller who has gone
+		}
 	}
 }
 
