@@ -180,28 +180,31 @@ func TestAHostIsToldHowLongTheCallerWillWait(t *testing.T) {
 	})
 }
 
-// chain makes productpage, whose own mesh calls reviews on behalf of its caller
-// and says how long that took it.
+// chain makes productpage, whose own mesh calls reviews on behalf of its caller,
+// and says how that ended. If badly, it has no answer for its caller either.
 func (s *scene) chain(cfg mesh.Config) (done chan error) {
 	s.Helper()
 	cfg.Workload.Service = "productpage"
 	m := s.fleet.Mesh(cfg)
 	onward := &http.Client{Transport: m.Transport(s.fleet.Base())}
 	done = make(chan error, 10)
-	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		to, err := http.NewRequestWithContext(r.Context(), "GET", "http://reviews/", nil)
-		if err != nil {
-			done <- err
-			return
-		}
-		resp, err := onward.Do(to)
-		done <- err
-		if err == nil {
+	s.fleet.Start("productpage", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gone := r.Context().Done() // when the caller hangs up
+		m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			to, err := http.NewRequestWithContext(r.Context(), "GET", "http://reviews/", nil)
+			if err != nil {
+				s.Error(err)
+				return
+			}
+			resp, err := onward.Do(to)
+			if done <- err; err != nil {
+				<-gone
+				return
+			}
 			defer func() { _ = resp.Body.Close() }()
 			_, _ = io.Copy(w, resp.Body)
-		}
-	})
-	s.fleet.Start("productpage", m.Handler(page), nil)
+		})).ServeHTTP(w, r)
+	}), nil)
 	return done
 }
 
@@ -236,9 +239,10 @@ func TestTheNextHopMayOnlyShortenTheDeadline(t *testing.T) {
 			host.plays(later(time.Hour, host.says(200)))
 			onward := s.chain(mesh.Config{Rules: rules.Static(route("reviews", "timeout: "+own))})
 			began := time.Now()
-			s.get("http://productpage/")
+			page := s.begin("http://productpage/")
 			<-onward
 			s.took(began, want)
+			s.want(<-page, "timeout")
 		})
 	}
 }
