@@ -14,9 +14,12 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	if err != nil {
 		return nil
 	}
-	// A fork may outlive the exchange, if it loses; so it holds nothing of it.
+	// A fork may outlive the exchange, if it loses, and the caller's hold on its
+	// request; so it shares nothing of either.
+	in, to := x.in.WithContext(x.in.Context()), *x.in.URL
+	in.URL, in.Trailer = &to, x.in.Trailer.Clone()
 	return &exchange{
-		t: x.t, in: x.in, header: x.header, host: x.host, path: x.path, ownHeader: x.ownHeader,
+		t: x.t, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
 		body: replay.New(body, nil, x.in.ContentLength, 0), race: ended,
 	}
 }

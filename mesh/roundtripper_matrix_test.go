@@ -142,10 +142,12 @@ func TestTheContractHoldsUnderEveryRule(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, c *carrier, e errand, number int) {
+func run(t *testing.T, c *carrier, e errand, number int) { runAt(t, c, e, number, "http://play") }
+
+func runAt(t *testing.T, c *carrier, e errand, number int, server string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	p := e.make(ctx, "http://play"+e.path)
+	p := e.make(ctx, server+e.path)
 	p.Header["X-Id"] = []string{fmt.Sprint(number)}
 	before := pictureOf(p.Request)
 	stop := watch(p.Request)

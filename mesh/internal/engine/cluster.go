@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,7 @@ type Cluster struct {
 	detector *breaker.Detector
 	budget   *retry.Budget
 
-	mu     sync.Mutex                       // guards timers and closed
+	mu     sync.Mutex                       // guards timers and closed, and orders what hosts are shown as
 	timers map[*breaker.Circuit]*time.Timer // end of each ejection, and of each probe
 	closed bool
 }
@@ -62,6 +63,11 @@ func (cl *Cluster) Hosts() []*Host { return cl.balancer.Hosts() }
 // CircuitInfo is the state of a host's circuit.
 func (cl *Cluster) CircuitInfo(h *Host, now time.Time) breaker.Info { return h.State.circuit.Info(now) }
 
+// fits says that the cluster can go on by spec.
+func (cl *Cluster) fits(spec *plan.Cluster) bool {
+	return spec.Missing == "" && keyOf(spec) == cl.upstream.key
+}
+
 // configure puts a policy in force. Counters, circuits and hosts stay.
 func (cl *Cluster) configure(spec *plan.Cluster) {
 	cl.spec.Store(spec)
@@ -72,9 +78,7 @@ func (cl *Cluster) configure(spec *plan.Cluster) {
 	}
 	now := time.Now()
 	for _, h := range cl.Hosts() {
-		if h.State.circuit.State() == breaker.Closed {
-			h.SetAvailable(true)
-		}
+		cl.show(h, breaker.Closed, true)
 	}
 	_ = cl.balancer.Configure(spec.Balancer, now) // validated with the rule
 }
@@ -139,6 +143,7 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 		if cl.balancer.Panicking(h) {
 			return h, breaker.Permit{}, nil
 		}
+		p.Tried = append(slices.Clip(p.Tried), h) // a hash would come back to it
 	}
 	return nil, breaker.Permit{}, cl.unhealthy()
 }
@@ -146,7 +151,7 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 // probing takes a host out of rotation while its one probe is under way, but for
 // no longer than its circuit waits for one.
 func (cl *Cluster) probing(h *Host) {
-	h.SetAvailable(false)
+	cl.show(h, breaker.HalfOpen, false)
 	cl.arm(h, cl.Spec().Outlier.BaseEjectionTime)
 }
 
@@ -180,11 +185,11 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 		}
 		return
 	case breaker.Ejected:
-		h.SetAvailable(false)
+		cl.show(h, breaker.Open, false)
 		cl.arm(h, ev.Until.Sub(now))
 	case breaker.Readmitted, breaker.NotEnforced:
 		cl.disarm(circuit)
-		h.SetAvailable(circuit.State() == breaker.Closed)
+		cl.show(h, breaker.Closed, true)
 	}
 	cl.balancer.Refresh(now)
 	cl.engine.events.Circuit(cl, h, ev)
@@ -195,6 +200,19 @@ func (cl *Cluster) broke(h *Host, now time.Time) {
 	if permit, err := h.State.circuit.Allow(now); err == nil {
 		cl.report(h, permit, breaker.LocalFailure, now)
 	}
+}
+
+// show tells the balancer whether h may be picked, while its circuit is in the
+// state that says so, and reports whether it is. Under the lock, so that what an
+// earlier state called for does not come last.
+func (cl *Cluster) show(h *Host, in breaker.State, available bool) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	is := h.State.circuit.State() == in
+	if is {
+		h.SetAvailable(available)
+	}
+	return is
 }
 
 // arm sets the timer that lets a host be probed: at the end of its ejection, or
@@ -226,10 +244,9 @@ func (cl *Cluster) halfOpen(h *Host) {
 	cl.disarm(h.State.circuit)
 	now := time.Now()
 	ev := h.State.circuit.Tick(now)
-	if h.State.circuit.State() != breaker.HalfOpen {
+	if !cl.show(h, breaker.HalfOpen, true) {
 		return
 	}
-	h.SetAvailable(true)
 	cl.balancer.Refresh(now)
 	if ev.Kind != breaker.Nothing {
 		cl.engine.events.Circuit(cl, h, ev)

@@ -67,6 +67,9 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Discovery != nil {
+		c.Discovery = &configured{c.Discovery}
+	}
 	e := &Engine{
 		config:    c,
 		events:    c.Events,
@@ -103,14 +106,15 @@ func (e *Engine) Apply(p *plan.Plan) {
 // returns those that p does not know.
 func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
 	for _, cl := range e.Clusters() {
-		if cl.plan.Swap(p) == p {
+		if cl.plan.Load() == p {
 			continue
 		}
 		spec := p.Cluster(cl.Key)
-		if spec.Missing != "" || keyOf(spec) != cl.upstream.key {
+		if !cl.fits(spec) {
 			gone = append(gone, cl)
 			continue
 		}
+		cl.plan.Store(p)
 		cl.configure(spec)
 		cl.upstream.refeed(e.feedOf(spec))
 		cl.upstream.again(cl)
@@ -121,6 +125,9 @@ func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
 // retire ends a cluster that the rules no longer know, and the watch of its
 // endpoints if it was the last to need it.
 func (e *Engine) retire(cl *Cluster) {
+	if cl.Closed() { // found gone twice
+		return
+	}
 	u := e.remove(cl)
 	cl.close()
 	if u != nil {
@@ -132,7 +139,9 @@ func (e *Engine) retire(cl *Cluster) {
 func (e *Engine) remove(cl *Cluster) *upstream {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.clusters, cl.Key)
+	if e.clusters[cl.Key] == cl { // else one of the new plan is in its place
+		delete(e.clusters, cl.Key)
+	}
 	if cl.upstream == nil || cl.upstream.leave(cl) > 0 {
 		return nil
 	}

@@ -104,15 +104,18 @@ func (b *binding) find(e *Engine, s *state, d *plan.Destination, t plan.Target) 
 }
 
 // live finds or makes a live cluster, by the plan in force now: the caller's may
-// be older.
+// be older, and a cluster that is about to be retired as well.
 func (e *Engine) live(key plan.ClusterKey) *Cluster {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if cl := e.clusters[key]; cl != nil {
-		return cl
+	p, have := e.Plan(), e.clusters[key]
+	if have != nil && have.plan.Load() == p {
+		return have
 	}
-	p := e.Plan()
 	spec := p.Cluster(key)
+	if have != nil && have.fits(spec) {
+		return have
+	}
 	cl := newCluster(e, p, spec)
 	if spec.Missing != "" || e.closed {
 		return cl // to be refused by; not kept

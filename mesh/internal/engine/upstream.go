@@ -40,6 +40,10 @@ type feed struct {
 	ask    discovery.Service
 }
 
+// A configured source is a pointer, which compares whatever its type: feeds are
+// compared by their sources.
+type configured struct{ discovery.Source }
+
 func (f feed) equal(other feed) bool {
 	return f.source == other.source && f.ask == other.ask &&
 		slices.EqualFunc(f.fixed, other.fixed, discovery.Endpoint.Equal) &&
