@@ -56,10 +56,12 @@ type runner struct {
 // cannot be forked, in which case nothing has happened.
 func (c *Call) hedge(ctx context.Context, w Hedger) bool {
 	r := &race{call: c, wire: w, results: make(chan *runner, 1+c.engine.config.Hedge.Max), running: map[*runner]struct{}{}}
-	if !r.start(ctx, *c) {
+	first := *c
+	first.holds &^= holdsRetry // that is the call's, the rest the runner's
+	if !r.start(ctx, first) {
 		return false
 	}
-	c.holds &= holdsRetry // the runner holds the rest
+	c.holds &= holdsRetry
 	r.adopt(r.run(ctx))
 	return true
 }
