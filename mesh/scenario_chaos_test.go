@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/retry"
 )
 
 // chaos is a fleet in which everything happens at once. What it proves is what
@@ -169,7 +171,12 @@ func (c *chaos) noConnections() {
 func TestAfterChaosAllIsAsBefore(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			play(t, nil, func(s *scene) {
+			hedged := func(_ *scene, cfg *mesh.Config) {
+				if seed%2 == 1 {
+					cfg.Hedge = retry.Hedge{Delay: 20 * time.Millisecond, Max: 2}
+				}
+			}
+			playWith(t, nil, hedged, func(s *scene) {
 				c := newChaos(s)
 				c.rage(seed, 12, 10*time.Second)
 				c.calm()
