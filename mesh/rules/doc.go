@@ -49,8 +49,9 @@
 //     at most 80 MiB through its aliases.
 //  3. At most 100 faults are told of an object, and 1,000 of a file; one that is
 //     worse than all before it is always told.
-//  4. An object that is at fault in its form (a wrong type, an unknown field) is
-//     not examined further: what its values mean is told when the form is right.
+//  4. A field that is at fault in its form (a wrong type, an unknown name) is left
+//     out, and the rest of the object examined. What may be wrong for want of that
+//     field alone is told once its form is right.
 //  5. Half a file is a valid file at times. Who writes rules under a [Dir] writes
 //     another file and renames it, as editors and ConfigMaps do.
 //

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -61,8 +62,11 @@ func (w walker) rule(n *node, k kind) member {
 	if !w.written("metadata.name") {
 		w.invalid("metadata.name", "want a name: it is missing")
 	}
-	w.message("spec", spec, k.spec)
+	usable := w.message("spec", spec, k.spec)
 	if w.faults.Worst() == Invalid {
+		if usable {
+			w.rest(spec, k)
+		}
 		return nil
 	}
 	m, err := k.build(w.checker, spec.appendJSON(nil))
@@ -71,6 +75,37 @@ func (w walker) rule(n *node, k kind) member {
 		return nil
 	}
 	return m
+}
+
+// rest validates what can be decoded of an object of which something cannot, so
+// that all its faults are told at once, but for those that may be of the bad
+// fields' making.
+func (w walker) rest(spec *node, k kind) {
+	bad := w.faults
+	c := &checker{meta: w.meta, lines: w.lines}
+	if _, err := k.build(c, spec.appendJSON(nil)); err != nil {
+		return // it says nothing that has not been said
+	}
+	for _, f := range c.faults {
+		if !slices.ContainsFunc(bad, func(b Fault) bool { return c.mayFollow(f.Field, b.Field) }) {
+			w.append(f, maxObjectFaults)
+		}
+	}
+}
+
+// mayFollow says that what is wrong with a place may only seem so because a bad
+// field was left out: the one contains the other, or they stand side by side, and
+// the place is missing (the bad field may be it, misspelt) or is judged by a
+// value that could not be read.
+func (c *checker) mayFollow(place, bad string) bool {
+	return within(place, bad) || within(bad, place) ||
+		parentOf(place) == parentOf(bad) && (!c.written(place) || c.written(bad))
+}
+
+// within says that the place inner is outer, or lies in it.
+func within(inner, outer string) bool {
+	rest, ok := strings.CutPrefix(inner, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 // fixed calls each for every field of n, once, and reports those not known.

@@ -65,3 +65,24 @@ func compare(t *testing.T, want, got []string) {
 		}
 	}
 }
+
+func TestTellsFaultsOfFormAndOfMeaningAtOnce(t *testing.T) {
+	_, err := rules.Parse("a.yaml", []byte(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec:
+  hosts: [a]
+  http:
+  - route: [{destination: {host: a}, wieght: 1}]
+    timeout: 0s
+    retries: {attempts: no, perTryTimeout: 1s}
+`))
+	want := []string{
+		`a.yaml:7: VirtualService default/a: spec.http[0].route[0].wieght: HTTPRouteDestination has no field "wieght"; did you mean "weight"?`,
+		`a.yaml:8: VirtualService default/a: spec.http[0].timeout: 0s: want 1ms or more; to switch it off, leave the field out`,
+		`a.yaml:9: VirtualService default/a: spec.http[0].retries.attempts: want a whole number, got no`,
+	}
+	if err == nil || err.Error() != strings.Join(want, "\n") {
+		t.Errorf("got\n%v\nwant\n%s", err, strings.Join(want, "\n"))
+	}
+}

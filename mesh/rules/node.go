@@ -35,8 +35,9 @@ type node struct {
 
 // A field is one entry of a mapping.
 type field struct {
-	key   node
-	value node
+	key     node
+	value   node
+	leftOut bool // it cannot be decoded, and has been reported
 }
 
 // name is the field's key as JSON has it.
@@ -85,8 +86,12 @@ func (n *node) appendList(b []byte) []byte {
 
 func (n *node) appendObject(b []byte) []byte {
 	b = append(b, '{')
+	first := len(b)
 	for i := range n.fields {
-		if i > 0 {
+		if n.fields[i].leftOut {
+			continue
+		}
+		if len(b) > first {
 			b = append(b, ',')
 		}
 		b = appendString(b, n.fields[i].name())

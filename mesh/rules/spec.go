@@ -30,17 +30,21 @@ func (w walker) bad(line int, path, format string, args ...any) {
 	w.append(f, maxObjectFaults)
 }
 
+// The checks below report whether what they looked at can be decoded. A field that
+// cannot is left out, so that the rest of the object is validated all the same.
+
 // message checks the mapping n against the message type md.
-func (w walker) message(path string, n *node, md protoreflect.MessageDescriptor) {
+func (w walker) message(path string, n *node, md protoreflect.MessageDescriptor) (usable bool) {
 	if n.shape != mapping {
 		w.bad(n.line, path, "want a mapping (%s), got %s", md.Name(), n.shown())
-		return
+		return false
 	}
 	members := map[protoreflect.Name]*field{} // of a oneof: the one written first
 	seen := map[protoreflect.FieldNumber]*field{}
 	for i := range n.fields {
 		f := &n.fields[i]
 		fd := fieldNamed(md, f.name())
+		f.leftOut = true
 		if fd == nil {
 			w.unknown(path, f, md)
 			continue
@@ -50,9 +54,10 @@ func (w walker) message(path string, n *node, md protoreflect.MessageDescriptor)
 			continue
 		}
 		seen[fd.Number()] = f
-		w.exclusive(path, f, fd, members)
-		w.field(path+"."+fd.JSONName(), f, fd)
+		alone := w.exclusive(path, f, fd, members)
+		f.leftOut = !w.field(path+"."+fd.JSONName(), f, fd) || !alone
 	}
+	return true
 }
 
 // fieldNamed finds a field by either of its names: retryOn, retry_on.
@@ -82,18 +87,19 @@ func (w walker) twice(path string, first, again *field) {
 }
 
 // exclusive reports the second of two fields of which a message holds one.
-func (w walker) exclusive(path string, f *field, fd protoreflect.FieldDescriptor, members map[protoreflect.Name]*field) {
+func (w walker) exclusive(path string, f *field, fd protoreflect.FieldDescriptor, members map[protoreflect.Name]*field) (usable bool) {
 	group := fd.ContainingOneof()
 	if group == nil || group.IsSynthetic() || f.value.shape == null {
-		return
+		return true
 	}
 	first := members[group.Name()]
 	if first == nil {
 		members[group.Name()] = f
-		return
+		return true
 	}
 	w.bad(f.key.line, path+"."+fd.JSONName(), "only one of %s may be written; %s stands on line %d",
 		oneofNames(group), first.name(), first.key.line)
+	return false
 }
 
 func oneofNames(group protoreflect.OneofDescriptor) string {
@@ -106,46 +112,48 @@ func oneofNames(group protoreflect.OneofDescriptor) string {
 
 // field checks one field. null means absent, as it does to Istio and to
 // Kubernetes; where text is wanted it more likely is a ~ or a forgotten value.
-func (w walker) field(path string, f *field, fd protoreflect.FieldDescriptor) {
+func (w walker) field(path string, f *field, fd protoreflect.FieldDescriptor) (usable bool) {
 	singular := !fd.IsList() && !fd.IsMap()
 	if f.value.shape == null && !(singular && fd.Kind() == protoreflect.StringKind) {
-		return
+		return true
 	}
 	w.at(path, f.key.line)
 	switch {
 	case fd.IsList():
-		w.list(path, &f.value, fd)
+		return w.list(path, &f.value, fd)
 	case fd.IsMap():
-		w.entries(path, &f.value, fd)
-	default:
-		w.value(path, &f.value, fd)
+		return w.entries(path, &f.value, fd)
 	}
+	return w.value(path, &f.value, fd)
 }
 
-func (w walker) list(path string, n *node, fd protoreflect.FieldDescriptor) {
+// list: one bad item spoils it, for without that the others would change places.
+func (w walker) list(path string, n *node, fd protoreflect.FieldDescriptor) (usable bool) {
 	if n.shape != sequence {
 		w.bad(n.line, path, "want a list, got %s", n.shown())
-		return
+		return false
 	}
+	usable = true
 	for i := range n.items {
 		item := path + "[" + strconv.Itoa(i) + "]"
 		w.at(item, n.items[i].line)
-		w.present(item, &n.items[i], fd)
+		usable = w.present(item, &n.items[i], fd) && usable
 	}
+	return usable
 }
 
-func (w walker) entries(path string, n *node, fd protoreflect.FieldDescriptor) {
+func (w walker) entries(path string, n *node, fd protoreflect.FieldDescriptor) (usable bool) {
 	if n.shape != mapping {
 		w.bad(n.line, path, "want a mapping, got %s", n.shown())
-		return
+		return false
 	}
 	seen := map[string]*field{}
 	for i := range n.fields {
 		f := &n.fields[i]
-		if entry := path + f.index(); w.entry(entry, f, seen) {
-			w.present(entry, &f.value, fd.MapValue())
-		}
+		entry := path + f.index()
+		f.leftOut = !w.entry(entry, f, seen) || !w.present(entry, &f.value, fd.MapValue())
 	}
+	return true
 }
 
 // entry checks the key of a map's entry, and says whether it is the first.
@@ -177,22 +185,23 @@ func (w walker) key(path string, key *node) {
 
 // present checks an element of a list or a map: it cannot be absent. A null
 // there would decode to an empty value that nobody wrote.
-func (w walker) present(path string, n *node, fd protoreflect.FieldDescriptor) {
+func (w walker) present(path string, n *node, fd protoreflect.FieldDescriptor) (usable bool) {
 	if n.shape == null && fd.Kind() != protoreflect.StringKind {
 		w.bad(n.line, path, "want %s, got null", wanted(fd))
-		return
+		return false
 	}
-	w.value(path, n, fd)
+	return w.value(path, n, fd)
 }
 
-func (w walker) value(path string, n *node, fd protoreflect.FieldDescriptor) {
+func (w walker) value(path string, n *node, fd protoreflect.FieldDescriptor) (usable bool) {
+	before := w.invalids()
 	if fd.Kind() != protoreflect.MessageKind {
 		w.scalar(path, n, fd)
-		return
+		return w.invalids() == before
 	}
 	if check := wellKnown(fd.Message().FullName()); check != nil {
 		check(w, path, n, fd.Message())
-		return
+		return w.invalids() == before
 	}
-	w.message(path, n, fd.Message())
+	return w.message(path, n, fd.Message())
 }

@@ -24,6 +24,17 @@ func (t *tally) append(f Fault, limit int) {
 	t.untold++
 }
 
+// invalids counts what was told as Invalid, or not told.
+func (t *tally) invalids() int {
+	n := t.untold
+	for i := range t.faults {
+		if t.faults[i].Severity == Invalid {
+			n++
+		}
+	}
+	return n
+}
+
 // all are the faults, and how many were not told.
 func (t *tally) all(where Fault) Faults {
 	if t.untold == 0 {
