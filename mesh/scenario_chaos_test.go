@@ -24,8 +24,8 @@ type chaos struct {
 	hosts []*actor
 }
 
-// editions are rules with much in common, so that clusters live on from one to
-// the other with changed limits, policies and connections.
+// edition makes rules that have much in common with others, so that clusters live
+// on from one to the next with changed limits, policies and connections.
 func (c *chaos) edition(r *rand.Rand) []string {
 	subsets := "[{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]"
 	if r.IntN(4) == 0 {

@@ -1,6 +1,7 @@
 package mesh_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -193,4 +194,18 @@ func TestLocalFailuresCountApartWhenSplit(t *testing.T) {
 			t.Errorf("got %+v, want one ejection for local failures", c)
 		}
 	})
+}
+
+func TestAGRPCStatusInTheHeadersCountsAsItsHTTPStatus(t *testing.T) {
+	for code, ejects := range map[string]bool{"14": true, "4": true, "13": true, "12": true, "5": false, "7": false, "8": false, "1": false, "0": false} {
+		documents := []string{policy("reviews", "{outlierDetection: {consecutive5xxErrors: 1}}"), unretried("reviews")}
+		play(t, documents, func(s *scene) {
+			host := s.start("reviews", "only")
+			host.plays(func(w http.ResponseWriter, _ *http.Request, _ int) { w.Header().Set("Grpc-Status", code) })
+			s.want(s.get("http://reviews/"), "200")
+			if again := s.get("http://reviews/"); (again.String() == noHealthy) != ejects {
+				t.Errorf("grpc-status %s: then %v, want an ejection: %v", code, again, ejects)
+			}
+		})
+	}
 }

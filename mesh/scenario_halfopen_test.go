@@ -121,3 +121,20 @@ func TestAnUnansweredConnectionIsAProbeThatFails(t *testing.T) {
 		s.want(s.get("http://reviews/"), "200")
 	})
 }
+
+func TestWhatWasSentBeforeAnEjectionDoesNotDecideAboutIt(t *testing.T) {
+	play(t, oneStrike(""), func(s *scene) {
+		host := s.start("reviews", "only")
+		host.plays(later(10*time.Second, host.says(200)))
+		good := s.begin("http://reviews/")
+		host.plays(later(35*time.Second, host.says(500)))
+		bad := s.begin("http://reviews/")
+		eject(s, host)
+		s.want(<-good, "200")
+		s.want(s.get("http://reviews/"), noHealthy) // the answer came too late to speak for the host
+		s.pass(20 * time.Second)                    // half-open
+		s.want(<-bad, "500")                        // and too late to speak against it
+		host.plays(host.says(200))
+		s.want(s.get("http://reviews/"), "200")
+	})
+}

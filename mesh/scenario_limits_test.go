@@ -259,3 +259,20 @@ func TestPlacesAreGivenBackHoweverARequestEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestAPortsSettingsReplaceThoseOfTheService(t *testing.T) {
+	rule := policy("reviews", `{connectionPool: {http: {http2MaxRequests: 1}}, outlierDetection: {consecutive5xxErrors: 1},
+		portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: RANDOM}}]}`)
+	play(t, []string{rule, unretried("reviews")}, func(s *scene) {
+		host := s.start("reviews", "only")
+		host.plays(later(time.Second, host.says(500)))
+		first, second := s.begin("http://reviews:9080/"), s.begin("http://reviews:9080/")
+		other := s.begin("http://reviews:9081/")
+		s.want(s.get("http://reviews:9081/"), overflow) // by the top level
+		s.want(<-first, "500")
+		s.want(<-second, "500") // the port's own entry says nothing of limits
+		s.want(<-other, "500")
+		s.want(s.get("http://reviews:9080/"), "500") // nor of ejections
+		s.want(s.get("http://reviews:9081/"), noHealthy)
+	})
+}

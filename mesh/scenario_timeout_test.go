@@ -299,3 +299,16 @@ func TestNothingLeaksFromRequestsThatAreCutOff(t *testing.T) {
 		}
 	})
 }
+
+func TestHeadersOfACallerDoNotOverrideTheRule(t *testing.T) {
+	play(t, []string{route("reviews", "timeout: 5s, retries: {attempts: 1, retryOn: 5xx, backoff: 1ms}")}, func(s *scene) {
+		host := s.start("reviews", "only")
+		host.plays(later(2*time.Second, host.says(503)))
+		a := s.get("http://reviews/", "X-Envoy-Upstream-Rq-Timeout-Ms", "1", "X-Envoy-Upstream-Rq-Per-Try-Timeout-Ms", "1",
+			"X-Envoy-Max-Retries", "9", "X-Envoy-Retry-On", "retriable-4xx")
+		s.want(a, "503")
+		if host.heard() != 2 {
+			t.Errorf("%d tries, the rule says two", host.heard())
+		}
+	})
+}
