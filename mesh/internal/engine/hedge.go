@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -42,7 +43,8 @@ type race struct {
 	wire    Hedger
 	results chan *runner
 	running map[*runner]struct{}
-	started int // hedges
+	due     int // hedges that have come due
+	started int // of them, those that limits, budget and hosts allowed
 }
 
 // A runner is one try in a race, with a Call of its own for what it holds.
@@ -80,7 +82,7 @@ func (r *race) run(ctx context.Context) *runner {
 			done.lost()
 		case <-timer.C:
 			r.another(ctx)
-			if at, ok := r.call.engine.config.Hedge.Next(r.started, time.Now(), r.call.Deadline); ok {
+			if at, ok := r.call.engine.config.Hedge.Next(r.due, time.Now(), r.call.Deadline); ok {
 				timer.Reset(time.Until(at))
 			}
 		}
@@ -111,7 +113,7 @@ func (r *race) start(ctx context.Context, call Call) bool {
 
 // another starts a hedge, if limits, budget and hosts allow it.
 func (r *race) another(ctx context.Context) {
-	r.started++
+	r.due++
 	next := *r.call
 	next.holds = 0
 	next.tried = r.hosts()
@@ -123,10 +125,13 @@ func (r *race) another(ctx context.Context) {
 		return // both give back what was taken
 	}
 	next.sent = time.Now()
-	if !r.start(ctx, next) {
-		next.release()
-		next.endRetry()
+	if r.start(ctx, next) {
+		r.started++
+		return
 	}
+	next.Cluster.report(next.Host, next.permit, breaker.Ignored, next.sent)
+	next.release()
+	next.endRetry()
 }
 
 func (r *race) hosts() (out []*Host) {

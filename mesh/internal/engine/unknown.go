@@ -24,11 +24,12 @@ func (e *Engine) unknown(ctx context.Context, s *state, c *Call) (known bool, er
 // discover asks the configured source for the host and gives it a default route.
 func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) {
 	v, ok := s.unknown.Load(c.Target.Name)
-	if !ok && e.crowded() {
-		return false, nil
-	}
 	if !ok {
-		v, _ = s.unknown.LoadOrStore(c.Target.Name, s.plan.Default(c.Target.Name))
+		vh := s.plan.Default(c.Target.Name)
+		if e.crowded(s.plan.Key(&vh.Routes[0].Destinations[0], c.Target)) {
+			return false, nil
+		}
+		v, _ = s.unknown.LoadOrStore(c.Target.Name, vh)
 	}
 	vh := v.(*plan.VirtualHost)
 	cl := e.cluster(s, &vh.Routes[0].Destinations[0], c.Target)
@@ -38,7 +39,7 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 	if err := cl.ready(ctx, c); err != nil {
 		return false, err
 	}
-	if cl.upstream.unknown() {
+	if cl.upstream.unknown() || cl.upstream.silent() && !s.plan.Local(c.Target.Name) {
 		return false, nil
 	}
 	c.Target.VirtualHost = vh
@@ -50,8 +51,9 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 // watch them all. Hosts that rules name are not bounded.
 const maxClusters = 1 << 14
 
-func (e *Engine) crowded() bool {
+// crowded says that there is no room for another cluster.
+func (e *Engine) crowded(key plan.ClusterKey) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.clusters) >= maxClusters
+	return len(e.clusters) >= maxClusters && e.clusters[key] == nil
 }

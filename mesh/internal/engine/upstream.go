@@ -174,7 +174,8 @@ const firstAnswer = 5 * time.Second
 
 var errSilent = errors.New("discovery has not answered within " + firstAnswer.String())
 
-// await waits for the first word, and no longer than the caller has time.
+// await waits for the first word, and no longer than the caller has time. A
+// source that has said nothing by then is in trouble, until it says something.
 func (u *upstream) await(ctx context.Context, remaining time.Duration) Outcome {
 	timer := time.NewTimer(min(firstAnswer, remaining))
 	defer timer.Stop()
@@ -188,7 +189,24 @@ func (u *upstream) await(ctx context.Context, remaining time.Duration) Outcome {
 	if remaining < firstAnswer {
 		return Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
 	}
-	return Failed(retry.NoHealthy, errSilent)
+	u.giveUp()
+	return Outcome{}
+}
+
+// giveUp ends the wait for the first word for everybody.
+func (u *upstream) giveUp() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.settled() {
+		u.troubledLocked(errSilent)
+	}
+}
+
+// silent reports whether the source has never said who there is.
+func (u *upstream) silent() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.updated.IsZero()
 }
 
 // trouble is what ails the source, nil if nothing.

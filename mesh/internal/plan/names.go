@@ -52,6 +52,13 @@ func (n namer) split(host string) (name, namespace string, ok bool) {
 	return name, namespace, ok && name != "" && namespace != "" && !strings.Contains(namespace, ".")
 }
 
+// Local reports whether a canonical host is a cluster-local one. Any other may
+// just as well be somebody else's, of whom no source of the mesh need know.
+func (p *Plan) Local(host string) bool {
+	_, _, ok := p.names.split(host)
+	return ok
+}
+
 // service is what a discovery source is asked for.
 func (n namer) service(host string, port uint16) discovery.Service {
 	if name, namespace, ok := n.split(host); ok {
