@@ -72,6 +72,12 @@ func (m *Mesh) reject(err error) {
 // Any other RoundTripper: that one, and rules on connections have no effect.
 // Requests that are not the mesh's go through base unchanged; for nil through a
 // clone of http.DefaultTransport.
+//
+// A RoundTripper of the last kind sees an endpoint's address in the URL, and the
+// name that was asked for in Host: for https it has to verify that name itself.
+//
+// Make a Transport once and share it: each has its own connections, and lives
+// until the Mesh is closed.
 func (m *Mesh) Transport(base http.RoundTripper) *Transport {
 	t := &Transport{mesh: m, base: base, pass: base}
 	template, ok := base.(*http.Transport)
