@@ -178,3 +178,16 @@ func TestAConnectionThatTheHostClosedIsReplaced(t *testing.T) {
 		s.connections(2, 1)
 	})
 }
+
+func TestAStaleConnectionIsNoReasonToFailWhatMayBeExecutedTwice(t *testing.T) {
+	play(t, nil, func(s *scene) {
+		host := s.start("reviews", "only")
+		for range 20 {
+			s.want(s.get("http://reviews/"), "200")
+			synctest.Wait()
+			host.Refuse() // what stands breaks, and nobody has noticed yet
+			host.Recover()
+			s.want(s.get("http://reviews/"), "200")
+		}
+	})
+}

@@ -273,23 +273,6 @@ func TestARefusedStreamIsRetriedWhateverTheMethod(t *testing.T) {
 	}
 }
 
-func TestAStaleConnectionIsNoReasonToFail(t *testing.T) {
-	play(t, nil, func(s *scene) {
-		host := s.start("reviews", "only")
-		for _, send := range []func() answer{
-			func() answer { return s.get("http://reviews/") },
-			func() answer { return s.post("http://reviews/", "a body that can be had again") },
-			func() answer { return s.upload("a body that can be read once", -1) },
-		} {
-			s.want(s.get("http://reviews/"), "200")
-			synctest.Wait()
-			host.Refuse() // what stands breaks, and nobody has noticed yet
-			host.Recover()
-			s.want(send(), "200")
-		}
-	})
-}
-
 func TestConcurrentStreamsOfAConnectionAreLimited(t *testing.T) {
 	play(t, pooled("{http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 10}}"), func(s *scene) {
 		host := s.start("reviews", "only")
