@@ -26,9 +26,9 @@ type Cluster struct {
 	spec     atomic.Pointer[plan.Cluster]
 	plan     atomic.Pointer[plan.Plan] // that spec is of
 	balancer *balancer.Balancer[HostState]
-	gate     breaker.Gate
 	detector *breaker.Detector
 	budget   *retry.Budget
+	gate     breaker.Gate
 
 	mu     sync.Mutex                       // guards timers and closed, and orders what hosts are shown as
 	timers map[*breaker.Circuit]*time.Timer // end of each ejection, and of each probe
@@ -197,6 +197,9 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 
 // broke counts an answer that broke off as a failure of its host.
 func (cl *Cluster) broke(h *Host, now time.Time) {
+	if h.State.circuit.State() != breaker.Closed {
+		return // an old answer is no probe
+	}
 	if permit, err := h.State.circuit.Allow(now); err == nil {
 		cl.report(h, permit, breaker.LocalFailure, now)
 	}
