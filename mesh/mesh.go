@@ -100,7 +100,8 @@ func (m *Mesh) Transport(base http.RoundTripper) *Transport {
 
 // Close ends the mesh: first the watch of rules, then what the engine runs
 // (mirrors, endpoints, timers), then idle connections. Requests under way
-// finish. It may be called more than once; it waits until all has ended.
+// finish. It may be called more than once; it waits until all has ended. A later
+// request goes to the endpoints last known, or ends as ErrNoHealthy.
 func (m *Mesh) Close() error {
 	m.rules.Close()
 	m.engine.Close()

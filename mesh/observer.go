@@ -22,19 +22,22 @@ type Observer struct {
 
 // RequestInfo is one request, at its end.
 type RequestInfo struct {
-	Service  string // canonical host
-	Rule     string // VirtualService, namespace/name; "" if none is in force
-	Route    string
-	Subset   string
-	Endpoint string // the last one tried; "" if none was
-	Mirror   bool   // a copy, not the caller's own
-	Method   string
-	Status   int    // of the answer; 0 if there was none
-	Flags    string // Envoy's response flags; "-" for none
-	Err      error  // why there was no answer
-	Attempts int
-	Start    time.Time
-	Duration time.Duration // to the end of the answer
+	Service string // canonical host
+	Rule    string // VirtualService, namespace/name; "" if none is in force
+	Route   string
+	// Destination is the host that the route sends to, which may be another one
+	// than Service; "" if the request was not sent anywhere.
+	Destination string
+	Subset      string
+	Endpoint    string // the last one tried; "" if none was
+	Mirror      bool   // a copy, not the caller's own
+	Method      string
+	Status      int    // of the answer; 0 if there was none
+	Flags       string // Envoy's response flags; "-" for none
+	Err         error  // why there was no answer
+	Attempts    int
+	Start       time.Time
+	Duration    time.Duration // to the end of the answer
 }
 
 // RetryInfo is one try that failed and is followed by another.
@@ -79,8 +82,8 @@ func requestInfo(c *engine.Call, now time.Time) RequestInfo {
 	if c.Route != nil {
 		info.Route = c.Route.Name
 	}
-	if c.Destination != nil {
-		info.Subset = c.Destination.Subset
+	if c.Cluster != nil {
+		info.Destination, info.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset
 	}
 	if c.Host != nil {
 		info.Endpoint = c.Host.Address()

@@ -11,11 +11,20 @@ import (
 // until the server's own limit is reached; so each lane is a Transport of its
 // own, and has one connection per address.
 type streams struct {
-	limit int // per connection; 0: the server's
+	limit int             // per connection; 0: the server's
+	only  *http.Transport // without a limit; nil: there is one
 	lane  func() *http.Transport
 
 	mu    sync.Mutex // guards lanes and what they carry
 	lanes []*lane
+}
+
+func newStreams(limit int, lane func() *http.Transport) *streams {
+	s := &streams{limit: limit, lane: lane}
+	if limit == 0 {
+		s.only = lane()
+	}
+	return s
 }
 
 type lane struct {
@@ -24,19 +33,19 @@ type lane struct {
 }
 
 // take returns the first lane with room for a stream to address, and what gives
-// the place back.
+// the place back; nil: there is nothing to give.
 func (s *streams) take(address string) (t *http.Transport, done func()) {
+	if s.only != nil {
+		return s.only, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.lanes, func(l *lane) bool { return s.limit == 0 || l.active[address] < s.limit })
+	i := slices.IndexFunc(s.lanes, func(l *lane) bool { return l.active[address] < s.limit })
 	if i < 0 {
 		i = len(s.lanes)
 		s.lanes = append(s.lanes, &lane{s.lane(), map[string]int{}})
 	}
 	l := s.lanes[i]
-	if s.limit == 0 {
-		return l.Transport, func() {}
-	}
 	l.active[address]++
 	return l.Transport, func() { s.give(l, address) }
 }
@@ -50,6 +59,9 @@ func (s *streams) give(l *lane, address string) {
 }
 
 func (s *streams) closeIdle() {
+	if s.only != nil {
+		s.only.CloseIdleConnections()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.lanes {

@@ -23,7 +23,7 @@ type wire struct {
 	spec    *plan.Cluster // whose Connection this wire obeys
 	dialer  *dialer
 	h1      *http.Transport // HTTP/1.1, or what ALPN agrees on
-	h2c     streams         // HTTP/2 in the clear
+	h2c     *streams        // HTTP/2 in the clear
 	speaks  sync.Map        // address → *h2cProbe
 	retired atomic.Bool     // no new request comes
 }
@@ -116,7 +116,7 @@ func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster) *wire {
 	h2c := new(http.Protocols)
 	h2c.SetUnencryptedHTTP2(true)
 	h2c.SetHTTP2(true)
-	wr.h2c = streams{limit: spec.Connection.MaxStreams, lane: func() *http.Transport { return w.transport(wr, h2c) }}
+	wr.h2c = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2c) })
 	wr.dialer.idle = wr.closeIdle
 	return wr
 }
