@@ -41,7 +41,7 @@ func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) (a *attempt, 
 	}
 	t := &timedAttempt{attempt: attempt{race: x.race}}
 	t.limit = &t.own
-	t.limit.begin(ctx, deadline)
+	t.limit.begin(&x.t.mesh.alarms, ctx, deadline)
 	return &t.attempt, t.told[:]
 }
 

@@ -17,10 +17,11 @@ type limit struct {
 	context.Context             // the caller's
 	deadline        time.Time   // as it was made
 	leave           func() bool // stops listening to the caller's context; nil: that never ends
+	alarms          *alarms
+	alarm           alarm // guarded by alarms
 
 	mu    sync.Mutex // guards all below
-	timer *time.Timer
-	until time.Time // zero: no end of its own
+	until time.Time  // zero: no end of its own
 	done  chan struct{}
 	err   error
 	hooks *hook
@@ -33,22 +34,15 @@ type hook struct {
 }
 
 // begin starts a limit whose owner must stop it.
-func (l *limit) begin(parent context.Context, deadline time.Time) {
-	l.Context, l.deadline, l.until = parent, deadline, deadline
-	l.start()
+func (l *limit) begin(a *alarms, parent context.Context, deadline time.Time) {
+	l.alarms, l.Context, l.deadline, l.until = a, parent, deadline, deadline
+	a.set(l, deadline)
 	if parent.Done() != nil {
 		l.leave = context.AfterFunc(parent, func() { l.end(parent.Err(), false) })
 		if err := parent.Err(); err != nil {
 			l.end(err, false) // now, not a moment later: nothing is sent for a caller who has gone
 		}
 	}
-}
-
-// start holds the lock because the timer may fire before it has a name.
-func (l *limit) start() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.timer = time.AfterFunc(time.Until(l.until), l.expire)
 }
 
 // extend moves the end, and reports whether there is one to move: false if the
@@ -65,10 +59,10 @@ func (l *limit) extend(deadline time.Time) bool {
 	sooner := l.until.IsZero() || deadline.Before(l.until)
 	switch l.until = deadline; {
 	case deadline.IsZero():
-		l.timer.Stop()
+		l.alarms.clear(l)
 	case sooner:
-		l.timer.Reset(time.Until(deadline))
-	} // later: dueLocked sets the timer anew when it fires
+		l.alarms.set(l, deadline)
+	} // later: dueLocked sets the alarm anew when it rings
 	return true
 }
 
@@ -89,21 +83,24 @@ func (l *limit) expired() bool {
 	return l != nil && l.Err() == context.DeadlineExceeded && l.Context.Err() == nil
 }
 
-// expire is the timer's.
+// expire is the alarm's.
 func (l *limit) expire() { l.end(context.DeadlineExceeded, true) }
 
-func (l *limit) end(err error, timer bool) {
-	for h := l.close(err, timer); h != nil; h = h.next {
+func (l *limit) end(err error, alarm bool) {
+	for h := l.close(err, alarm); h != nil; h = h.next {
 		h.f()
 	}
 }
 
 // close marks the end, once, and returns who is to be told.
-func (l *limit) close(err error, timer bool) *hook {
+func (l *limit) close(err error, alarm bool) *hook {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil || timer && !l.dueLocked() {
+	if l.err != nil || alarm && !l.dueLocked() {
 		return nil
+	}
+	if !alarm && !l.until.IsZero() {
+		l.alarms.clear(l)
 	}
 	l.err = err
 	if l.done != nil {
@@ -114,17 +111,17 @@ func (l *limit) close(err error, timer bool) *hook {
 	return hooks
 }
 
-// dueLocked looks again, because a timer's Stop and Reset do not wait for one
-// that has fired: it may run after the end was moved.
+// dueLocked looks again, because an alarm may ring while the end is moved, and
+// still rings at the old time once it has been moved to a later one.
 func (l *limit) dueLocked() bool {
 	if l.until.IsZero() {
 		return false
 	}
-	left := time.Until(l.until)
-	if left > 0 {
-		l.timer.Reset(left)
+	if time.Now().Before(l.until) {
+		l.alarms.set(l, l.until)
+		return false
 	}
-	return left <= 0
+	return true
 }
 
 // Deadline implements context.Context.

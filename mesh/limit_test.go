@@ -3,7 +3,9 @@ package mesh
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -27,7 +29,7 @@ func ended(t *testing.T, ctx context.Context) (err, cause error) {
 // begun is a limit with a room of its own.
 func begun(parent context.Context, deadline time.Time) *limit {
 	l := new(limit)
-	l.begin(parent, deadline)
+	l.begin(new(alarms), parent, deadline)
 	return l
 }
 
@@ -306,14 +308,53 @@ func awaitCount(t *testing.T, n *atomic.Int32, want int32) {
 	}
 }
 
-// A caller whose context is never cancelled costs no listener.
-func TestALimitCostsThreeAllocations(t *testing.T) {
-	at := time.Now().Add(time.Hour)
+// A caller whose context is never cancelled costs no listener, and no limit a
+// timer of its own.
+func TestALimitCostsOneAllocation(t *testing.T) {
+	at, shared := time.Now().Add(time.Hour), new(alarms)
 	if got := testing.AllocsPerRun(100, func() {
-		l := begun(context.Background(), at)
+		l := new(limit)
+		l.begin(shared, context.Background(), at)
 		l.extend(at)
 		l.stop()
-	}); got > 3 {
+	}); got != 1 {
 		t.Errorf("%v allocations", got)
 	}
+}
+
+// Whatever is set, moved and cleared: each alarm that stands rings at its time.
+func TestAlarmsRingInTheirOrderAndAtTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared, began := new(alarms), time.Now()
+		limits := make([]*limit, 200)
+		want := map[int]time.Duration{}
+		for i := range limits {
+			limits[i] = new(limit)
+			d := time.Duration(1+rand.IntN(50)) * time.Second
+			limits[i].begin(shared, context.Background(), began.Add(d))
+			switch rand.IntN(4) {
+			case 0:
+				limits[i].stop()
+				continue
+			case 1:
+				d = time.Duration(1+rand.IntN(90)) * time.Second
+				limits[i].extend(began.Add(d))
+			}
+			want[i] = d
+		}
+		for i, d := range want {
+			<-limits[i].Done()
+			if passed := time.Since(began); passed < d {
+				t.Errorf("limit %d ended after %v, want %v", i, passed, d)
+			}
+		}
+		for i, l := range limits {
+			if d, ok := want[i]; ok != (l.Err() == context.DeadlineExceeded) {
+				t.Errorf("limit %d of %v: %v", i, d, l.Err())
+			}
+		}
+		if longest := slices.Max(slices.Collect(maps.Values(want))); time.Since(began) != longest {
+			t.Errorf("all rang after %v, want %v", time.Since(began), longest)
+		}
+	})
 }

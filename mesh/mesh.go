@@ -19,6 +19,7 @@ type Mesh struct {
 	status tracker
 
 	exchanges sync.Pool // of *exchange
+	alarms    alarms    // of the deadlines of tries
 
 	mu         sync.Mutex // guards transports
 	transports []*Transport
