@@ -32,14 +32,15 @@ func open(tb testing.TB, v variant) stack {
 	return s
 }
 
+// TestAllocationsBeyondBare: the budget is 2, and 6 with timeouts.
 func TestAllocationsBeyondBare(t *testing.T) {
 	none := open(t, bare).allocations()
 	for _, c := range []struct {
 		variant
-		most float64
-	}{{plain, 2}, {timed, 6}, {big, 2}} {
-		if got := open(t, c.variant).allocations() - none; got > c.most {
-			t.Errorf("%s: %v allocations beyond bare, want at most %v", c.name, got, c.most)
+		want float64
+	}{{plain, 1}, {timed, 4}, {big, 1}} {
+		if got := open(t, c.variant).allocations() - none; got != c.want {
+			t.Errorf("%s: %v allocations beyond bare, want %v", c.name, got, c.want)
 		}
 	}
 }
