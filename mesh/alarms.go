@@ -7,10 +7,10 @@ import (
 )
 
 // Alarms end the limits whose time is up, with one timer for all of them. A timer
-// for each would mostly be stopped before it fires, and often be the program's
-// next one: then setting it wakes a thread that waits for the network, which
-// costs more than all else that a deadline does. Here the timer is set only for
-// an end that comes before all others, and may fire for one that was given up.
+// for each would mostly be stopped before it fires, and cost two allocations;
+// where it is the program's next one, the runtime may have to wake a thread that
+// waits for the network. Here the timer is set only for an end that comes before
+// all others, and may fire for one that was given up.
 type alarms struct {
 	mu    sync.Mutex // guards all below; taken after a limit's own
 	queue alarmQueue
