@@ -15,36 +15,9 @@ type state struct {
 	plan    *plan.Plan
 	unknown sync.Map // host → *plan.VirtualHost, of services that only discovery knows
 
-	bound atomic.Pointer[[]*binding] // by plan.Destination.ID; replaced, under mu, to grow
-	mu    sync.Mutex
-}
-
-// binding returns that of a destination.
-func (s *state) binding(d *plan.Destination) *binding {
-	if all := s.bound.Load(); all != nil && int(d.ID) < len(*all) {
-		return (*all)[d.ID]
-	}
-	return s.grow(d)
-}
-
-// grow makes room for d, and as much again: destinations are compiled as their
-// hosts are first asked for.
-func (s *state) grow(d *plan.Destination) *binding {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var have []*binding
-	if p := s.bound.Load(); p != nil {
-		have = *p
-	}
-	if int(d.ID) < len(have) { // somebody was quicker
-		return have[d.ID]
-	}
-	all := make([]*binding, 2*(d.ID+1))
-	for i := copy(all, have); i < len(all); i++ {
-		all[i] = new(binding)
-	}
-	s.bound.Store(&all)
-	return all[d.ID]
+	// bound is *plan.Destination → *binding. The key is the destination itself,
+	// not a number of it: a copy may outlive the plan that it was decided by.
+	bound sync.Map
 }
 
 // A binding is the clusters of one destination, by the port that requests write.
@@ -61,7 +34,11 @@ type portCluster struct {
 // cluster finds the live cluster of a destination; the first call to it brings
 // it to life.
 func (e *Engine) cluster(s *state, d *plan.Destination, t plan.Target) *Cluster {
-	return s.binding(d).find(e, s, d, t)
+	b, ok := s.bound.Load(d)
+	if !ok {
+		b, _ = s.bound.LoadOrStore(d, new(binding))
+	}
+	return b.(*binding).find(e, s, d, t)
 }
 
 // Cluster finds the live cluster of a destination for a call that Route has seen.

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"slices"
-	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -39,8 +38,6 @@ type Plan struct {
 	services  map[string]*Service // by canonical host, wildcards included
 
 	wildServices wildcards[*Service] // those of them that are wildcards
-
-	ids atomic.Uint32 // given to destinations
 }
 
 type objectName struct{ namespace, name string }

@@ -46,9 +46,6 @@ type Destination struct {
 	Request   HeaderOps
 	Response  HeaderOps
 	authority template // replaces Host; empty keeps it
-
-	// ID numbers the destinations of a Plan from 0, as they are compiled.
-	ID uint32
 }
 
 // A Verdict is what a route says of a request.
@@ -183,19 +180,13 @@ func (p *Plan) compileAction(r *Route, spec *networking.HTTPRoute, namespace str
 func (p *Plan) bind(r *Route, retries *networking.HTTPRetry) {
 	for i := range r.Destinations {
 		d := &r.Destinations[i]
-		d.ID = p.nextID()
 		r.total += d.Weight
 		if r.Sticky == nil {
 			r.Sticky = p.hashKey(d)
 		}
 	}
-	for i := range r.Mirrors {
-		r.Mirrors[i].Route.Destinations[0].ID = p.nextID()
-	}
 	r.Retry = compileRetry(retries, len(r.Destinations) == 1 && r.Sticky != nil)
 }
-
-func (p *Plan) nextID() uint32 { return p.ids.Add(1) - 1 }
 
 // Choose picks an arm by a number that is uniform over all uint32 values.
 func (r *Route) Choose(random uint32) *Destination {
