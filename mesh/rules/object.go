@@ -3,8 +3,8 @@ package rules
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1alpha3"
+	security "istio.io/api/security/v1beta1"
 )
 
 // Meta is what every object carries besides its spec.
@@ -23,7 +23,7 @@ type Meta struct {
 // shared by the Sets of one Watch or Parser as long as their document does not
 // change. An equal pointer means an unchanged rule in its place; an equal Spec
 // pointer means one that may only have moved to another line or file.
-type Object[S proto.Message] struct {
+type Object[S any] struct {
 	Meta
 	Spec  S
 	lines map[string]int // field path → lines below Line, for faults that are found later
@@ -33,12 +33,16 @@ type Object[S proto.Message] struct {
 // nearest parent that is written.
 func (o *Object[S]) LineOf(path string) int { return lineOf(o.lines, path, o.Line) }
 
-// The kinds in force, as Istio's own API types.
+// The kinds in force, as Istio's own API types; the last is Linkerd's.
 type (
-	VirtualService  = Object[*networking.VirtualService]
-	DestinationRule = Object[*networking.DestinationRule]
-	ServiceEntry    = Object[*networking.ServiceEntry]
-	WorkloadEntry   = Object[*networking.WorkloadEntry]
+	VirtualService        = Object[*networking.VirtualService]
+	DestinationRule       = Object[*networking.DestinationRule]
+	ServiceEntry          = Object[*networking.ServiceEntry]
+	WorkloadEntry         = Object[*networking.WorkloadEntry]
+	AuthorizationPolicy   = Object[*security.AuthorizationPolicy]
+	PeerAuthentication    = Object[*security.PeerAuthentication]
+	RequestAuthentication = Object[*security.RequestAuthentication]
+	RateLimitPolicy       = Object[*RateLimit]
 )
 
 // A Set is a consistent collection of validated rules. It is immutable. Within
@@ -49,6 +53,12 @@ type Set struct {
 	DestinationRules []*DestinationRule
 	ServiceEntries   []*ServiceEntry
 	WorkloadEntries  []*WorkloadEntry
+
+	AuthorizationPolicies  []*AuthorizationPolicy
+	PeerAuthentications    []*PeerAuthentication
+	RequestAuthentications []*RequestAuthentication
+	RateLimitPolicies      []*RateLimitPolicy
+
 	// Warnings are the faults that do not keep the set from being used.
 	Warnings Faults
 	// Version changes with the content: a hash of all files.
@@ -80,5 +90,13 @@ func (s *Set) add(m member) {
 		s.ServiceEntries = append(s.ServiceEntries, o)
 	case *WorkloadEntry:
 		s.WorkloadEntries = append(s.WorkloadEntries, o)
+	case *AuthorizationPolicy:
+		s.AuthorizationPolicies = append(s.AuthorizationPolicies, o)
+	case *PeerAuthentication:
+		s.PeerAuthentications = append(s.PeerAuthentications, o)
+	case *RequestAuthentication:
+		s.RequestAuthentications = append(s.RequestAuthentications, o)
+	case *RateLimitPolicy:
+		s.RateLimitPolicies = append(s.RateLimitPolicies, o)
 	}
 }
