@@ -1,0 +1,61 @@
+package tlsid
+
+import (
+	"crypto/tls"
+	"sync/atomic"
+)
+
+// perRoots keeps one server configuration for each root set in turn. A
+// configuration makes its own session ticket keys, and is built anew, never
+// cloned: a clone would share them (CVE-2025-68121).
+type perRoots struct {
+	own   *Current
+	build func() *tls.Config
+	last  atomic.Pointer[rootsConfig]
+}
+
+type rootsConfig struct {
+	bundles Bundles
+	config  *tls.Config
+}
+
+// config is a GetConfigForClient. Where two handshakes build at the same time
+// the loser's configuration serves its one handshake; its tickets open nothing.
+func (p *perRoots) config(*tls.ClientHelloInfo) (*tls.Config, error) {
+	own, ok := p.own.Load()
+	if !ok {
+		return nil, ErrNoCredential
+	}
+	last := p.last.Load()
+	if last != nil && last.bundles.Equal(own.Bundles()) {
+		return last.config, nil
+	}
+	next := &rootsConfig{own.Bundles(), p.build()}
+	p.last.CompareAndSwap(last, next)
+	return next.config, nil
+}
+
+// sessionsOf keeps the sessions of each root set apart: a server that is
+// verified by roots that are gone would fail the resumed handshake, where a full
+// one shows its new certificate.
+func sessionsOf(own *Current, cache tls.ClientSessionCache) tls.ClientSessionCache {
+	if cache == nil {
+		return nil
+	}
+	return sessions{own, cache}
+}
+
+type sessions struct {
+	own   *Current
+	cache tls.ClientSessionCache
+}
+
+func (s sessions) Get(key string) (*tls.ClientSessionState, bool) { return s.cache.Get(s.key(key)) }
+
+func (s sessions) Put(key string, state *tls.ClientSessionState) { s.cache.Put(s.key(key), state) }
+
+func (s sessions) key(key string) string {
+	own, _ := s.own.Load()
+	sum := own.Bundles().sum()
+	return string(sum[:]) + key
+}
