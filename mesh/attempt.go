@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -34,9 +35,11 @@ type timedAttempt struct {
 
 // newAttempt makes room for a limit only where the call's context does not end
 // sooner by itself.
-func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) (a *attempt, told []string) {
-	deadline, _ := c.TryDeadline()
-	if own, ok := ctx.Deadline(); deadline.IsZero() || ok && !deadline.Before(own) {
+func (x *exchange) newAttempt(ctx context.Context, deadline time.Time) (a *attempt, told []string) {
+	if deadline.IsZero() {
+		return &attempt{race: x.race}, nil
+	}
+	if own, ok := ctx.Deadline(); ok && !deadline.Before(own) {
 		return &attempt{race: x.race}, nil
 	}
 	t := &timedAttempt{attempt: attempt{race: x.race}}
@@ -66,7 +69,7 @@ func (a *attempt) end() {
 
 // request builds the request of a try: a shallow copy of the caller's, addressed
 // to the host that was picked.
-func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange, told []string) *http.Request {
+func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *http.Request {
 	req := &a.req
 	switch {
 	case a.limit != nil:
@@ -84,9 +87,6 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange, told
 	req.URL, req.Host, req.Header = &a.url, x.host, x.header
 	if req.GetBody == nil && x.t.own != nil { // a base of the caller's own may ask for other reasons
 		req.GetBody = unprocessed
-	}
-	if deadline, _ := c.TryDeadline(); !deadline.IsZero() || c.Tries > 1 {
-		req.Header = x.hopHeaders(c, deadline, told)
 	}
 	return req
 }

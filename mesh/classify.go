@@ -13,8 +13,8 @@ import (
 )
 
 // answered classifies a try that has an answer.
-func answered(resp *http.Response) engine.Outcome {
-	o := engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: -1}}
+func answered(o *engine.Outcome, resp *http.Response) {
+	*o = engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: -1}}
 	if v := resp.Header["Grpc-Status"]; len(v) > 0 {
 		if code, err := strconv.Atoi(v[0]); err == nil {
 			o.GRPCStatus = code
@@ -26,7 +26,6 @@ func answered(resp *http.Response) engine.Outcome {
 			o.RetryAfter, _ = retry.ParseRetryAfter(v[0], time.Now())
 		}
 	}
-	return o
 }
 
 // failed classifies a try without an answer. Whose time was up decides first:

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -62,7 +63,7 @@ const (
 func (x *exchange) begin(t *Transport, r *http.Request) {
 	x.t, x.in = t, r
 	c := &x.call
-	c.Start = time.Now()
+	c.Start = t.mesh.clock.now()
 	c.Deadline, _ = r.Context().Deadline()
 	c.Request = plan.Request{
 		Method:    r.Method,
@@ -97,14 +98,16 @@ func plainPath(path string) bool {
 		return false
 	}
 	for i := range len(path) {
-		switch c := path[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '/', c == '-', c == '_':
-		default:
+		if c := path[i]; c >= utf8.RuneSelf || plainBytes[c>>6]>>(c&63)&1 == 0 {
 			return false
 		}
 	}
 	return true
 }
+
+// plainBytes are the letters, the digits, "/", "-" and "_", a bit each. Nobody
+// writes to it.
+var plainBytes = [2]uint64{0x03ff_a000_0000_0000, 0x07ff_fffe_87ff_fffe}
 
 // idempotent: by its method, or because its sender says so, by the headers that
 // net/http knows too.
@@ -121,7 +124,7 @@ func (x *exchange) Prepare(c *engine.Call) {
 	} else {
 		x.body = replay.New(x.in.Body, x.in.GetBody, x.in.ContentLength, 0)
 	}
-	c.Replayable = x.body.Replayable() && !upgrades(x.in)
+	c.Replayable = x.body.Replayable()
 	if len(c.Destination.Request) > 0 {
 		x.ownHeaders()
 		c.Destination.Request.Apply(x.header, c.Values(x.in.Proto))
@@ -156,16 +159,21 @@ func upgrades(r *http.Request) bool {
 	return r.Method == http.MethodConnect || len(r.Header["Upgrade"]) > 0
 }
 
-// Send sends one try and waits for the answer's headers.
-func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
-	a, told := x.newAttempt(ctx, c)
+// Send implements engine.Wire.
+func (x *exchange) Send(ctx context.Context, c *engine.Call) {
+	deadline, _ := c.TryDeadline()
+	a, told := x.newAttempt(ctx, deadline)
 	x.last = a
 	if x.next == nil {
 		if err := x.rewind(); err != nil {
-			return engine.Failed(retry.Canceled, err)
+			c.Outcome = engine.Failed(retry.Canceled, err)
+			return
 		}
 	}
-	req := a.request(ctx, c, x, told)
+	req := a.request(ctx, c, x)
+	if !deadline.IsZero() || c.Tries > 1 {
+		req.Header = x.hopHeaders(c, deadline, told)
+	}
 	req.Body, x.next = x.next, nil
 	resp, err := x.t.carry(c, a, req)
 	if err == nil && !a.limit.extend(c.Deadline) { // too late to be read
@@ -174,14 +182,15 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) engine.Outcome {
 	}
 	c.Replayable = c.Replayable && x.body.Replayable() // no longer, once more was sent than is kept
 	if err != nil {
-		defer a.end()
-		return x.failed(ctx, c, a, err)
+		c.Outcome = x.failed(ctx, c, a, err)
+		a.end()
+		return
 	}
 	if resp.Body == nil { // a base may leave it out
 		resp.Body = http.NoBody
 	}
 	x.resp = resp
-	return answered(resp)
+	answered(&c.Outcome, resp)
 }
 
 // hopHeaders tells the next hop how long this try may take and the how manyth it
@@ -210,7 +219,7 @@ func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time, told []string)
 // still be sending it, before the answer is given up. What the try holds is the
 // drain's to give back.
 func (x *exchange) Again(*engine.Call) bool {
-	if x.rewind() != nil {
+	if upgrades(x.in) || x.rewind() != nil {
 		return false
 	}
 	if x.resp != nil {

@@ -10,6 +10,9 @@ import (
 // Fork implements engine.Hedger. Each try of a race has a body of its own, so
 // that requests whose body can be had only once are not hedged.
 func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
+	if upgrades(x.in) {
+		return nil
+	}
 	body, err := x.body.Copy()
 	if err != nil {
 		return nil

@@ -18,6 +18,7 @@ type Mesh struct {
 	rules  *follow.Loop
 	status tracker
 
+	clock     clock
 	exchanges sync.Pool // of *exchange
 	alarms    alarms    // of the deadlines of tries
 

@@ -18,9 +18,9 @@ type Wire interface {
 	// Mirror sends a copy to another destination, on its own time.
 	Mirror(c *Call, m *plan.Mirror)
 	// Send sends one try to c.Host and returns once the answer's headers are
-	// there, or will not come. ctx ends with the call, not with the try: the
-	// limit of one try is c.TryTimeout.
-	Send(ctx context.Context, c *Call) Outcome
+	// there, or will not come; it says which in c.Outcome. ctx ends with the
+	// call, not with the try: the limit of one try is c.TryDeadline.
+	Send(ctx context.Context, c *Call)
 	// Again readies the request for another try, and gives up the answer that
 	// Send returned last, if there was one. If it reports false, the request
 	// cannot be sent again after all, and what Send returned stands.

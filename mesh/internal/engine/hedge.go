@@ -105,7 +105,7 @@ func (r *race) start(ctx context.Context, call Call) bool {
 	one.call.triedBuf, one.call.tried = [3]*Host{}, nil
 	r.running[one] = struct{}{}
 	r.call.engine.Background(func() {
-		one.call.Outcome = one.wire.Send(ctx, &one.call)
+		one.wire.Send(ctx, &one.call)
 		r.results <- one
 	})
 	return true

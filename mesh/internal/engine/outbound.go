@@ -118,7 +118,7 @@ func (c *Call) answer() bool {
 func (e *Engine) destination(ctx context.Context, c *Call) error {
 	c.limit()
 	c.Destination = c.Route.Choose(c.random())
-	c.Cluster = e.cluster(c.state, c.Destination, c.Target)
+	c.Cluster = e.cluster(c.state, c.Destination, &c.Target)
 	spec := c.Cluster.Spec()
 	if spec.Missing != "" {
 		return c.refuse(NoCluster, spec.Missing, nil)
@@ -189,7 +189,7 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 		c.sent = c.Now()
 	}
 	if h := c.hedger(w); h == nil || !c.hedge(ctx, h) {
-		c.Outcome = w.Send(ctx, c)
+		w.Send(ctx, c)
 	}
 	c.Outcome.Idempotent, c.Outcome.Unreplayable = c.Idempotent, !c.Replayable
 }
@@ -290,12 +290,22 @@ func (c *Call) Finish(broken Outcome) {
 // release gives back what a try holds.
 func (c *Call) release() {
 	if c.holds&holdsHost != 0 {
-		c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
+		c.leave()
 	}
 	if c.holds&holdsRequest != 0 {
 		c.Cluster.gate.ReleaseRequest()
 	}
 	c.holds &= holdsRetry
+}
+
+// leave tells the host that it has one request less. How long that took is known
+// where somebody wants to know.
+func (c *Call) leave() {
+	if c.seen.IsZero() {
+		c.Host.End(0, true, c.seen)
+		return
+	}
+	c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
 }
 
 func (c *Call) endRetry() {

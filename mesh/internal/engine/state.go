@@ -3,26 +3,23 @@ package engine
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
-// state is what a call reads: a plan, and which live cluster serves which of its
-// destinations.
+// state is what a call reads: a plan, and the hosts that only discovery knows.
 type state struct {
 	plan    *plan.Plan
-	unknown sync.Map // host → *plan.VirtualHost, of services that only discovery knows
-
-	// bound is *plan.Destination → *binding. The key is the destination itself,
-	// not a number of it: a copy may outlive the plan that it was decided by.
-	bound sync.Map
+	unknown sync.Map // host → *plan.VirtualHost
 }
 
-// A binding is the clusters of one destination, by the port that requests write.
+// A binding is the clusters that serve one destination under one state, by the
+// port that requests write. The destination holds it, for a copy may outlive the
+// plan that it was decided by; it is immutable.
 type binding struct {
-	byPort atomic.Pointer[[]portCluster]
+	of    *state
+	known []portCluster
 }
 
 type portCluster struct {
@@ -31,19 +28,32 @@ type portCluster struct {
 	cluster *Cluster
 }
 
+// maxBound is how many clusters a binding remembers; a wildcard's destination
+// serves any number of hosts.
+const maxBound = 16
+
 // cluster finds the live cluster of a destination; the first call to it brings
 // it to life.
-func (e *Engine) cluster(s *state, d *plan.Destination, t plan.Target) *Cluster {
-	b, ok := s.bound.Load(d)
-	if !ok {
-		b, _ = s.bound.LoadOrStore(d, new(binding))
+func (e *Engine) cluster(s *state, d *plan.Destination, t *plan.Target) *Cluster {
+	b, _ := d.Live.Load().(*binding)
+	if b == nil || b.of != s {
+		b = &binding{of: s}
 	}
-	return b.(*binding).find(e, s, d, t)
+	for i := range b.known {
+		if k := &b.known[i]; k.port == t.Port && (d.Host != "" || k.name == t.Name) {
+			return k.cluster
+		}
+	}
+	cl := e.live(s.plan.Key(d, *t))
+	if n := len(b.known); n < maxBound {
+		d.Live.Store(&binding{s, append(b.known[:n:n], portCluster{t.Name, t.Port, cl})})
+	}
+	return cl
 }
 
 // Cluster finds the live cluster of a destination for a call that Route has seen.
 func (e *Engine) Cluster(c *Call, d *plan.Destination) *Cluster {
-	return e.cluster(c.state, d, c.Target)
+	return e.cluster(c.state, d, &c.Target)
 }
 
 // Await waits for the first word about a cluster's endpoints, and returns what
@@ -56,28 +66,6 @@ func (e *Engine) Await(ctx context.Context, cl *Cluster) error {
 		return o.Err
 	}
 	return cl.upstream.trouble()
-}
-
-// maxBound is how many clusters a binding remembers; a wildcard's destination
-// serves any number of hosts.
-const maxBound = 16
-
-func (b *binding) find(e *Engine, s *state, d *plan.Destination, t plan.Target) *Cluster {
-	var known []portCluster
-	if p := b.byPort.Load(); p != nil {
-		known = *p
-	}
-	for i := range known {
-		if known[i].port == t.Port && (d.Host != "" || known[i].name == t.Name) {
-			return known[i].cluster
-		}
-	}
-	cl := e.live(s.plan.Key(d, t))
-	if len(known) < maxBound {
-		next := append(known[:len(known):len(known)], portCluster{t.Name, t.Port, cl})
-		b.byPort.Store(&next)
-	}
-	return cl
 }
 
 // live finds or makes a live cluster, by the plan in force now: the caller's may

@@ -32,7 +32,7 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 		v, _ = s.unknown.LoadOrStore(c.Target.Name, vh)
 	}
 	vh := v.(*plan.VirtualHost)
-	cl := e.cluster(s, &vh.Routes[0].Destinations[0], c.Target)
+	cl := e.cluster(s, &vh.Routes[0].Destinations[0], &c.Target)
 	if cl.upstream == nil {
 		return false, nil
 	}

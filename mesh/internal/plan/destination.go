@@ -2,6 +2,7 @@ package plan
 
 import (
 	networking "istio.io/api/networking/v1alpha3"
+	"sync/atomic"
 )
 
 // compileDestinations compiles the arms of a split. Arms of weight 0 are
@@ -30,6 +31,7 @@ func (p *Plan) destination(spec *networking.Destination, namespace string) Desti
 		Host:   p.names.canonical(spec.GetHost(), namespace),
 		Subset: spec.GetSubset(),
 		Port:   uint16(spec.GetPort().GetNumber()),
+		Live:   new(atomic.Value),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
@@ -132,7 +133,7 @@ func (p *Plan) defaultRoute(name string) *Route {
 	if s := p.serviceOf(name); strings.HasPrefix(name, "*") && (s == nil || s.perRequest()) {
 		name = ""
 	}
-	r := &Route{Name: "default", Destinations: []Destination{{Host: name, Weight: 1}}}
+	r := &Route{Name: "default", Destinations: []Destination{{Host: name, Weight: 1, Live: new(atomic.Value)}}}
 	p.bind(r, nil)
 	return r
 }

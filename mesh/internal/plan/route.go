@@ -2,6 +2,7 @@ package plan
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -46,6 +47,10 @@ type Destination struct {
 	Request   HeaderOps
 	Response  HeaderOps
 	authority template // replaces Host; empty keeps it
+
+	// Live is room for whoever carries the calls to keep what serves the
+	// destination. The plan never looks into it.
+	Live *atomic.Value
 }
 
 // A Verdict is what a route says of a request.
