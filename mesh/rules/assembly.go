@@ -37,6 +37,10 @@ func (a *assembly) finish() (*Set, Faults) {
 	slices.SortFunc(s.DestinationRules, istioOrder)
 	slices.SortFunc(s.ServiceEntries, istioOrder)
 	slices.SortFunc(s.WorkloadEntries, istioOrder)
+	slices.SortFunc(s.AuthorizationPolicies, istioOrder)
+	slices.SortFunc(s.PeerAuthentications, istioOrder)
+	slices.SortFunc(s.RequestAuthentications, istioOrder)
+	slices.SortFunc(s.RateLimitPolicies, istioOrder)
 	return s, inOrder(append(a.faults, validateSet(s)...))
 }
 

@@ -34,7 +34,7 @@ func envelope(file string, n *node) walker {
 			c.meta.Namespace = ns
 		}
 	}
-	return walker{c}
+	return walker{checker: c}
 }
 
 // textOf is the string in n, or "" where there is none. What is too long to be
@@ -62,6 +62,7 @@ func (w walker) rule(n *node, k kind) member {
 	if !w.written("metadata.name") {
 		w.invalid("metadata.name", "want a name: it is missing")
 	}
+	w.quoted = k.quoted
 	usable := w.message("spec", spec, k.spec)
 	if w.faults.Worst() == Invalid {
 		if usable {
@@ -71,7 +72,7 @@ func (w walker) rule(n *node, k kind) member {
 	}
 	m, err := k.build(w.checker, spec.appendJSON(nil))
 	if err != nil {
-		w.invalid("spec", "Istio's decoder rejects it: %v", err)
+		w.invalid("spec", "its decoder rejects it: %v", err)
 		return nil
 	}
 	return m

@@ -3,6 +3,7 @@ package rules
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,7 +18,18 @@ const (
 	PeakEWMA = "PEAK_EWMA"
 
 	extensionPrefix = "inmesh/"
+
+	// AnnotationDryRun on an AuthorizationPolicy is Istio's own: with a value that
+	// strconv.ParseBool takes for true, the policy decides nothing, and what it
+	// would have decided is recorded.
+	AnnotationDryRun = "istio.io/dry-run"
 )
+
+// DryRun says that the object, an AuthorizationPolicy, is to be tried only.
+func (m *Meta) DryRun() bool {
+	dry, err := strconv.ParseBool(m.Annotations[AnnotationDryRun])
+	return dry && err == nil
+}
 
 // validateExtensions refuses what inmesh would not understand: a typing error in
 // an annotation must not pass for a setting.

@@ -233,7 +233,7 @@ func TestNamesBothPlacesOfAnObjectDefinedTwice(t *testing.T) {
 func TestRejectsAllForOneFault(t *testing.T) {
 	for _, bad := range []string{
 		rule("bad", "{hots: b}"),
-		"apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\n",
+		"apiVersion: networking.istio.io/v1\nkind: Sidecar\nmetadata: {name: a}\n",
 	} {
 		set, err := rules.Load(fstest.MapFS{
 			"a.yaml": {Data: []byte(rule("good", "{host: a}"))},

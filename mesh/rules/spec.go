@@ -15,6 +15,7 @@ import (
 // that exclude each other.
 type walker struct {
 	*checker
+	quoted bool // numbers may be quoted
 }
 
 // at notes that path is written on line.
@@ -151,7 +152,8 @@ func (w walker) entries(path string, n *node, fd protoreflect.FieldDescriptor) (
 	for i := range n.fields {
 		f := &n.fields[i]
 		entry := path + f.index()
-		f.leftOut = !w.entry(entry, f, seen) || !w.present(entry, &f.value, fd.MapValue())
+		f.leftOut = !w.entry(entry, f, seen) || !w.fittingKey(entry, &f.key, fd.MapKey()) ||
+			!w.present(entry, &f.value, fd.MapValue())
 	}
 	return true
 }
@@ -181,6 +183,18 @@ func (w walker) key(path string, key *node) {
 	}
 	w.bad(key.line, path, "YAML reads the key %s as %s%s: quote it, %q",
 		clip(key.text, 60), key.shape, reading(key), clip(key.text, 60))
+}
+
+// fittingKey reports a key that is no number where one is wanted.
+func (w walker) fittingKey(path string, key *node, fd protoreflect.FieldDescriptor) (usable bool) {
+	if fd.Kind() == protoreflect.StringKind {
+		return true
+	}
+	if lowest, highest, ok := fits(key.text, fd.Kind()); !ok {
+		w.bad(key.line, path, "want a whole number from %d to %d as the key, got %q", lowest, highest, clip(key.text, 60))
+		return false
+	}
+	return true
 }
 
 // present checks an element of a list or a map: it cannot be absent. A null

@@ -8,6 +8,8 @@ func ineffective(reason string) fate { return fate{Warning, "has no effect: " + 
 
 func notYet(reason string) fate { return fate{Refused, "not yet enforced by inmesh: " + reason} }
 
+var forGateways = noEffect("a policy with a target is for gateways and waypoints only, and left out here")
+
 // unsupported lists, under their names in Istio's API, the fields that are not
 // enforced whatever their value: with a Warning they have no effect, with
 // Refused the object is not used, because to drop the field would send traffic
@@ -27,6 +29,11 @@ var unsupported = map[protoreflect.FullName]fate{
 	"OutlierDetection.consecutive_errors":                 ineffective("deprecated, Istio ignores it too; use consecutive5xxErrors or consecutiveGatewayErrors"),
 	"OutlierDetection.outlier_detection_http_error_codes": ineffective("Istio does not use it either"),
 	"LoadBalancerSettings.zone_aware_lb_setting":          {Warning, "enforced in part: endpoints fail over by locality, the zone's own share of traffic is not computed"},
+
+	"AuthorizationPolicy.targetRef":    forGateways,
+	"AuthorizationPolicy.targetRefs":   forGateways,
+	"RequestAuthentication.targetRef":  forGateways,
+	"RequestAuthentication.targetRefs": forGateways,
 
 	"ServiceEntry.addresses": noEffect("connections to a virtual IP are captured by a proxy only"),
 	"WorkloadEntry.network":  {Warning, "not reached through a network gateway: the endpoint is used only if its network is the caller's own"},

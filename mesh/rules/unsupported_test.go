@@ -1,11 +1,13 @@
 package rules_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	networking "istio.io/api/networking/v1alpha3"
+	security "istio.io/api/security/v1beta1"
 )
 
 // enforced are the fields, by message, that are enforced or checked value by
@@ -60,6 +62,20 @@ ServiceEntry: hosts ports location resolution endpoints workload_selector export
 ServicePort: number protocol name target_port
 WorkloadSelector: labels
 WorkloadEntry: address ports labels locality weight service_account
+AuthorizationPolicy: selector rules action provider
+AuthorizationPolicy.ExtensionProvider: name
+Rule: from to when
+Rule.From: source
+Rule.To: operation
+Source: principals not_principals request_principals not_request_principals namespaces not_namespaces service_accounts not_service_accounts ip_blocks not_ip_blocks remote_ip_blocks not_remote_ip_blocks trust_domains not_trust_domains
+Operation: hosts not_hosts ports not_ports methods not_methods paths not_paths
+Condition: key values not_values
+PeerAuthentication: selector mtls port_level_mtls
+PeerAuthentication.MutualTLS: mode
+RequestAuthentication: selector jwt_rules
+JWTRule: issuer audiences jwks_uri jwks from_headers from_params output_payload_to_header from_cookies forward_original_token output_claim_to_headers timeout space_delimited_claims
+JWTHeader: name prefix
+ClaimToHeader: header claim
 `
 
 // notEnforced are the fields of which every use is reported, each with YAML
@@ -76,6 +92,10 @@ var notEnforced = map[string]string{
 	"OutlierDetection.outlier_detection_http_error_codes": policy(`outlierDetection: {outlierDetectionHttpErrorCodes: [500]}`),
 	"ClientTLSSettings.credential_name":                   policy(`tls: {credentialName: x}`),
 	"ServiceEntry.addresses":                              serviceEntry(`hosts: [a.com], addresses: [10.0.0.1]`),
+	"AuthorizationPolicy.targetRef":                       authorization(`targetRef: {kind: Service, name: a}`),
+	"AuthorizationPolicy.targetRefs":                      authorization(`targetRefs: [{kind: Service, name: a}]`),
+	"RequestAuthentication.targetRef":                     requestAuthentication(`targetRef: {kind: Service, name: a}`),
+	"RequestAuthentication.targetRefs":                    requestAuthentication(`targetRefs: [{kind: Service, name: a}]`),
 	"WorkloadEntry.network":                               workloadEntry(`address: 10.0.0.1, network: x`),
 }
 
@@ -98,6 +118,7 @@ func TestNoFieldIsSilentlyIgnored(t *testing.T) {
 	w := fieldWalk{t: t, known: known, seen: map[protoreflect.FullName]bool{}}
 	for _, kind := range []protoreflect.ProtoMessage{
 		&networking.VirtualService{}, &networking.DestinationRule{}, &networking.ServiceEntry{}, &networking.WorkloadEntry{},
+		&security.AuthorizationPolicy{}, &security.PeerAuthentication{}, &security.RequestAuthentication{},
 	} {
 		w.message(kind.ProtoReflect().Descriptor())
 	}
@@ -110,8 +131,9 @@ type fieldWalk struct {
 }
 
 func (w fieldWalk) message(md protoreflect.MessageDescriptor) {
-	const api = "istio.networking.v1alpha3."
-	if w.seen[md.FullName()] || !strings.HasPrefix(string(md.FullName()), api) {
+	api := string(md.ParentFile().Package()) + "."
+	kinds := []string{"istio.networking.v1alpha3.", "istio.security.v1beta1."} // what they share has tests of its own
+	if w.seen[md.FullName()] || !slices.Contains(kinds, api) {
 		return
 	}
 	w.seen[md.FullName()] = true

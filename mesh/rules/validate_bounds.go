@@ -57,8 +57,8 @@ var bounds = map[protoreflect.FullName]bound{
 
 // shortName is a field's name in these tables: without the package.
 func shortName(fd protoreflect.FieldDescriptor) protoreflect.FullName {
-	name := string(fd.FullName())
-	return protoreflect.FullName(strings.TrimPrefix(name, "istio.networking.v1alpha3."))
+	name, pkg := string(fd.FullName()), string(fd.ParentFile().Package())
+	return protoreflect.FullName(strings.TrimPrefix(name, pkg+"."))
 }
 
 func checkBound(c *checker, path string, fd protoreflect.FieldDescriptor, number float64) {

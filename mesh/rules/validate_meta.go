@@ -7,8 +7,7 @@ var rejectedAnnotations = []string{
 	"internal.istio.io/parent-namespace",
 }
 
-// validateMeta reports what is wrong with the metadata of an object of a kind
-// that is not AuthorizationPolicy, which alone may carry istio.io/dry-run.
+// validateMeta reports what is wrong with the metadata of an object of any kind.
 func validateMeta(c *checker) {
 	validateExtensions(c)
 	for _, name := range rejectedAnnotations {
@@ -16,9 +15,8 @@ func validateMeta(c *checker) {
 			c.invalid(entry("metadata.annotations", name), "%q: Istio rejects every object with this annotation", value)
 		}
 	}
-	const dryRun = "istio.io/dry-run"
-	if value, ok := c.meta.Annotations[dryRun]; ok && c.meta.Kind != "AuthorizationPolicy" {
-		c.invalid(entry("metadata.annotations", dryRun), "%q: only an AuthorizationPolicy can run dry", value)
+	if value, ok := c.meta.Annotations[AnnotationDryRun]; ok && c.meta.Kind != "AuthorizationPolicy" {
+		c.invalid(entry("metadata.annotations", AnnotationDryRun), "%q: only an AuthorizationPolicy can run dry", value)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1alpha3"
 )
 
@@ -18,11 +17,13 @@ func validateSet(s *Set) Faults {
 		warnDelegates(s.VirtualServices),
 		warnPolicies(s.DestinationRules),
 		warnSubsets(s),
+		warnPeers(s.PeerAuthentications),
+		warnLimits(s.RateLimitPolicies),
 	)
 }
 
 // warning is a Fault at a field of o.
-func warning[S proto.Message](o *Object[S], path, format string, args ...any) Fault {
+func warning[S any](o *Object[S], path, format string, args ...any) Fault {
 	f := o.Meta.fault(Warning, fmt.Sprintf(format, args...))
 	f.Field, f.Line = path, o.LineOf(path)
 	return f

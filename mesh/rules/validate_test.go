@@ -71,14 +71,29 @@ func find(wanted []string, f rules.Fault) int {
 }
 
 // object is one object of namespace ns, named t; spec is YAML in flow style.
-func object(kind, spec string) string {
-	return fmt.Sprintf("apiVersion: networking.istio.io/v1\nkind: %s\nmetadata: {name: t, namespace: ns}\nspec: {%s}\n", kind, spec)
+func object(group, kind, spec string) string {
+	return fmt.Sprintf("apiVersion: %s\nkind: %s\nmetadata: {name: t, namespace: ns}\nspec: {%s}\n", group, kind, spec)
 }
 
-func virtualService(spec string) string  { return object("VirtualService", spec) }
-func destinationRule(spec string) string { return object("DestinationRule", spec) }
-func serviceEntry(spec string) string    { return object("ServiceEntry", spec) }
-func workloadEntry(spec string) string   { return object("WorkloadEntry", spec) }
+func networkingObject(kind, spec string) string { return object("networking.istio.io/v1", kind, spec) }
+func securityObject(kind, spec string) string   { return object("security.istio.io/v1", kind, spec) }
+
+func virtualService(spec string) string  { return networkingObject("VirtualService", spec) }
+func destinationRule(spec string) string { return networkingObject("DestinationRule", spec) }
+func serviceEntry(spec string) string    { return networkingObject("ServiceEntry", spec) }
+func workloadEntry(spec string) string   { return networkingObject("WorkloadEntry", spec) }
+
+func authorization(spec string) string      { return securityObject("AuthorizationPolicy", spec) }
+func peerAuthentication(spec string) string { return securityObject("PeerAuthentication", spec) }
+func requestAuthentication(spec string) string {
+	return securityObject("RequestAuthentication", spec)
+}
+
+// rateLimit is a policy for one Server, with these fields besides.
+func rateLimit(spec string) string {
+	return object("policy.linkerd.io/v1alpha1", "HTTPLocalRateLimitPolicy",
+		"targetRef: {group: policy.linkerd.io, kind: Server, name: s}, "+spec)
+}
 
 // httpRoute is a VirtualService with one HTTP route of these fields.
 func httpRoute(fields string) string {

@@ -15,12 +15,10 @@ func validateTLS(c *checker, path string, t *networking.ClientTLSSettings) {
 	switch t.Mode {
 	case networking.ClientTLSSettings_DISABLE:
 		warnPlaintext(c, path, t)
-		return
 	case networking.ClientTLSSettings_SIMPLE, networking.ClientTLSSettings_MUTUAL:
 		validateUnverified(c, path, t)
 		validateCertificates(c, path, t)
 	}
-	c.refuse(path+".mode", "%s is not yet enforced by inmesh: refusing rather than sending plaintext", t.Mode)
 }
 
 // warnPlaintext names what stands beside mode DISABLE.

@@ -145,7 +145,7 @@ func (w walker) float(path string, n *node, bits int) {
 
 func (w walker) integer(path string, n *node, fd protoreflect.FieldDescriptor) {
 	s, ok := numberText(n)
-	if !ok {
+	if !ok || n.shape == text && !w.quoted {
 		w.bad(n.line, path, "want a whole number, got %s", n.shown())
 		return
 	}

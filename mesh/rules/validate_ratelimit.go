@@ -1,0 +1,97 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// limitTargets are what a rate limit may be for, by group and kind.
+var limitTargets = []string{"policy.linkerd.io/Server", "policy.linkerd.io/HTTPRoute", "gateway.networking.k8s.io/HTTPRoute"}
+
+// validateRateLimit reports what is wrong with an HTTPLocalRateLimitPolicy.
+func validateRateLimit(c *checker, r *RateLimit) {
+	validateLimitTarget(c, r.TargetRef)
+	validateBound(c, "spec.total", r.Total, nil)
+	validateBound(c, "spec.identity", r.Identity, r.Total)
+	if r.Total == nil && r.Identity == nil && len(r.Overrides) == 0 {
+		c.warn("spec", "limits nothing: it has no total, no identity and no overrides")
+	}
+	first := map[RateLimitClient]int{}
+	for i, o := range r.Overrides {
+		path := nth("spec.overrides", i)
+		validateBound(c, path, &RateLimitBound{o.RequestsPerSecond}, r.Total)
+		validateClients(c, path+".clientRefs", i, o.ClientRefs, first)
+	}
+}
+
+func validateLimitTarget(c *checker, ref RateLimitTarget) {
+	const path = "spec.targetRef"
+	if !c.written(path) {
+		c.invalid(path, "missing: want group, kind and name")
+		return
+	}
+	if name := ref.Group + "/" + ref.Kind; !slices.Contains(limitTargets, name) {
+		c.invalid(path, "%q: want one of %q as group/kind", brief(name), limitTargets)
+	}
+	if ref.Name == "" {
+		c.invalid(path+".name", "missing: want a name")
+	}
+}
+
+// validateBound: Linkerd rejects 0, and a part that is more than the whole.
+func validateBound(c *checker, path string, b, total *RateLimitBound) {
+	const field = ".requestsPerSecond"
+	switch {
+	case b == nil:
+	case b.RequestsPerSecond == 0:
+		c.invalid(path+field, "0: want 1 or more")
+	case total != nil && b.RequestsPerSecond > total.RequestsPerSecond:
+		c.invalid(path+field, "%d: want at most spec.total%s, %d", b.RequestsPerSecond, field, total.RequestsPerSecond)
+	}
+}
+
+// validateClients checks the clients of one override, and notes them in first.
+func validateClients(c *checker, path string, override int, clients []RateLimitClient, first map[RateLimitClient]int) {
+	switch {
+	case !c.written(path):
+		c.invalid(path, "missing: want a list of clients")
+	case len(clients) == 0:
+		c.warn(path, "no clients: the override has no effect")
+	}
+	for i, client := range clients {
+		at := nth(path, i)
+		validateClient(c, at, client)
+		client.Group, client.Namespace = "", cmp.Or(client.Namespace, c.meta.Namespace)
+		if j, again := first[client]; again {
+			c.warn(at, "has no effect: overrides[%d] is for this client already", j)
+			continue
+		}
+		first[client] = override
+	}
+}
+
+func validateClient(c *checker, path string, client RateLimitClient) {
+	if group := cmp.Or(client.Group, "core"); group != "core" || client.Kind != "ServiceAccount" {
+		c.invalid(path, "%q: want kind ServiceAccount, without a group", brief(client.Group+"/"+client.Kind))
+	}
+	if client.Name == "" {
+		c.invalid(path+".name", "missing: want the name of a service account")
+	}
+}
+
+// warnLimits names policies for what has one already: Linkerd takes the oldest.
+func warnLimits(policies []*RateLimitPolicy) (faults Faults) {
+	first := map[string]*RateLimitPolicy{}
+	for _, p := range policies {
+		ref := p.Spec.TargetRef
+		key := fmt.Sprint(p.Namespace, "/", ref.Kind, "/", ref.Name)
+		if f := first[key]; f != nil {
+			faults = append(faults, warning(p, "spec.targetRef",
+				"has no effect: HTTPLocalRateLimitPolicy %s/%s, which comes first, is for the same %s", f.Namespace, f.Name, ref.Kind))
+			continue
+		}
+		first[key] = p
+	}
+	return faults
+}
