@@ -2,9 +2,24 @@ package mesh
 
 import (
 	"container/heap"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// An alarmShards is an alarms for each core, so that requests on different cores wait
+// for no common lock. It is made by newAlarmShards.
+type alarmShards struct {
+	all  []alarms
+	next atomic.Uint32
+}
+
+func newAlarmShards() *alarmShards { return &alarmShards{all: make([]alarms, runtime.GOMAXPROCS(0))} }
+
+// one gives the alarms out in turn: an exchange keeps the one that it was made
+// with, and the pool gives a core back the exchanges that it has used.
+func (s *alarmShards) one() *alarms { return &s.all[int(s.next.Add(1)-1)%len(s.all)] }
 
 // Alarms end the limits whose time is up, with one timer for all of them. A timer
 // for each would mostly be stopped before it fires, and cost two allocations;
@@ -16,6 +31,7 @@ type alarms struct {
 	queue alarmQueue
 	timer *time.Timer
 	next  time.Time // when it fires; zero: not set
+	_     [64]byte  // keeps the next one off these cache lines
 }
 
 // set ends l at the given time, unless it is set to another or cleared before.

@@ -44,7 +44,7 @@ func (x *exchange) newAttempt(ctx context.Context, deadline time.Time) (a *attem
 	}
 	t := &timedAttempt{attempt: attempt{race: x.race}}
 	t.limit = &t.own
-	t.limit.begin(&x.t.mesh.alarms, ctx, deadline)
+	t.limit.begin(x.alarms, ctx, deadline)
 	return &t.attempt, t.told[:]
 }
 

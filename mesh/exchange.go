@@ -22,14 +22,15 @@ import (
 // in its attempts; the exchange itself is nobody's but the mesh's, and is used
 // again once it is over.
 type exchange struct {
-	call engine.Call
-	t    *Transport
-	in   *http.Request // the caller's; never changed
-	body *replay.Body
-	next io.ReadCloser // the body of the try that follows; nil: to be had
-	last *attempt
-	resp *http.Response
-	race func() // for the attempt of a fork
+	call   engine.Call
+	t      *Transport
+	alarms *alarms       // of the deadlines of its tries
+	in     *http.Request // the caller's; never changed
+	body   *replay.Body
+	next   io.ReadCloser // the body of the try that follows; nil: to be had
+	last   *attempt
+	resp   *http.Response
+	race   func() // for the attempt of a fork
 
 	header    http.Header // what is sent: the caller's own map unless a rule writes to it
 	host      string
@@ -48,7 +49,7 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 // free lets the exchange be used again. Nothing may refer to it any more.
 func (x *exchange) free() {
 	pool := &x.t.mesh.exchanges
-	*x = exchange{}
+	*x = exchange{alarms: x.alarms}
 	pool.Put(x)
 }
 

@@ -20,7 +20,6 @@ type Mesh struct {
 
 	clock     clock
 	exchanges sync.Pool // of *exchange
-	alarms    alarms    // of the deadlines of tries
 
 	mu         sync.Mutex // guards transports
 	transports []*Transport
@@ -33,7 +32,8 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m := &Mesh{config: c.withDefaults()}
-	m.exchanges.New = func() any { return new(exchange) }
+	deadlines := newAlarmShards()
+	m.exchanges.New = func() any { return &exchange{alarms: deadlines.one()} }
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
 		Discovery:    m.config.source(),
