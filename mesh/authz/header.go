@@ -1,0 +1,119 @@
+package authz
+
+import (
+	"net/textproto"
+	"strings"
+)
+
+// header is a condition on a header's value.
+type header struct {
+	name headerName
+	want patterns
+	wide bool
+}
+
+// holds: Envoy joins several values of a header by commas and matches the whole,
+// for which x-role: admin with x-role: x is no admin; a handler that takes the
+// first sees one. So where a match leads to a refusal, each value alone counts
+// too. The star is for a header that is there, if only without a value.
+func (c header) holds(r *Request) bool {
+	values := r.values(c.name)
+	switch {
+	case len(values) == 0:
+		return false
+	case c.want.presence():
+		return true
+	case len(values) == 1:
+		return c.want.match(values[0])
+	}
+	return c.want.match(strings.Join(values, ",")) || c.wide && c.matchAny(values)
+}
+
+func (c header) matchAny(values []string) bool {
+	for _, v := range values {
+		if c.want.match(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// compileHeader reads request.headers[name]. Host is a header of HTTP, and
+// :authority and :method are headers of HTTP/2. What net/http keeps out of a
+// request's header, a policy cannot see.
+func compileHeader(l list) condition {
+	name := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(l.argument, "["), "]"))
+	switch name {
+	case "host", ":authority":
+		return compileHosts(l)
+	case ":method":
+		return text{method, newPatterns(l.values)}
+	case "transfer-encoding", "trailer":
+		l.c.refuse(l.field, "request.headers[%s]: the server keeps it from handlers and policies", name)
+	case ":path", ":scheme":
+		l.c.refuse(l.field, "request.headers[%s]: not supported, want the paths of an operation", name)
+	}
+	if l.argument != "["+textproto.TrimString(name)+"]" && !strings.EqualFold(l.argument, "["+name+"]") {
+		l.c.refuse(l.field, "request.headers%s: want request.headers[name]", l.argument)
+	}
+	return header{newHeaderName(name), newPatterns(l.values), l.wide}
+}
+
+// host is a condition on the authority that the request is addressed to.
+type host struct {
+	want patterns // in lower case
+	wide bool
+}
+
+// holds compares the host as it was sent, port and all, in any case: "The match
+// is case-insensitive". Handlers, http.ServeMux among them, leave the port out,
+// and some the dot at the end; so where a match leads to a refusal, the host
+// without them counts too.
+func (c host) holds(r *Request) bool {
+	if r.Host == "" {
+		return false
+	}
+	as := lower(r.Host)
+	if c.want.match(as) {
+		return true
+	}
+	if !c.wide {
+		return false
+	}
+	bare := withoutPort(as)
+	return c.want.match(bare) || c.want.match(strings.TrimSuffix(bare, "."))
+}
+
+func compileHosts(l list) condition {
+	want := newPatterns(l.values)
+	for i := range want {
+		want[i].text = lower(want[i].text)
+	}
+	return host{want, l.wide}
+}
+
+// withoutPort takes :port off an authority.
+func withoutPort(authority string) string {
+	i := strings.LastIndexByte(authority, ':')
+	if i < 0 || strings.IndexByte(authority[i:], ']') >= 0 {
+		return authority
+	}
+	return authority[:i]
+}
+
+// lower folds the case of ASCII, as Envoy does: nothing but ASCII is in a host.
+func lower(s string) string {
+	if strings.IndexFunc(s, isUpper) < 0 {
+		return s
+	}
+	return strings.Map(toLower, s)
+}
+
+func isUpper(r rune) bool { return 'A' <= r && r <= 'Z' }
+
+func toLower(r rune) rune {
+	if isUpper(r) {
+		return r + 'a' - 'A'
+	}
+	return r
+}

@@ -1,0 +1,195 @@
+package authz
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Normalization says what is done with a path before policies and handlers see
+// it. The words are those of Istio's meshConfig.pathNormalization.
+//
+// Whatever it is, no handler takes a path for one that the policies have not
+// seen. A path that handlers can read in several ways, /a%2Fb or /a//b, is
+// matched in all of them: a rule that denies matches if one reading does, a rule
+// that allows only if all do. A path that cannot be read safely is refused.
+type Normalization uint8
+
+const (
+	// Base resolves . and .. (RFC 3986 §5.2.4), %2e too, and takes a backslash
+	// for a slash. It is the default.
+	Base Normalization = iota
+	// None changes nothing, and refuses what Base would have to resolve.
+	None
+	// MergeSlashes is Base, and takes several slashes for one.
+	MergeSlashes
+	// DecodeAndMergeSlashes is MergeSlashes, and takes %2F and %5C for slashes.
+	DecodeAndMergeSlashes
+)
+
+// String returns Istio's word: BASE, NONE, MERGE_SLASHES, DECODE_AND_MERGE_SLASHES.
+func (n Normalization) String() string {
+	return [...]string{"BASE", "NONE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"}[n]
+}
+
+// A Path is a path in its normal form. The handler must see that form and no
+// other: give it Decoded and Escaped as its URL's Path and RawPath.
+type Path struct {
+	decoded, escaped string
+	// others are the further ways in which a handler may read decoded.
+	others []string
+}
+
+// Decoded returns the path as [url.URL.Path] has it.
+func (p Path) Decoded() string { return p.decoded }
+
+// Escaped returns the path as [url.URL.RawPath] has it. It is the path that was
+// normalized if there was nothing to do.
+func (p Path) Escaped() string { return p.escaped }
+
+// LiteralPath returns a path that nobody decodes: of gRPC, /package.Service/Method.
+func LiteralPath(s string) Path { return Path{decoded: s, escaped: s} }
+
+// Path returns the normal form of an escaped path, [url.URL.EscapedPath], and an
+// error for one that is to be answered with 400. It copies only if there is
+// something to do.
+func (n Normalization) Path(escaped string) (Path, error) {
+	switch {
+	case escaped == "" || escaped == "*": // of CONNECT and of OPTIONS
+		return Path{decoded: escaped, escaped: escaped}, nil
+	case escaped[0] != '/' && !(n != None && escaped[0] == '\\'):
+		return Path{}, errors.New("path: it does not begin with a slash")
+	case isNormal(escaped):
+		return Path{decoded: escaped, escaped: escaped}, nil
+	}
+	p, err := n.normalize(escaped)
+	if err != nil {
+		return Path{}, fmt.Errorf("path: %w", err)
+	}
+	return p, nil
+}
+
+// isNormal reports whether there is one way to read the path. What begins with
+// a dot it leaves to others.
+func isNormal(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case '%', '\\':
+			return false
+		case '/':
+			if i+1 < len(s) && (s[i+1] == '/' || s[i+1] == '.') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (n Normalization) normalize(escaped string) (Path, error) {
+	raw := strings.Split(n.slashes(escaped)[1:], "/")
+	segments := make([]segment, 0, len(raw))
+	for i, r := range raw {
+		s, err := newSegment(r)
+		if err != nil {
+			return Path{}, err
+		}
+		if segments, err = n.add(segments, s, i == len(raw)-1); err != nil {
+			return Path{}, err
+		}
+	}
+	return newPath(segments), nil
+}
+
+// slashes makes a slash of what is one.
+func (n Normalization) slashes(escaped string) string {
+	switch n {
+	case None:
+		return escaped
+	case DecodeAndMergeSlashes:
+		return strings.NewReplacer(`\`, "/", "%2f", "/", "%2F", "/", "%5c", "/", "%5C", "/").Replace(escaped)
+	}
+	return strings.ReplaceAll(escaped, `\`, "/")
+}
+
+var errDots = errors.New("it has a . or .. segment that this path normalization does not resolve")
+
+// add resolves a segment.
+func (n Normalization) add(segments []segment, s segment, last bool) ([]segment, error) {
+	dots := s.text == "." || s.text == ".."
+	switch {
+	case n == None && dots || s.hidesDots():
+		return nil, errDots
+	case dots:
+		if s.text == ".." && len(segments) > 0 {
+			segments = segments[:len(segments)-1]
+		}
+		if !last {
+			return segments, nil
+		}
+		s = segment{} // RFC 3986: "/b/.." is "/"
+	}
+	if merges := n == MergeSlashes || n == DecodeAndMergeSlashes; merges && s.text == "" && !last {
+		return segments, nil
+	}
+	return append(segments, s), nil
+}
+
+// A segment is what stands between two slashes.
+type segment struct{ raw, text string }
+
+func newSegment(raw string) (segment, error) {
+	text, err := url.PathUnescape(raw)
+	if err != nil {
+		return segment{}, fmt.Errorf("segment %.100q: bad percent-encoding", raw)
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		return segment{}, fmt.Errorf("segment %.100q: NUL", raw)
+	}
+	return segment{raw, text}, nil
+}
+
+// hidesDots reports whether a dot segment comes to light by decoding an escaped
+// slash: /public/..%2Fadmin. What such a path names depends on where a handler
+// is mounted, so that nobody can match it.
+func (s segment) hidesDots() bool {
+	if !strings.ContainsAny(s.text, `/\`) {
+		return false
+	}
+	for part := range strings.SplitSeq(strings.ReplaceAll(s.text, `\`, "/"), "/") {
+		if part == "." || part == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// newPath puts segments together, as the various handlers would.
+func newPath(segments []segment) Path {
+	var escaped, decoded, split strings.Builder
+	for _, s := range segments {
+		escaped.WriteString("/" + s.raw)
+		decoded.WriteString("/" + s.text)
+		split.WriteString("/" + strings.ReplaceAll(s.text, "/", "%2F"))
+	}
+	p := Path{decoded: decoded.String(), escaped: escaped.String()}
+	p.readAs(split.String())
+	p.readAs(merge(p.decoded))
+	return p
+}
+
+func (p *Path) readAs(reading string) {
+	if reading != p.decoded {
+		p.others = append(p.others, reading)
+	}
+}
+
+// merge reads a path as path.Clean does, and file systems: several slashes are
+// one, and for some a backslash is a slash.
+func merge(s string) string {
+	s = strings.ReplaceAll(s, `\`, "/")
+	for strings.Contains(s, "//") {
+		s = strings.ReplaceAll(s, "//", "/")
+	}
+	return s
+}
