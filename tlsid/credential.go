@@ -24,13 +24,14 @@ type Credential struct{ held *held }
 type held struct {
 	id          ID
 	certificate tls.Certificate
+	chain       []*x509.Certificate // the certificates, parsed
 	bundles     Bundles
 }
 
 // NewCredential returns the credential of the identity that the certificate
 // names. The chain has the leaf first, then intermediates; the leaf must be an
-// X509-SVID (see Expect) and belong to the private key. Whether it is in time,
-// and whether bundles trust it, are not asked here: see Check and Trusted.
+// X509-SVID and belong to the private key. Whether it is in time is not asked
+// here, see Check; nor whether the bundles trust it, which is for its peers.
 func NewCredential(certificate tls.Certificate, bundles Bundles) (Credential, error) {
 	chain, err := parseChain(certificate.Certificate)
 	if err != nil {
@@ -43,8 +44,17 @@ func NewCredential(certificate tls.Certificate, bundles Bundles) (Credential, er
 	if err := checkKey(certificate.PrivateKey, chain[0]); err != nil {
 		return Credential{}, fmt.Errorf("credential of %s: %w", id, err)
 	}
+	return holding(id, certificate, chain).With(bundles), nil
+}
+
+// holding returns the credential of what is known to belong together.
+func holding(id ID, certificate tls.Certificate, chain []*x509.Certificate) Credential {
+	certificate.Certificate = make([][]byte, len(chain))
+	for i, c := range chain {
+		certificate.Certificate[i] = c.Raw
+	}
 	certificate.Leaf = chain[0]
-	return Credential{&held{id, certificate, bundles}}, nil
+	return Credential{&held{id: id, certificate: certificate, chain: chain}}
 }
 
 // ID returns who the credential proves to be.
@@ -86,7 +96,9 @@ func (c Credential) With(bundles Bundles) Credential {
 	if c.held == nil {
 		return c
 	}
-	return Credential{&held{c.held.id, c.held.certificate, bundles}}
+	with := *c.held
+	with.bundles = bundles
+	return Credential{&with}
 }
 
 // String names the identity, the serial number and the validity.

@@ -1,0 +1,54 @@
+package tlsid
+
+import (
+	"errors"
+	"time"
+)
+
+// repeatTrouble is how often a Source repeats trouble that lasts.
+const repeatTrouble = time.Hour
+
+// A teller yields a Source's news. Trouble is told when it begins, and again
+// while it lasts; its end is worth a repetition of the credential.
+type teller struct {
+	yield    func(Credential, error) bool
+	standing Credential // what was yielded last; zero before the first
+	trouble  trouble
+	told     time.Time // when the trouble was told last
+}
+
+// A trouble tells one kind of trouble from another. The zero trouble is none.
+type trouble struct {
+	failing bool       // whatever makes credentials
+	content contentSum // of the files that are at fault, if files are
+	age     error      // the credential that stands is ErrExpiring or ErrOutOfTime
+}
+
+// adopt yields c, which stands from now on; it reports whether to go on.
+func (t *teller) adopt(c Credential) bool {
+	t.standing, t.trouble = c, trouble{}
+	return t.yield(c, nil)
+}
+
+// tell yields err, which is of the kind what, unless it was told before. It
+// reports whether to go on.
+func (t *teller) tell(what trouble, err error, now time.Time) bool {
+	switch {
+	case what == t.trouble && (err == nil || now.Sub(t.told) < repeatTrouble):
+		return true
+	case err == nil:
+		return t.adopt(t.standing)
+	}
+	t.trouble, t.told = what, now
+	return t.yield(Credential{}, err)
+}
+
+// ageOf is the sentinel that err is.
+func ageOf(err error) error {
+	for _, age := range []error{ErrOutOfTime, ErrExpiring} {
+		if errors.Is(err, age) {
+			return age
+		}
+	}
+	return nil
+}
