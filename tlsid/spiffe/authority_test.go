@@ -49,7 +49,8 @@ func (a *authority) leaf(id string, changes ...func(*x509.Certificate)) leaf {
 
 func (a *authority) leafOf(key crypto.Signer, id string, changes ...func(*x509.Certificate)) leaf {
 	a.t.Helper()
-	template := leafTemplate(mustURL(a.t, id))
+	template := leafTemplate()
+	addURI(id)(template)
 	for _, change := range changes {
 		change(template)
 	}
@@ -60,20 +61,19 @@ func (a *authority) leafOf(key crypto.Signer, id string, changes ...func(*x509.C
 func caTemplate() *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber:          serial(),
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
+		NotBefore:             time.Now().Add(-24 * time.Hour),
+		NotAfter:              time.Now().Add(24 * time.Hour),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 }
 
-func leafTemplate(id *url.URL) *x509.Certificate {
+func leafTemplate() *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber:          serial(),
 		NotBefore:             time.Now().Add(-time.Minute),
 		NotAfter:              time.Now().Add(time.Hour),
-		URIs:                  []*url.URL{id},
 		BasicConstraintsValid: true,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
@@ -102,15 +102,6 @@ func newKey(t *testing.T) crypto.Signer {
 	return key
 }
 
-func mustURL(t *testing.T, text string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
-
 func serial() *big.Int {
 	var b [16]byte
 	rand.Read(b[:])
@@ -132,4 +123,14 @@ func pkcs8(t *testing.T, key crypto.Signer) []byte {
 		t.Fatal(err)
 	}
 	return der
+}
+
+func addURI(id string) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		u, err := url.Parse(id)
+		if err != nil {
+			panic(err) // a test misspelt it
+		}
+		c.URIs = append(c.URIs, u)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
@@ -13,20 +14,29 @@ import (
 	"github.com/inmesh-go/inmesh/tlsid"
 )
 
-// credential makes one of what an agent has said.
-func credential(svid *x509svid.SVID, set *x509bundle.Set) (tlsid.Credential, error) {
+// credential makes one of what an agent has said. The bundles must vouch for it;
+// whether it is valid now is for others to ask.
+func credential(svid *x509svid.SVID, set *x509bundle.Set, now time.Time) (tlsid.Credential, error) {
+	if _, _, err := x509svid.Verify(svid.Certificates, set, x509svid.WithTime(within(svid, now))); err != nil {
+		return tlsid.Credential{}, err
+	}
 	bundles, err := convert(set)
 	if err != nil {
 		return tlsid.Credential{}, err
 	}
-	c, err := tlsid.NewCredential(certificate(svid), bundles)
-	if err != nil {
-		return tlsid.Credential{}, err
+	return tlsid.NewCredential(certificate(svid), bundles)
+}
+
+// within is the time of the leaf's validity that is nearest to now.
+func within(svid *x509svid.SVID, now time.Time) time.Time {
+	leaf := svid.Certificates[0]
+	switch {
+	case now.Before(leaf.NotBefore):
+		return leaf.NotBefore
+	case now.After(leaf.NotAfter):
+		return leaf.NotAfter
 	}
-	if own := c.ID().TrustDomain(); len(bundles.Roots(own)) == 0 {
-		return tlsid.Credential{}, fmt.Errorf("no roots of %s, the trust domain of the identity %s", own, c.ID())
-	}
-	return c, nil
+	return now
 }
 
 func certificate(svid *x509svid.SVID) tls.Certificate {
@@ -55,6 +65,14 @@ func convert(set *x509bundle.Set) (tlsid.Bundles, error) {
 type choice struct {
 	id   tlsid.ID // zero: any
 	hint string   // empty: any
+}
+
+func (c choice) credential(update *workloadapi.X509Context, now time.Time) (tlsid.Credential, error) {
+	svid, err := c.pick(update.SVIDs)
+	if err != nil {
+		return tlsid.Credential{}, err
+	}
+	return credential(svid, update.Bundles, now)
 }
 
 // pick takes the first that fits.
@@ -91,12 +109,4 @@ func describe(svids []*x509svid.SVID) string {
 		texts = append(texts, fmt.Sprintf("%s (hint %q)", svid.ID, svid.Hint))
 	}
 	return strings.Join(texts, ", ")
-}
-
-func (c choice) credential(update *workloadapi.X509Context) (tlsid.Credential, error) {
-	svid, err := c.pick(update.SVIDs)
-	if err != nil {
-		return tlsid.Credential{}, err
-	}
-	return credential(svid, update.Bundles)
 }

@@ -4,15 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
-	"time"
-
-	"github.com/spiffe/go-spiffe/v2/workloadapi"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -57,78 +49,9 @@ func NewSource(c Config) (*Source, error) {
 // what each of the agent's answers does, and which end the sequence.
 func (s *Source) Watch(ctx context.Context) iter.Seq2[tlsid.Credential, error] {
 	return func(yield func(tlsid.Credential, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		w := &watch{ctx: ctx, cancel: cancel, source: s, yield: yield}
-		client, err := workloadapi.New(ctx, w.options()...)
-		if err != nil {
-			w.OnX509ContextWatchError(err)
-			return
-		}
-		defer client.Close()                // closes a connection: nothing is lost when it fails
-		_ = client.WatchX509Context(ctx, w) // w was told
-	}
-}
-
-// A watch is one Watch in progress. go-spiffe calls it from within
-// WatchX509Context, on the goroutine that ranges over the sequence.
-type watch struct {
-	ctx    context.Context // ends with the caller's, and when the caller has enough
-	cancel context.CancelFunc
-	source *Source
-	yield  func(tlsid.Credential, error) bool
-	pauses pauses
-}
-
-// OnX509ContextUpdate implements workloadapi.X509ContextWatcher.
-func (w *watch) OnX509ContextUpdate(update *workloadapi.X509Context) {
-	credential, err := w.source.want.credential(update)
-	if err != nil {
-		w.OnX509ContextWatchError(err)
-		return
-	}
-	w.pauses.restart()
-	w.tell(credential, nil)
-}
-
-// OnX509ContextWatchError implements workloadapi.X509ContextWatcher.
-func (w *watch) OnX509ContextWatchError(err error) {
-	w.tell(tlsid.Credential{}, fmt.Errorf("the Workload API at %s: %w", w.source.addr, explain(err)))
-}
-
-// tell yields, unless the caller has had enough: then the end of the stream, which
-// is the watch's own doing, is no news, and yield must not be called again.
-func (w *watch) tell(credential tlsid.Credential, err error) {
-	if w.ctx.Err() == nil && !w.yield(credential, err) {
-		w.cancel()
-	}
-}
-
-// explain makes errors of go-spiffe say what they mean.
-func explain(err error) error {
-	switch {
-	case errors.Is(err, io.EOF):
-		return errors.New("the agent ended the stream")
-	case status.Code(err) == codes.PermissionDenied:
-		return fmt.Errorf("%w: %w", ErrDenied, err)
-	}
-	return err
-}
-
-func (w *watch) options() []workloadapi.ClientOption {
-	return []workloadapi.ClientOption{
-		workloadapi.WithAddr(w.source.addr),
-		workloadapi.WithBackoffStrategy(&w.pauses),
-		workloadapi.WithDialOptions(grpc.WithNoProxy(), grpc.WithConnectParams(dialling())),
-	}
-}
-
-// dialling bounds the pauses of gRPC's own back-off below that of the watch.
-// gRPC's default grows to two minutes, for which it would refuse every call
-// though the agent is back; a local socket costs nothing to try.
-func dialling() grpc.ConnectParams {
-	return grpc.ConnectParams{
-		Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 2, Jitter: 0.2, MaxDelay: time.Second},
-		MinConnectTimeout: maxPause,
+		stream := s.open(ctx)
+		defer stream.close()
+		relay := relay{yield: yield}
+		relay.run(ctx, stream.news)
 	}
 }
