@@ -20,7 +20,7 @@ type relay struct {
 	yielded bool // newest was
 }
 
-// run returns when ctx ends, the stream does, or the caller has had enough.
+// run returns when ctx ends, or the caller has had enough.
 func (r *relay) run(ctx context.Context, stream <-chan news) {
 	for r.step(ctx, stream) {
 	}

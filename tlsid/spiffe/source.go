@@ -46,7 +46,7 @@ func NewSource(c Config) (*Source, error) {
 
 // Watch implements tlsid.Source: it yields the credential as soon as the agent
 // says it and after each change, and errors between. The package's comment says
-// what each of the agent's answers does, and which end the sequence.
+// what each of the agent's answers does.
 func (s *Source) Watch(ctx context.Context) iter.Seq2[tlsid.Credential, error] {
 	return func(yield func(tlsid.Credential, error) bool) {
 		stream := s.open(ctx)

@@ -26,7 +26,7 @@ type news struct {
 // A stream follows the agent on a goroutine of its own, from open to close.
 type stream struct {
 	source *Source
-	news   chan news       // closed when go-spiffe gives up
+	news   chan news       // closed when ctx has ended
 	ctx    context.Context // ends with the Watch, or the loop over it
 	cancel context.CancelFunc
 	pauses pauses
@@ -46,9 +46,20 @@ func (st *stream) close() {
 	}
 }
 
-// run follows the agent until ctx ends, or go-spiffe does not ask it any more.
+// run follows the agent until ctx ends. It does not let go-spiffe give up, as it
+// does after InvalidArgument ("Clients encountering the InvalidArgument status
+// code SHOULD NOT retry") and Canceled: an agent in an upgrade may say these
+// too, and a process that asks no more dies with its credential.
 func (st *stream) run() {
 	defer close(st.news)
+	for st.ctx.Err() == nil {
+		st.follow()
+		st.rest(st.pauses.Next())
+	}
+}
+
+// follow returns when ctx ends or go-spiffe gives up.
+func (st *stream) follow() {
 	client, err := workloadapi.New(st.ctx, st.options()...)
 	if err != nil {
 		st.OnX509ContextWatchError(err)
@@ -56,6 +67,15 @@ func (st *stream) run() {
 	}
 	defer client.Close()                    // it closes a connection: nothing is lost if that fails
 	_ = client.WatchX509Context(st.ctx, st) // the stream has been told
+}
+
+func (st *stream) rest(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-st.ctx.Done():
+	}
 }
 
 // OnX509ContextUpdate implements workloadapi.X509ContextWatcher.
