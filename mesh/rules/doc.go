@@ -1,6 +1,5 @@
-// Package rules reads Istio's rule files, VirtualService, DestinationRule,
-// ServiceEntry and WorkloadEntry, as YAML or JSON, into a validated, immutable
-// [Set], or tells every fault with file and line.
+// Package rules reads Istio's rule files, as YAML or JSON, into a validated,
+// immutable [Set], or tells every fault with file and line.
 //
 //	source := rules.Dir("rules")
 //	for set, err := range source.Watch(ctx) {
@@ -16,21 +15,36 @@
 //
 // # What is read
 //
+//   - networking.istio.io (v1, v1beta1, v1alpha3): VirtualService,
+//     DestinationRule, ServiceEntry, WorkloadEntry.
+//   - security.istio.io (v1, v1beta1): AuthorizationPolicy, PeerAuthentication,
+//     RequestAuthentication.
+//   - policy.linkerd.io (v1alpha1): HTTPLocalRateLimitPolicy, since Istio has no
+//     rate limits of its own.
+//
 // Specs are decoded by Istio's own types, so that all that Istio accepts is
 // accepted: durations such as 1m30s, names in camelCase or snake_case, enums by
 // name or number, quoted numbers. Where Istio keeps silent, this package does not:
 // a Fault is Invalid for unknown fields, fields written twice, two members of a
 // oneof, null in a list or map, and for words such as no, on, 010 or 1e3, which
-// YAML 1.1 reads as something else, where text is wanted.
+// YAML 1.1 reads as something else, where text is wanted. An empty list means the
+// same as none, as it does to Istio: an AuthorizationPolicy that allows, with
+// "rules: []", allows nobody, and one with "rules: [{}]" everybody.
 //
 // Every other object has a fate that is told:
 //
-//   - AuthorizationPolicy, PeerAuthentication, RequestAuthentication, Sidecar:
-//     Refused, since leaving them out would remove a protection.
+//   - Sidecar, and Linkerd's AuthorizationPolicy and ServerAuthorization: Refused,
+//     since leaving them out would remove a protection.
 //   - EnvoyFilter, ProxyConfig, WasmPlugin: Refused, since they need a proxy.
-//   - Gateway, WorkloadGroup, Telemetry: Warning, they have no effect here.
+//   - Gateway, WorkloadGroup, Telemetry, and Linkerd's Server: Warning, they have
+//     no effect here.
 //   - Kinds of other groups, such as Service and Deployment: Warning, ignored.
 //   - Anything else of an istio.io group: Invalid.
+//
+// What depends on how the mesh is configured is left to it: whether a provider of
+// CUSTOM is known, whether the hops before remoteIpBlocks and remote.ip can be
+// trusted, whether files of certificates exist. The root namespace is taken to be
+// istio-system, for warnings only.
 //
 // A Set is whole or not at all: one object that is Invalid or Refused keeps the
 // update out, and the rules before it stand.

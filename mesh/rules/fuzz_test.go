@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1alpha3"
+	security "istio.io/api/security/v1beta1"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
@@ -43,6 +44,15 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, vs := range set.VirtualServices {
 			checkSpec(t, vs.Spec, new(networking.VirtualService))
+		}
+		for _, p := range set.AuthorizationPolicies {
+			checkSpec(t, p.Spec, new(security.AuthorizationPolicy))
+		}
+		for _, p := range set.PeerAuthentications {
+			checkSpec(t, p.Spec, new(security.PeerAuthentication))
+		}
+		for _, p := range set.RequestAuthentications {
+			checkSpec(t, p.Spec, new(security.RequestAuthentication))
 		}
 	})
 }

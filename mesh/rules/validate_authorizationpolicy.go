@@ -10,6 +10,7 @@ import (
 const (
 	maxAccessRules = 512
 	maxSources     = 512
+	maxAccounts    = 16
 )
 
 // validateAuthorizationPolicy reports what is wrong with an AuthorizationPolicy.
@@ -79,8 +80,11 @@ func warnOpen(c *checker, path, field string, n int, meaning string) {
 	}
 }
 
-// validateAccounts checks what may not stand beside service accounts.
+// validateAccounts checks how many service accounts there are, and what may not
+// stand beside them.
 func validateAccounts(c *checker, path string, s *security.Source) {
+	validateCount(c, path+".serviceAccounts", len(s.GetServiceAccounts()), maxAccounts)
+	validateCount(c, path+".notServiceAccounts", len(s.GetNotServiceAccounts()), maxAccounts)
 	if len(s.GetServiceAccounts())+len(s.GetNotServiceAccounts()) == 0 {
 		return
 	}

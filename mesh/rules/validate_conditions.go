@@ -22,18 +22,18 @@ var attributes = map[string]attribute{
 	"connection.sni":         {nil, false},
 	"source.namespace":       {nil, true},
 	"source.principal":       {nil, true},
-	"source.serviceAccount":  {checkAccount, true},
+	accountKey:               {checkAccount, true},
 	"source.trustDomain":     {checkTrustDomain, true},
 	"request.auth.principal": {nil, true},
 	"request.auth.audiences": {nil, true},
 	"request.auth.presenter": {nil, true},
 }
 
-// The keys with brackets, by how they begin; Istio's validator asks only for
-// brackets somewhere behind that.
+// The first two are keys with a name in brackets behind them.
 const (
 	headersKey = "request.headers"
 	claimsKey  = "request.auth.claims"
+	accountKey = "source.serviceAccount"
 )
 
 var (
@@ -60,6 +60,10 @@ func validateCondition(c *checker, path string, w *security.Condition, early boo
 	a := validateKey(c, path+".key", w.Key)
 	if early && a.late {
 		c.invalid(path+".key", "%q cannot stand under action CUSTOM, which decides before it is known", brief(w.Key))
+	}
+	if w.Key == accountKey {
+		validateCount(c, path+".values", len(w.Values), maxAccounts)
+		validateCount(c, path+".notValues", len(w.NotValues), maxAccounts)
 	}
 	validateValues(c, path+".values", w.Values, a.check)
 	validateValues(c, path+".notValues", w.NotValues, a.check)

@@ -288,7 +288,15 @@ func TestClientTLS(t *testing.T) {
 		{`mode: MAYBE`, `invalid ` + at + `.mode: MAYBE`},
 		{`mode: SIMPLE`, ``},
 		{`mode: ISTIO_MUTUAL`, ``},
-		{`mode: ISTIO_MUTUAL, clientCertificate: a, privateKey: b`, ``},
+		{`mode: ISTIO_MUTUAL, sni: a.com, subjectAltNames: ["spiffe://td/ns/a/sa/b"]`, ``},
+		{`mode: ISTIO_MUTUAL, clientCertificate: a, privateKey: b, caCertificates: c, caCrl: d, insecureSkipVerify: true`, `
+			warning ` + at + `.clientCertificate: has no effect beside mode ISTIO_MUTUAL
+			warning ` + at + `.privateKey: has no effect
+			warning ` + at + `.caCertificates: has no effect
+			warning ` + at + `.caCrl: has no effect
+			warning ` + at + `.insecureSkipVerify: has no effect beside mode ISTIO_MUTUAL, which always verifies`},
+		{`mode: SIMPLE, sni: a.com, subjectAltNames: [a.com], caCertificates: /ca.pem, caCrl: /crl.pem`, ``},
+		{`mode: SIMPLE, clientCertificate: a, privateKey: b`, "warning " + at + ".clientCertificate: has no effect beside mode SIMPLE\nwarning " + at + ".privateKey: has no effect"},
 		{`mode: MUTUAL, clientCertificate: a, privateKey: b, caCertificates: system, caCrl: c`, ``},
 		{`mode: MUTUAL, privateKey: b`, `invalid ` + at + `.clientCertificate: missing`},
 		{`mode: MUTUAL, clientCertificate: a`, `invalid ` + at + `.privateKey: missing`},
@@ -303,5 +311,9 @@ func TestClientTLS(t *testing.T) {
 		{`mode: MUTUAL, credentialName: a, clientCertificate: b, privateKey: c`, "invalid " + at + ".clientCertificate: beside credentialName\ninvalid " + at + ".privateKey: beside credentialName" + secret},
 		{`mode: SIMPLE, credentialName: "configmap://ns/a"`, secret},
 		{`mode: SIMPLE, credentialName: "configmap://other/a"`, `invalid ` + at + `.credentialName: namespace "other", want the own one, "ns"` + secret},
+	})
+	verify(t, destinationRule, []row{
+		{`host: a, subsets: [{name: v1, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}, portLevelSettings: [{port: {number: 80}, tls: {mode: MUTUAL, clientCertificate: a}}]}}]`,
+			`invalid spec.subsets[0].trafficPolicy.portLevelSettings[0].tls.privateKey: missing`},
 	})
 }

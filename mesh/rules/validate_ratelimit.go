@@ -17,11 +17,11 @@ func validateRateLimit(c *checker, r *RateLimit) {
 	if r.Total == nil && r.Identity == nil && len(r.Overrides) == 0 {
 		c.warn("spec", "limits nothing: it has no total, no identity and no overrides")
 	}
-	first := map[RateLimitClient]int{}
+	last := map[RateLimitClient]string{}
 	for i, o := range r.Overrides {
 		path := nth("spec.overrides", i)
 		validateBound(c, path, &RateLimitBound{o.RequestsPerSecond}, r.Total)
-		validateClients(c, path+".clientRefs", i, o.ClientRefs, first)
+		validateClients(c, path+".clientRefs", o.ClientRefs, last)
 	}
 }
 
@@ -51,8 +51,9 @@ func validateBound(c *checker, path string, b, total *RateLimitBound) {
 	}
 }
 
-// validateClients checks the clients of one override, and notes them in first.
-func validateClients(c *checker, path string, override int, clients []RateLimitClient, first map[RateLimitClient]int) {
+// validateClients checks the clients of one override, and notes in last where
+// each was named.
+func validateClients(c *checker, path string, clients []RateLimitClient, last map[RateLimitClient]string) {
 	switch {
 	case !c.written(path):
 		c.invalid(path, "missing: want a list of clients")
@@ -63,11 +64,10 @@ func validateClients(c *checker, path string, override int, clients []RateLimitC
 		at := nth(path, i)
 		validateClient(c, at, client)
 		client.Group, client.Namespace = "", cmp.Or(client.Namespace, c.meta.Namespace)
-		if j, again := first[client]; again {
-			c.warn(at, "has no effect: overrides[%d] is for this client already", j)
-			continue
+		if earlier, again := last[client]; again {
+			c.warn(earlier, "has no effect: %s is for this client too, and the later counts", at)
 		}
-		first[client] = override
+		last[client] = at
 	}
 }
 

@@ -16,8 +16,11 @@ func several(objects string) string {
 		kind, rest, _ := strings.Cut(o, " ")
 		id, spec, _ := strings.Cut(rest, " ")
 		namespace, name, _ := strings.Cut(id, "/")
-		kind = map[string]string{"vs": "VirtualService", "dr": "DestinationRule"}[kind]
-		fmt.Fprintf(&b, "---\napiVersion: networking.istio.io/v1\nkind: %s\nmetadata: {name: %s, namespace: %s}\nspec: %s\n", kind, name, namespace, spec)
+		kind = map[string]string{
+			"vs": "networking.istio.io/v1\nkind: VirtualService", "dr": "networking.istio.io/v1\nkind: DestinationRule",
+			"pa": "security.istio.io/v1\nkind: PeerAuthentication", "rl": "policy.linkerd.io/v1alpha1\nkind: HTTPLocalRateLimitPolicy",
+		}[kind]
+		fmt.Fprintf(&b, "---\napiVersion: %s\nmetadata: {name: %s, namespace: %s}\nspec: %s\n", kind, name, namespace, spec)
 	}
 	return b.String()
 }

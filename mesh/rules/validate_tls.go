@@ -15,9 +15,38 @@ func validateTLS(c *checker, path string, t *networking.ClientTLSSettings) {
 	switch t.Mode {
 	case networking.ClientTLSSettings_DISABLE:
 		warnPlaintext(c, path, t)
-	case networking.ClientTLSSettings_SIMPLE, networking.ClientTLSSettings_MUTUAL:
+	case networking.ClientTLSSettings_SIMPLE:
 		validateUnverified(c, path, t)
 		validateCertificates(c, path, t)
+		warnUnused(c, path, t.Mode, ownFiles(t))
+	case networking.ClientTLSSettings_MUTUAL:
+		validateUnverified(c, path, t)
+		validateCertificates(c, path, t)
+	case networking.ClientTLSSettings_ISTIO_MUTUAL:
+		warnUnused(c, path, t.Mode, append(ownFiles(t), peerFiles(t)...))
+		if t.InsecureSkipVerify.GetValue() {
+			c.warn(path+".insecureSkipVerify", "has no effect beside mode %s, which always verifies", t.Mode)
+		}
+	}
+}
+
+// A setting is a field of text with its value.
+type setting struct{ field, value string }
+
+func ownFiles(t *networking.ClientTLSSettings) []setting {
+	return []setting{{"clientCertificate", t.ClientCertificate}, {"privateKey", t.PrivateKey}}
+}
+
+func peerFiles(t *networking.ClientTLSSettings) []setting {
+	return []setting{{"caCertificates", t.CaCertificates}, {"caCrl", t.CaCrl}}
+}
+
+// warnUnused names the settings that a mode does not look at.
+func warnUnused(c *checker, path string, mode networking.ClientTLSSettings_TLSmode, settings []setting) {
+	for _, s := range settings {
+		if s.value != "" {
+			c.warn(path+"."+s.field, "has no effect beside mode %s", mode)
+		}
 	}
 }
 
@@ -65,12 +94,7 @@ func validateCertificates(c *checker, path string, t *networking.ClientTLSSettin
 }
 
 func validateCredential(c *checker, path string, t *networking.ClientTLSSettings) {
-	for _, file := range []struct{ field, value string }{
-		{"clientCertificate", t.ClientCertificate},
-		{"privateKey", t.PrivateKey},
-		{"caCertificates", t.CaCertificates},
-		{"caCrl", t.CaCrl},
-	} {
+	for _, file := range append(ownFiles(t), peerFiles(t)...) {
 		if file.value != "" {
 			c.invalid(path+"."+file.field, "stands beside credentialName: want one or the other")
 		}
