@@ -1,0 +1,120 @@
+package h1
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"time"
+)
+
+// A conn carries one request at a time, or is idle. It belongs to who has taken
+// it from the idle ones, or made it, until that one puts it back or closes it.
+type conn struct {
+	net.Conn
+	pool  *Pool
+	host  string
+	in    *bufio.Reader
+	tls   *tls.ConnectionState // nil: in the clear
+	watch watch
+	born  time.Time
+
+	requests int
+	room     int64 // bytes that may still come before the head is in
+	ended    bool  // the server will send no more
+	leash    leash
+	out      chan sending // tells when the message has been written; nil: it has
+
+	idleSince time.Time // guarded by idle.mu
+}
+
+func newConn(p *Pool, host string, nc net.Conn) *conn {
+	c := &conn{Conn: nc, pool: p, host: host, born: time.Now()}
+	c.in = bufio.NewReaderSize((*source)(c), p.config.ReadBuffer)
+	c.watch.init(nc)
+	c.leash.cut = c.cut
+	if secure, ok := nc.(*tls.Conn); ok {
+		state := secure.ConnectionState()
+		c.tls = &state
+	}
+	return c
+}
+
+// reused reports whether the connection had carried a request before the one
+// that it carries.
+func (c *conn) reused() bool { return c.requests > 1 }
+
+// begin counts one more request, and has it say that it is the last if it is.
+func (c *conn) begin(m *message) {
+	c.requests++
+	if limit := c.pool.config.MaxRequests; limit > 0 && c.requests >= limit {
+		m.endConnection()
+	}
+}
+
+// finish gives the connection up: back to the idle ones, if nothing speaks
+// against it.
+func (c *conn) finish(reuse bool) {
+	calm := c.leash.untie()
+	if !calm || !reuse || !c.wrote() || c.ended || c.in.Buffered() > 0 || !c.pool.idle.put(c) {
+		c.close()
+	}
+}
+
+func (c *conn) close() { _ = c.Conn.Close() }
+
+// cut ends whatever waits for the connection, from any goroutine, at once: Close
+// alone may take its time, as that of a TLS connection does.
+func (c *conn) cut() {
+	_ = c.SetDeadline(longAgo)
+	go c.close()
+}
+
+// wake readies an idle connection for a request, and reports false if it has had
+// its day.
+func (c *conn) wake(now time.Time) bool { return c.watch.end(c) && !c.expired(now) }
+
+// expired reports that an idle connection's time is up.
+func (c *conn) expired(now time.Time) bool {
+	at := c.expires()
+	return !at.IsZero() && !now.Before(at)
+}
+
+func (c *conn) expires() (at time.Time) {
+	cfg := &c.pool.config
+	if cfg.IdleTimeout > 0 {
+		at = c.idleSince.Add(cfg.IdleTimeout)
+	}
+	if cfg.MaxAge > 0 {
+		at = earlier(at, c.born.Add(cfg.MaxAge))
+	}
+	return at
+}
+
+// due is when an idle connection is to be looked at; zero: never.
+func (c *conn) due() time.Time { return earlier(c.expires(), c.watch.next()) }
+
+// earlier of two times, of which a zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+var errHeader = errors.New("h1: the head is too long")
+
+// A source reads from the connection, no more than its head may have while that
+// is awaited.
+type source conn
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.room <= 0 {
+		return 0, errHeader
+	}
+	n, err := s.Conn.Read(p[:min(int64(len(p)), s.room)])
+	s.room -= int64(n)
+	s.ended = s.ended || err == io.EOF
+	return n, err
+}

@@ -1,0 +1,125 @@
+package h1
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
+// A watch tells whether an idle connection still stands. http.Transport has a
+// goroutine for each connection that reads from it all the time. Here a socket is
+// asked, when it is taken and now and then while it is idle, whether there is
+// anything to read: the end of the stream, or bytes that nobody has asked for.
+// Either way it is of no use any more. What has no socket, or none that is known,
+// is read from by a goroutine while it is idle.
+type watch struct {
+	raw     syscall.RawConn // nil: there is no socket to ask
+	secure  *tls.Conn       // nil: in the clear
+	look    func(fd uintptr) bool
+	quiet   bool      // what look found
+	buf     [1]byte   // what there was to read
+	checked time.Time // guarded by idle.mu
+	over    chan struct{}
+}
+
+// checkEvery is how long an idle socket stays open after the server has closed it,
+// at most.
+const checkEvery = 30 * time.Second
+
+func (w *watch) init(c net.Conn) {
+	w.secure, _ = c.(*tls.Conn)
+	w.raw = socketOf(c)
+	w.look = func(fd uintptr) bool {
+		w.quiet = silent(fd, w.buf[:])
+		return true
+	}
+}
+
+// socketOf looks for the socket beneath wrappers that can be taken off.
+func socketOf(c net.Conn) syscall.RawConn {
+	for {
+		switch inner := c.(type) {
+		case syscall.Conn:
+			raw, err := inner.SyscallConn()
+			if err != nil || !canAsk {
+				return nil
+			}
+			return raw
+		case interface{ NetConn() net.Conn }:
+			c = inner.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+func (w *watch) socket() bool { return w.raw != nil }
+
+// begin is called when the connection becomes idle.
+func (w *watch) begin(c *conn, now time.Time) {
+	w.checked = now
+	if !w.socket() {
+		w.over = make(chan struct{})
+		go w.sit(c)
+	}
+}
+
+// sit reads until something comes, which ends the connection, or until it is woken.
+func (w *watch) sit(c *conn) {
+	n, err := c.Conn.Read(w.buf[:])
+	w.quiet = n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+	close(w.over)
+	if !w.quiet && c.pool.idle.remove(c) {
+		c.close()
+	}
+}
+
+// end is called by who has taken the connection, and reports that it still stands.
+func (w *watch) end(c *conn) bool {
+	if w.socket() {
+		return w.stands() && w.nothingRead()
+	}
+	_ = c.SetReadDeadline(longAgo)
+	<-w.over
+	return w.quiet && c.SetReadDeadline(time.Time{}) == nil
+}
+
+// stands asks the socket.
+func (w *watch) stands() bool {
+	w.quiet = false
+	return w.raw.Read(w.look) == nil && w.quiet
+}
+
+// nothingRead: TLS may have taken more from the socket than it was asked for. Of
+// that it gives without waiting.
+func (w *watch) nothingRead() bool {
+	if w.secure == nil {
+		return true
+	}
+	_ = w.secure.SetReadDeadline(longAgo)
+	n, err := w.secure.Read(w.buf[:])
+	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && w.secure.SetReadDeadline(time.Time{}) == nil
+}
+
+// lost reports, when it is time to look again, whether the connection is gone.
+func (w *watch) lost(now time.Time) bool {
+	if !w.socket() || now.Sub(w.checked) < checkEvery {
+		return false
+	}
+	w.checked = now
+	return !w.stands()
+}
+
+// next is when to look again; zero: there is no need.
+func (w *watch) next() (at time.Time) {
+	if w.socket() {
+		at = w.checked.Add(checkEvery)
+	}
+	return at
+}
