@@ -1,71 +1,13 @@
 package tlsid
 
 import (
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// CAConfig configures a CA. The zero CAConfig is a CA in memory for the trust
-// domain cluster.local.
-type CAConfig struct {
-	// TrustDomain is whose identities the CA vouches for. Zero: cluster.local,
-	// as Istio has it.
-	TrustDomain TrustDomain
-
-	// Dir is a directory in which the processes of one machine share the roots
-	// and their keys, so that they trust each other. It is made if it is not
-	// there. "": the roots stay in memory, and nobody else knows them.
-	Dir string
-
-	// LeafLifetime is how long credentials are valid. They are renewed at about
-	// half of it. 0: one hour. At least 100 ms.
-	LeafLifetime time.Duration
-
-	// RootLifetime is how long a root is valid. A new one is made when a fifth of
-	// it is left. 0: ten years. At least ten times LeafLifetime and Announce
-	// together.
-	RootLifetime time.Duration
-
-	// Announce is how long a new root is trusted before it signs, so that every
-	// process hears of it first. 0: ten seconds. At least three seconds with a
-	// Dir, which is read once a second.
-	Announce time.Duration
-}
-
-func (c CAConfig) withDefaults() CAConfig {
-	if c.TrustDomain.IsZero() {
-		c.TrustDomain = TrustDomain{"cluster.local"}
-	}
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{{&c.LeafLifetime, time.Hour}, {&c.RootLifetime, 10 * 365 * 24 * time.Hour}, {&c.Announce, 10 * time.Second}} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
-	return c
-}
-
-func (c CAConfig) validate() error {
-	var faults []error
-	if c.LeafLifetime < 100*time.Millisecond {
-		faults = append(faults, fmt.Errorf("LeafLifetime: %s is less than 100ms", c.LeafLifetime))
-	}
-	if c.Announce < 0 || c.Dir != "" && c.Announce < 3*dirInterval {
-		faults = append(faults, fmt.Errorf("Announce: %s is less than %s, or below 0", c.Announce, 3*dirInterval))
-	}
-	if least := 10 * (c.LeafLifetime + c.Announce); c.RootLifetime < least {
-		faults = append(faults, fmt.Errorf("RootLifetime: %s is less than %s, ten times LeafLifetime and Announce together", c.RootLifetime, least))
-	}
-	return errors.Join(faults...)
-}
 
 // A CA vouches for the workloads of one trust domain. It is safe for concurrent
 // use and runs nothing by itself: whoever watches one of its sources looks after
@@ -106,7 +48,7 @@ func NewCA(c CAConfig) (*CA, error) {
 	if c.Dir != "" {
 		ca.roots = &directory{path: c.Dir, config: c}
 	}
-	if err := ca.start(time.Now()); err != nil {
+	if err := ca.start(wallClock()); err != nil {
 		return nil, ca.wrap(err)
 	}
 	return ca, nil
@@ -149,7 +91,7 @@ func (ca *CA) Issue(id ID) (Credential, error) {
 	if err := ca.check(id); err != nil {
 		return Credential{}, err
 	}
-	now := time.Now()
+	now := wallClock()
 	v := ca.view(now)
 	credential, err := v.signer.issue(id, now.Add(ca.config.LeafLifetime), now)
 	if err != nil {
@@ -159,7 +101,7 @@ func (ca *CA) Issue(id ID) (Credential, error) {
 }
 
 // Bundles returns the roots that are trusted now.
-func (ca *CA) Bundles() Bundles { return ca.view(time.Now()).bundles }
+func (ca *CA) Bundles() Bundles { return ca.view(wallClock()).bundles }
 
 // Rotate replaces the root. The new root is trusted at once and signs when
 // Announce is over; the old one is trusted until the last leaf that it signed
@@ -167,7 +109,7 @@ func (ca *CA) Bundles() Bundles { return ca.view(time.Now()).bundles }
 func (ca *CA) Rotate() error {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
-	now := time.Now()
+	now := wallClock()
 	known, err := ca.roots.read(ca.live.Load().lineage)
 	if err != nil {
 		return ca.wrap(err)
@@ -216,28 +158,6 @@ func (ca *CA) publishLocked(known lineage) {
 		ca.live.Store(&generation{known, make(chan struct{})})
 		close(old.over)
 	}
-}
-
-// A view is what a CA is at one moment.
-type view struct {
-	domain  TrustDomain
-	signer  *root
-	bundles Bundles
-	changes time.Time // by themselves; zero: never
-	over    <-chan struct{}
-}
-
-func (ca *CA) view(now time.Time) view {
-	g := ca.live.Load()
-	trusted, _ := g.lineage.trusted(ca.config, now)
-	changes, _ := g.lineage.next(ca.config, now)
-	return view{ca.config.TrustDomain, g.lineage.signer(now), NewBundles(map[TrustDomain][]*x509.Certificate{ca.config.TrustDomain: trusted}), changes, g.over}
-}
-
-// trusts reports whether leaves of r are trusted.
-func (v view) trusts(r *root) bool {
-	roots := v.bundles.of(v.domain).certificates
-	return slices.ContainsFunc(roots, r.certificate.Equal)
 }
 
 func (ca *CA) check(id ID) error {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// idleInterval bounds how long a watch of a CA in memory waits: the clock that
-// timers run by may stand still while the machine sleeps, certificates do not.
+// idleInterval bounds how long a watch of a CA in memory waits, for the clock
+// that timers run by may have stood still.
 const idleInterval = time.Minute
 
 // retryInterval is how soon a credential that could not be made is tried again.
@@ -34,8 +34,8 @@ func (s caSource) Watch(ctx context.Context) iter.Seq2[Credential, error] {
 			return
 		}
 		w := caWatch{teller: teller{yield: yield}, ca: s.ca, id: s.id}
-		for ctx.Err() == nil && w.step(time.Now()) {
-			w.wait(ctx, time.Now())
+		for ctx.Err() == nil && w.step(wallClock()) {
+			w.wait(ctx, wallClock())
 		}
 	}
 }

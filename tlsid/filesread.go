@@ -57,6 +57,9 @@ func readPEM(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("a path is empty: Certificate, Key and Roots are required")
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is not a regular file", path) // to open a pipe may take for ever
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// What may be wrong with a peer; a *PeerError is one of them.
+// Why a handshake fails. But for ErrNoCredential, a *PeerError tells them.
 var (
 	// ErrNoCredential: this side has no credential yet, so nobody can be verified.
 	ErrNoCredential = errors.New("this workload has no credential yet")
@@ -21,12 +21,12 @@ var (
 	ErrUnexpected = errors.New("not the expected peer")
 )
 
-// A PeerError says why a peer was refused. It is ErrNoCredential, ErrNotSVID,
-// ErrUntrusted or ErrUnexpected, by errors.Is.
+// A PeerError says why a peer was refused. It is ErrNotSVID, ErrUntrusted or
+// ErrUnexpected, by errors.Is.
 type PeerError struct {
-	Peer   ID // zero where the certificate names none
-	Reason error
-	Cause  error // what crypto/x509 said, or which rule of X509-SVID is broken; nil: nothing more is to say
+	Peer   ID    // zero where the certificate names none
+	Reason error // one of the three
+	Cause  error // which rule is broken, or what crypto/x509 says
 }
 
 func (e *PeerError) Error() string {
@@ -34,11 +34,7 @@ func (e *PeerError) Error() string {
 	if e.Peer.IsZero() {
 		text = "peer without identity"
 	}
-	text += ": " + e.Reason.Error()
-	if e.Cause != nil {
-		text += ": " + e.Cause.Error()
-	}
-	return text
+	return text + ": " + e.Reason.Error() + ": " + e.Cause.Error()
 }
 
 // Unwrap returns the reason and the cause.

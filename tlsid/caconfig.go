@@ -1,0 +1,64 @@
+package tlsid
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// CAConfig configures a CA. The zero CAConfig is a CA in memory for the trust
+// domain cluster.local.
+type CAConfig struct {
+	// TrustDomain is whose identities the CA vouches for. Zero: cluster.local,
+	// as Istio has it.
+	TrustDomain TrustDomain
+
+	// Dir is a directory in which the processes of one machine share the roots
+	// and their keys, so that they trust each other. It is made if it is not
+	// there. "": the roots stay in memory, and nobody else knows them.
+	Dir string
+
+	// LeafLifetime is how long credentials are valid. They are renewed at about
+	// half of it. 0: one hour. At least 100 ms.
+	LeafLifetime time.Duration
+
+	// RootLifetime is how long a root is valid. A new one is made when a fifth of
+	// it is left. 0: ten years. At least ten times LeafLifetime and Announce
+	// together.
+	RootLifetime time.Duration
+
+	// Announce is how long a new root is trusted before it signs, so that every
+	// process hears of it first. 0: ten seconds. At least three seconds with a
+	// Dir, which is read once a second.
+	Announce time.Duration
+}
+
+func (c CAConfig) withDefaults() CAConfig {
+	if c.TrustDomain.IsZero() {
+		c.TrustDomain = TrustDomain{"cluster.local"}
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&c.LeafLifetime, time.Hour}, {&c.RootLifetime, 10 * 365 * 24 * time.Hour}, {&c.Announce, 10 * time.Second}} {
+		if *d.field == 0 {
+			*d.field = d.value
+		}
+	}
+	return c
+}
+
+func (c CAConfig) validate() error {
+	var faults []error
+	if c.LeafLifetime < 100*time.Millisecond {
+		faults = append(faults, fmt.Errorf("LeafLifetime: %s is less than 100ms", c.LeafLifetime))
+	}
+	if c.Announce < 0 || c.Dir != "" && c.Announce < 3*dirInterval {
+		faults = append(faults, fmt.Errorf("Announce: %s is less than %s, or below 0", c.Announce, 3*dirInterval))
+	}
+	if least := 10 * (c.LeafLifetime + c.Announce); c.RootLifetime < least {
+		faults = append(faults, fmt.Errorf("RootLifetime: %s is less than %s, ten times LeafLifetime and Announce together", c.RootLifetime, least))
+	}
+	return errors.Join(faults...)
+}
+
