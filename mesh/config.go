@@ -13,6 +13,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 	"github.com/inmesh-go/inmesh/retry"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // A Config says what a Mesh is made of. The zero Config works: it has no rules,
@@ -26,6 +27,13 @@ type Config struct {
 	// Discovery says where services live that no ServiceEntry describes. Nil:
 	// hosts that rules name are looked up in DNS.
 	Discovery discovery.Source
+	// Identity says who this process proves to be, and whom it trusts: a
+	// tlsid.CA's, tlsid.Files, spiffe.Source. Nil: it proves nothing, and speaks
+	// mutual TLS with nobody.
+	Identity tlsid.Source
+	// TrustDomainAliases are other names of the own trust domain, as Istio's
+	// trustDomainAliases. Nil: it has one name.
+	TrustDomainAliases []string
 	// HoldEmpty is for how long a service keeps its last endpoints when Discovery
 	// says that there are none left: a registry that restarts or has lost its
 	// permissions says so in the same words as one that means it. Zero: 30 s.

@@ -18,6 +18,8 @@ type Mesh struct {
 	rules  *follow.Loop
 	status tracker
 
+	identity identity
+
 	clock     clock
 	exchanges sync.Pool // of *exchange
 
@@ -46,6 +48,13 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m.engine = e
+	if m.config.Identity != nil { // before the rules: what they mean depends on who asks
+		m.identity.loop = m.follow(m.config.Identity)
+		if err := m.identity.loop.Ready(ctx); err != nil {
+			_ = m.Close()
+			return nil, err
+		}
+	}
 	m.rules = follow.Start(m.config.Rules.Watch, m.apply, m.reject)
 	if err := m.rules.Ready(ctx); err != nil {
 		_ = m.Close()
@@ -100,12 +109,15 @@ func (m *Mesh) Transport(base http.RoundTripper) *Transport {
 	return t
 }
 
-// Close ends the mesh: first the watch of rules, then what the engine runs
+// Close ends the mesh: first the watch of rules and of the identity, then what the engine runs
 // (mirrors, endpoints, timers), then idle connections. Requests under way
 // finish. It may be called more than once; it waits until all has ended. A later
 // request goes to the endpoints last known, or ends as ErrNoHealthy.
 func (m *Mesh) Close() error {
-	m.rules.Close()
+	if m.rules != nil {
+		m.rules.Close()
+	}
+	m.identity.close()
 	m.engine.Close()
 	m.mu.Lock()
 	transports := m.transports

@@ -18,6 +18,7 @@ type Observer struct {
 	MirrorDropped func(host string)   // a copy was not sent
 	Rules         func(RulesInfo)     // rules came into force, or were rejected
 	Discovery     func(DiscoveryInfo) // finding out about endpoints failed
+	Identity      func(IdentityInfo)  // a credential came into force, or its source is in trouble
 }
 
 // RequestInfo is one request, at its end.
@@ -69,6 +70,13 @@ type RulesInfo struct {
 type DiscoveryInfo struct {
 	Service string
 	Err     error
+}
+
+// IdentityInfo is a credential in force, and trouble with its source.
+type IdentityInfo struct {
+	ID       string    // "": there is none
+	NotAfter time.Time // when it expires
+	Err      error     // why there is no newer one; nil if this is it
 }
 
 func requestInfo(c *engine.Call, now time.Time) RequestInfo {

@@ -12,7 +12,8 @@ import (
 
 // A Status is what an operator wants to know at a glance.
 type Status struct {
-	Rules RulesStatus
+	Rules    RulesStatus
+	Identity IdentityStatus
 	// MirrorDrops is how many mirrored requests were not sent.
 	MirrorDrops uint64
 }
@@ -58,11 +59,15 @@ func (t *tracker) rejected(err error) {
 	t.rules.Err = err
 }
 
+func (t *tracker) get() RulesStatus {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rules
+}
+
 // Status returns the state of the mesh.
 func (m *Mesh) Status() Status {
-	m.status.mu.Lock()
-	defer m.status.mu.Unlock()
-	return Status{Rules: m.status.rules, MirrorDrops: m.status.mirrorDrops.Load()}
+	return Status{Rules: m.status.get(), Identity: m.identity.get(), MirrorDrops: m.status.mirrorDrops.Load()}
 }
 
 // Clusters lists the destinations that have been used so far, with their
