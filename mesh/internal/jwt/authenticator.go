@@ -153,7 +153,9 @@ func (a *Authenticator) verify(ctx context.Context, r *rule, seen *sighting, now
 		return nil, s
 	}
 	v := &verdict{token: t, rule: r, keys: keys, auth: newAuth(t, r.split), tell: r.tell(t)}
-	a.verified.put(seen.hash, v)
+	if len(seen.raw) <= maxRemembered {
+		a.verified.put(seen.hash, v)
+	}
 	return v, valid
 }
 

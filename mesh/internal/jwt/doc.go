@@ -38,6 +38,5 @@
 // every request, also where another rule was content or a CORS preflight passes;
 // all values of a query parameter count, not the first only; keys with another
 // use than sig, and tokens with critical extensions, are refused; the challenge
-// names no query. A token is taken out of the query, too (Istio documents it;
-// Envoy does so of late).
+// names no query.
 package jwt

@@ -53,6 +53,9 @@ func parseKeySet(data []byte) (*keySet, status) {
 	if json.Unmarshal(set.Keys, &list) != nil {
 		return nil, keysNoArray
 	}
+	if len(list) > maxKeys {
+		return nil, tooManyKeys
+	}
 	keys := parseKeys(list)
 	if len(keys) == 0 {
 		return nil, noValidKeys
@@ -62,7 +65,7 @@ func parseKeySet(data []byte) (*keySet, status) {
 
 func parseKeys(list []json.RawMessage) []key {
 	keys := make([]key, 0, len(list))
-	for _, data := range list[:min(len(list), maxKeys)] {
+	for _, data := range list {
 		if k, ok := parseKey(data); ok {
 			keys = append(keys, k)
 		}
@@ -72,17 +75,29 @@ func parseKeys(list []json.RawMessage) []key {
 
 func parseKey(data []byte) (key, bool) {
 	var jwk jose.JSONWebKey
-	if jwk.UnmarshalJSON(data) != nil || jwk.Use != "" && jwk.Use != "sig" {
+	public, ok := publicPart(data)
+	if !ok || jwk.UnmarshalJSON(public) != nil || jwk.Use != "" && jwk.Use != "sig" {
 		return key{}, false
-	}
-	if _, symmetric := jwk.Key.([]byte); !symmetric {
-		jwk = jwk.Public() // who publishes private keys has other worries: we keep none
 	}
 	k := key{id: jwk.KeyID, public: jwk.Key, algs: algorithmsOf(jwk.Key)}
 	if jwk.Algorithm != "" {
 		k.algs = slices.DeleteFunc(k.algs, func(a jose.SignatureAlgorithm) bool { return string(a) != jwk.Algorithm })
 	}
 	return k, len(k.algs) > 0
+}
+
+// publicPart leaves out what makes a key private (RFC 7518 §6.2.2 and §6.3.2):
+// we have no use for it, and it is costly to check.
+func publicPart(data []byte) ([]byte, bool) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		return nil, false
+	}
+	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "priv"} {
+		delete(members, private)
+	}
+	public, err := json.Marshal(members)
+	return public, err == nil
 }
 
 // algorithmsOf are what a key of this type and size is fit for.

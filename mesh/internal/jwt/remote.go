@@ -203,7 +203,10 @@ func (r *remote) ask(now time.Time) <-chan struct{} {
 	}
 	r.nextAsk = now.Add(askEvery)
 	r.round = make(chan struct{})
-	r.asked <- struct{}{} // has room: begin took out what an earlier round had asked for
+	select {
+	case r.asked <- struct{}{}:
+	default: // only once run has returned: until then begin takes out what was asked for
+	}
 	return r.round
 }
 

@@ -34,6 +34,7 @@ const (
 	badKeysJSON   status = "Jwks is an invalid JSON"
 	noKeys        status = "Jwks does not have [keys] field"
 	keysNoArray   status = "[keys] in Jwks is not an array"
+	tooManyKeys   status = "Jwks has more than 100 keys" // our own bound
 	noValidKeys   status = "Jwks doesn't have any valid public key"
 )
 

@@ -97,7 +97,7 @@ func (t *token) readHeader(part string) status {
 	if t.kid, ok = optional[string](header, "kid"); !ok {
 		return badKid
 	}
-	t.critical = header["crit"] != nil || header["b64"] != nil
+	t.critical = has(header, "crit") || has(header, "b64")
 	return valid
 }
 
@@ -115,7 +115,8 @@ func (t *token) readPayload(part string) status {
 	if s := t.readTimes(); s != valid {
 		return s
 	}
-	if t.audiences, ok = stringList(t.claims["aud"]); !ok {
+	aud, found := t.claims["aud"]
+	if t.audiences, ok = stringList(aud); found && !ok {
 		return badAudience
 	}
 	return valid
@@ -165,6 +166,11 @@ func seconds(claims map[string]any, name string) (uint64, status) {
 	return uint64(f), valid
 }
 
+func has(object map[string]any, name string) bool {
+	_, found := object[name]
+	return found
+}
+
 // optional is the member of that name, or the zero value where there is none;
 // not ok where it has another type.
 func optional[T any](object map[string]any, name string) (value T, ok bool) {
@@ -176,11 +182,8 @@ func optional[T any](object map[string]any, name string) (value T, ok bool) {
 	return value, ok
 }
 
-// stringList reads a string or a list of strings; nil is the empty list.
 func stringList(value any) ([]string, bool) {
 	switch v := value.(type) {
-	case nil:
-		return nil, true
 	case string:
 		return []string{v}, true
 	case []any:
