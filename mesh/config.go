@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 	"github.com/inmesh-go/inmesh/retry"
@@ -34,6 +35,20 @@ type Config struct {
 	// TrustDomainAliases are other names of the own trust domain, as Istio's
 	// trustDomainAliases. Nil: it has one name.
 	TrustDomainAliases []string
+	// MinTLSVersion is the lowest version of TLS that Listen and ServerTLS speak.
+	// Zero: TLS 1.3. Versions below TLS 1.2 mean TLS 1.2.
+	MinTLSVersion uint16
+	// Authorizers decide for AuthorizationPolicies of action CUSTOM, by the
+	// provider's name. Rules that name another provider are refused. Nil: none.
+	Authorizers map[string]Authorizer
+	// TrustedProxies is how many proxies stand before this process and append to
+	// X-Forwarded-For, which is where policies find remoteIpBlocks. Zero: none,
+	// and rules that ask for the remote address are refused, for callers could
+	// make it up.
+	TrustedProxies int
+	// PathNormalization is what Handler does with a path before policies and the
+	// handler see it. Zero: authz.Base, Istio's default.
+	PathNormalization authz.Normalization
 	// HoldEmpty is for how long a service keeps its last endpoints when Discovery
 	// says that there are none left: a registry that restarts or has lost its
 	// permissions says so in the same words as one that means it. Zero: 30 s.
@@ -120,10 +135,36 @@ func (c Config) validate() error {
 	if c.MirrorLimit < 0 {
 		faults = append(faults, fmt.Errorf("mesh: MirrorLimit: %d is below 0", c.MirrorLimit))
 	}
+	if c.TrustedProxies < 0 {
+		faults = append(faults, fmt.Errorf("mesh: TrustedProxies: %d is below 0", c.TrustedProxies))
+	}
+	if c.PathNormalization > authz.DecodeAndMergeSlashes {
+		faults = append(faults, fmt.Errorf("mesh: PathNormalization: %d is none of authz's", c.PathNormalization))
+	}
+	for _, alias := range c.TrustDomainAliases {
+		if _, err := tlsid.ParseTrustDomain(alias); err != nil {
+			faults = append(faults, fmt.Errorf("mesh: TrustDomainAliases: %w", err))
+		}
+	}
+	for name, a := range c.Authorizers {
+		if a == nil {
+			faults = append(faults, fmt.Errorf("mesh: Authorizers[%q]: nil decides nothing", name))
+		}
+	}
 	if err := c.Hedge.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("mesh: Hedge: %w", err))
 	}
 	return errors.Join(faults...)
+}
+
+// aliases are the valid TrustDomainAliases.
+func (c Config) aliases() (out []tlsid.TrustDomain) {
+	for _, name := range c.TrustDomainAliases {
+		if d, err := tlsid.ParseTrustDomain(name); err == nil {
+			out = append(out, d)
+		}
+	}
+	return out
 }
 
 // source is Discovery, held; nil if there is none.

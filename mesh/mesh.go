@@ -2,11 +2,14 @@ package mesh
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"sync"
 
+	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/follow"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
@@ -19,6 +22,7 @@ type Mesh struct {
 	status tracker
 
 	identity identity
+	guard    *guard.Guard
 
 	clock     clock
 	exchanges sync.Pool // of *exchange
@@ -48,6 +52,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m.engine = e
+	m.guard = guard.New(m.guards())
 	if m.config.Identity != nil { // before the rules: what they mean depends on who asks
 		m.identity.loop = m.follow(m.config.Identity)
 		if err := m.identity.loop.Ready(ctx); err != nil {
@@ -55,7 +60,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 			return nil, err
 		}
 	}
-	m.rules = follow.Start(m.config.Rules.Watch, m.apply, m.reject)
+	m.rules = follow.Start(m.compiled, m.apply, m.reject)
 	if err := m.rules.Ready(ctx); err != nil {
 		_ = m.Close()
 		return nil, err
@@ -63,11 +68,44 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	return m, nil
 }
 
-// apply puts new rules in force.
-func (m *Mesh) apply(set *rules.Set) {
-	m.engine.Apply(plan.Compile(set, m.config.options()))
-	m.status.applied(set)
-	m.rulesApplied(set)
+// An edition is a set of rules, compiled.
+type edition struct {
+	set      *rules.Set
+	plan     *plan.Plan
+	policies *authz.Policies
+}
+
+// compiled is the watch of the rules. A set that cannot be enforced as a whole,
+// because of a policy whose provider nobody knows for example, is told as an
+// error: the rules before it stand.
+func (m *Mesh) compiled(ctx context.Context) iter.Seq2[edition, error] {
+	return func(yield func(edition, error) bool) {
+		for set, err := range m.config.Rules.Watch(ctx) {
+			var e edition
+			if err == nil {
+				e, err = m.compile(set)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Mesh) compile(set *rules.Set) (edition, error) {
+	policies, err := m.guard.Compile(set)
+	if err != nil {
+		return edition{}, err
+	}
+	return edition{set, plan.Compile(set, m.config.options()), policies}, nil
+}
+
+// apply puts new rules in force: the door first, then the ways out.
+func (m *Mesh) apply(e edition) {
+	m.guard.Apply(e.set, e.policies, e.plan)
+	m.engine.Apply(e.plan)
+	m.status.applied(e.set)
+	m.rulesApplied(e.set)
 }
 
 // reject keeps the rules in force, and says what is wrong with the new ones.
@@ -118,6 +156,7 @@ func (m *Mesh) Close() error {
 		m.rules.Close()
 	}
 	m.identity.close()
+	m.guard.Close()
 	m.engine.Close()
 	m.mu.Lock()
 	transports := m.transports

@@ -78,7 +78,7 @@ func detach(ctx context.Context) context.Context {
 	if httptrace.ContextClientTrace(ctx) == nil {
 		return context.WithoutCancel(ctx)
 	}
-	return context.WithValue(context.Background(), remoteKey{}, remoteOf(ctx))
+	return context.WithValue(context.Background(), inboundKey{}, &Caller{Address: remoteOf(ctx)})
 }
 
 // shadow sends a copy on its own journey and throws the answer away.

@@ -18,6 +18,7 @@ type Observer struct {
 	MirrorDropped func(host string)   // a copy was not sent
 	Rules         func(RulesInfo)     // rules came into force, or were rejected
 	Discovery     func(DiscoveryInfo) // finding out about endpoints failed
+	Access        func(AccessInfo)    // an inbound request was refused, or a policy asks for a record of it
 	Identity      func(IdentityInfo)  // a credential came into force, or its source is in trouble
 }
 

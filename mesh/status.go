@@ -49,7 +49,8 @@ func (t *tracker) applied(set *rules.Set) {
 }
 
 func objects(set *rules.Set) int {
-	return len(set.VirtualServices) + len(set.DestinationRules) + len(set.ServiceEntries) + len(set.WorkloadEntries)
+	return len(set.VirtualServices) + len(set.DestinationRules) + len(set.ServiceEntries) + len(set.WorkloadEntries) +
+		len(set.AuthorizationPolicies) + len(set.PeerAuthentications) + len(set.RequestAuthentications) + len(set.RateLimitPolicies)
 }
 
 func (t *tracker) rejected(err error) {
