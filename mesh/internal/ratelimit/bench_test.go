@@ -59,10 +59,10 @@ func benchmark(b *testing.B, l *ratelimit.Limits) {
 }
 
 func BenchmarkRefuse(b *testing.B) {
-	l := compile(policy("p", total(1), identity(1)))
+	l, caller := compile(policy("p", total(1), identity(1))), id("a")
 	b.ReportAllocs()
 	for b.Loop() {
-		l.Allow(start, "", id("a"))
+		l.Allow(start, "", caller)
 	}
 }
 

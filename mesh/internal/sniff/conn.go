@@ -15,6 +15,7 @@ import (
 // makes use of: half-closing, sending files, access to the socket.
 type peekedConn struct {
 	net.Conn
+	since time.Time
 	place *list.Element // among the silent; nil: taken out. Guarded by silent.mu
 
 	first  [1]byte

@@ -24,10 +24,11 @@
 // that speaks late would be answered in a language that it did not choose.
 //
 // When MaxPending connections are waited for and another one comes, the one that
-// has been silent longest is closed. To leave new ones in the kernel's backlog
-// would let silent clients lock everybody out for Timeout, and to close the new
-// one would, too; but an honest client speaks within a round trip, and is closed
-// only if MaxPending others connect within it. Stats counts both kinds.
+// has been silent longest is closed, after 10 ms at the least. To leave new ones in
+// the kernel's backlog would let silent clients lock everybody out for Timeout,
+// and so would closing the new one; but the first byte of an honest client
+// follows its connecting at once. So the port takes MaxPending new connections
+// in 10 ms, however many are silent. Stats counts what was closed.
 //
 // Connections that have spoken and that nobody accepts keep their place; when all
 // places are theirs, new ones stay in the kernel's backlog, as with any listener

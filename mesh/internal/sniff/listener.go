@@ -14,13 +14,13 @@ type Listener struct {
 	config Config
 	silent silent        // those whose first byte is waited for
 	places chan struct{} // holds one for each that is waited for, or that waits for Accept
+	turn   chan struct{} // holds one when nobody asks the inner listener
 	ready  chan accepted // from the goroutines to Accept
-	done   chan struct{} // closed by Close
-	tasks  sync.WaitGroup
-	close  func() error // closes once
+	close  func() error  // closes once
 
-	turn     sync.Mutex // as within a net.TCPListener, one Accept at a time
-	sniffing bool       // Accept has left accepting to the goroutine
+	mu    sync.Mutex     // orders the begin of tasks and the close of done
+	tasks sync.WaitGroup // the goroutines
+	done  chan struct{}  // closed by Close
 
 	timedOut, crowded atomic.Uint64
 }
@@ -42,9 +42,11 @@ func Listen(inner net.Listener, c Config) (*Listener, error) {
 		inner:  inner,
 		config: c,
 		places: make(chan struct{}, c.MaxPending),
+		turn:   make(chan struct{}, 1),
 		ready:  make(chan accepted),
 		done:   make(chan struct{}),
 	}
+	l.turn <- struct{}{}
 	l.close = sync.OnceValue(l.shut)
 	return l, nil
 }
@@ -56,48 +58,51 @@ func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 // handshake has not begun, or a plaintext one. Errors of the inner listener are
 // passed on; the next Accept asks it again. After Close it is net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
-	if a, ok := l.direct(); ok {
-		return a.conn, a.err
-	}
-	select {
-	case a := <-l.ready:
-		return a.conn, a.err
-	case <-l.done:
-		return nil, net.ErrClosed
+	for {
+		select {
+		case <-l.turn:
+			if a, ok := l.direct(); ok {
+				return a.conn, a.err
+			}
+		case a := <-l.ready:
+			return a.conn, a.err
+		case <-l.done:
+			return nil, net.ErrClosed
+		}
 	}
 }
 
 // direct accepts without a goroutine, as long as the mode alone tells what a
-// connection is. The first that has to be waited for ends this: from then on
-// Accept waits for those that speak as well as for new ones.
+// connection is. The first that has to be waited for ends this: Accept cannot
+// wait for those that speak as well as for new ones, so that from then on a
+// goroutine has the turn.
 func (l *Listener) direct() (accepted, bool) {
-	l.turn.Lock()
-	defer l.turn.Unlock()
-	if l.sniffing {
-		return accepted{}, false
-	}
 	conn, err := l.inner.Accept()
 	if err != nil {
+		l.turn <- struct{}{}
 		return accepted{err: err}, true
 	}
-	if mode := l.config.Mode(); mode != Permissive {
-		return accepted{conn: l.dress(conn, mode != Disable)}, true
+	mode := l.config.Mode()
+	if mode == Permissive {
+		l.begin(conn)
+		return accepted{}, false
 	}
-	return l.begin(conn)
+	l.turn <- struct{}{}
+	return accepted{conn: l.dress(conn, mode != Disable)}, true
 }
 
 // begin starts the goroutine that accepts from now on.
-func (l *Listener) begin(first net.Conn) (accepted, bool) {
+func (l *Listener) begin(first net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.closed() {
 		_ = first.Close()
-		return accepted{err: net.ErrClosed}, true
+		return
 	}
-	l.sniffing = true
 	l.tasks.Go(func() {
 		l.admit(first)
 		l.accept()
 	})
-	return accepted{}, false
 }
 
 // accept runs until Close. An error waits for an Accept that takes it, so that
@@ -158,13 +163,15 @@ func (l *Listener) closed() bool {
 func (l *Listener) Close() error { return l.close() }
 
 func (l *Listener) shut() error {
-	close(l.done)
+	l.end()
 	err := l.inner.Close()
 	l.silent.shut()
-	// Whoever had the turn may have begun the goroutine; whoever has it next sees
-	// that it is over.
-	l.turn.Lock()
-	defer l.turn.Unlock()
 	l.tasks.Wait()
 	return err
+}
+
+func (l *Listener) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.done)
 }

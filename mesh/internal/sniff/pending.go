@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"time"
 )
 
 // recordHandshake is the first byte of a TLS connection: the content type of its
@@ -18,7 +19,7 @@ func (l *Listener) admit(conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	c := &peekedConn{Conn: conn}
+	c := &peekedConn{Conn: conn, since: time.Now()}
 	if !l.silent.enter(c) {
 		_ = conn.Close()
 		<-l.places
@@ -30,18 +31,35 @@ func (l *Listener) admit(conn net.Conn) {
 	})
 }
 
-// place waits for a place among the pending; false: the listener was closed. If
-// none is free, the connection that has been silent longest gives up its own; if
-// there is none, all wait for Accept, and so does this one.
+// place waits for a place among the pending; false: the listener was closed.
 func (l *Listener) place() bool {
 	select {
 	case l.places <- struct{}{}:
 		return true
 	default:
+		return l.makePlace()
 	}
-	if l.silent.evict() {
-		l.crowded.Add(1)
+}
+
+// makePlace closes the connection that has been silent longest, once it has had
+// its grace. If there is none, all wait for Accept, and so does the new one.
+func (l *Listener) makePlace() bool {
+	for {
+		select {
+		case l.places <- struct{}{}:
+			return true
+		case <-l.silent.due(time.Now()):
+			if l.silent.evict(time.Now()) {
+				l.crowded.Add(1)
+				return l.takePlace()
+			}
+		case <-l.done:
+			return false
+		}
 	}
+}
+
+func (l *Listener) takePlace() bool {
 	select {
 	case l.places <- struct{}{}:
 		return true

@@ -3,7 +3,13 @@ package sniff
 import (
 	"container/list"
 	"sync"
+	"time"
 )
+
+// grace is how long a connection may be silent in any case. The first byte of an
+// honest client follows its connecting at once, however long the way is; in
+// grace it is read even if many come together.
+const grace = 10 * time.Millisecond
 
 // silent are the connections whose first byte is waited for, oldest first. Who
 // takes one out decides what becomes of it.
@@ -40,21 +46,34 @@ func (s *silent) leaveLocked(c *peekedConn) bool {
 	return true
 }
 
-// evict closes the oldest; false: there is none.
-func (s *silent) evict() bool {
-	c := s.oldest()
-	if c == nil {
-		return false
-	}
-	_ = c.Close() // which ends its wait
-	return true
-}
-
-func (s *silent) oldest() *peekedConn {
+// due fires when the oldest has had its grace; nil: there is none.
+func (s *silent) due(now time.Time) <-chan time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	front := s.queue.Front()
 	if front == nil {
+		return nil
+	}
+	return time.After(front.Value.(*peekedConn).since.Add(grace).Sub(now))
+}
+
+// evict closes the oldest, which ends the wait for it; false: none has had its
+// grace.
+func (s *silent) evict(now time.Time) bool {
+	c := s.takeOldest(now.Add(-grace))
+	if c == nil {
+		return false
+	}
+	_ = c.Close()
+	return true
+}
+
+// takeOldest takes out the oldest if it has been there since limit or longer.
+func (s *silent) takeOldest(limit time.Time) *peekedConn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	front := s.queue.Front()
+	if front == nil || front.Value.(*peekedConn).since.After(limit) {
 		return nil
 	}
 	c := front.Value.(*peekedConn)
@@ -62,11 +81,21 @@ func (s *silent) oldest() *peekedConn {
 	return c
 }
 
-// shut closes all, and those to come.
+// shut closes all, and lets nobody enter any more.
 func (s *silent) shut() {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	for s.evict() {
+	for _, c := range s.takeAll() {
+		_ = c.Close()
 	}
+}
+
+func (s *silent) takeAll() (all []*peekedConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for s.queue.Len() > 0 {
+		c := s.queue.Front().Value.(*peekedConn)
+		s.leaveLocked(c)
+		all = append(all, c)
+	}
+	return all
 }
