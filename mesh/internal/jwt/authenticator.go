@@ -86,11 +86,10 @@ func (a *Authenticator) look(req *Request, seen []sighting) ([]sighting, bool) {
 
 func (a *Authenticator) sight(at *spot, raw string) sighting {
 	s := sighting{spot: at, raw: raw}
-	if len(raw) > maxToken {
-		s.bad = badFormat
+	if len(raw) > maxRemembered {
 		return s
 	}
-	s.hash = sha256.Sum256([]byte(raw))
+	s.hash = hashOf(raw)
 	if s.known = a.verified.get(s.hash); s.known != nil {
 		s.token = s.known.token
 	}

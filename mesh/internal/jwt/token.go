@@ -57,12 +57,13 @@ func parse(raw string) (*token, status) {
 	return t, valid
 }
 
-// decode is strict: encoding/base64 would pass over line breaks.
+// decode is strict, so that a token has one spelling: encoding/base64 would pass
+// over line breaks.
 func decode(part string) ([]byte, bool) {
 	if strings.ContainsAny(part, "\r\n") {
 		return nil, false
 	}
-	b, err := base64.RawURLEncoding.DecodeString(part)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	return b, err == nil
 }
 
