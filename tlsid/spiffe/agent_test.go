@@ -18,7 +18,6 @@ import (
 // gets the answer that is set, and each one that is set later.
 type agent struct {
 	workload.UnimplementedSpiffeWorkloadAPIServer
-	t      *testing.T
 	socket string
 	server *grpc.Server
 	done   chan struct{} // closed when server has returned
@@ -39,20 +38,19 @@ type answer struct {
 // newAgent starts an agent that is not ready yet.
 func newAgent(t *testing.T) *agent {
 	t.Helper()
-	a := &agent{t: t, socket: filepath.Join(t.TempDir(), "s"), changed: make(chan struct{})}
+	a := &agent{socket: filepath.Join(t.TempDir(), "s"), changed: make(chan struct{})}
 	a.refuse(codes.Unavailable, "starting")
-	t.Cleanup(a.stop)
 	a.start()
+	t.Cleanup(a.stop)
 	return a
 }
 
 func (a *agent) addr() string { return "unix://" + a.socket }
 
 func (a *agent) start() {
-	a.t.Helper()
 	listener, err := net.Listen("unix", a.socket)
 	if err != nil {
-		a.t.Fatal(err)
+		panic(err) // the directory is the test's own
 	}
 	server, done := grpc.NewServer(), make(chan struct{})
 	workload.RegisterSpiffeWorkloadAPIServer(server, a)

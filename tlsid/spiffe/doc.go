@@ -6,7 +6,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	m, err := mesh.New(ctx, mesh.Config{Identity: source})
+//	for credential, err := range source.Watch(ctx) { … } // or mesh.Config{Identity: source}
 //
 // # Defaults
 //
@@ -40,7 +40,8 @@
 // # Concurrency
 //
 // A Source is safe for concurrent use. Each Watch has a connection and a
-// goroutine of its own, which end with it: there is nothing to close.
+// goroutine of its own, which end with it: there is nothing to close. A loop that
+// is slow holds up nothing but its own news.
 //
 // # Limits
 //

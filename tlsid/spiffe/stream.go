@@ -27,7 +27,7 @@ type news struct {
 type stream struct {
 	source *Source
 	news   chan news       // closed when ctx has ended
-	ctx    context.Context // ends with the Watch, or the loop over it
+	ctx    context.Context // ends with the Watch or the loop over it; go-spiffe calls back without one
 	cancel context.CancelFunc
 	pauses pauses
 }
