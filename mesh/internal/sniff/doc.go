@@ -40,7 +40,8 @@
 // there is no goroutine: Accept is the inner listener's. From then on one accepts,
 // and one more waits for each first byte; Close ends them all and waits for them.
 // Mode is asked for each connection, in Permissive mode once more when its first
-// byte is there. It is called without locks, by several goroutines.
+// byte is there. It is called without locks, by several goroutines, and must not
+// wait for anything.
 //
 // # Limits
 //

@@ -108,16 +108,17 @@ func (l *Listener) begin(first net.Conn) {
 // accept runs until Close. An error waits for an Accept that takes it, so that
 // the inner listener is not asked more often than by its owner.
 func (l *Listener) accept() {
-	for {
+	for !l.closed() {
 		conn, err := l.inner.Accept()
-		if err == nil {
-			l.sort(conn)
-		} else if !l.deliver(accepted{err: err}) {
-			return
+		if err != nil {
+			l.deliver(accepted{err: err})
+			continue
 		}
+		l.sort(conn)
 	}
 }
 
+// sort hands over what can be told at once.
 func (l *Listener) sort(conn net.Conn) {
 	if mode := l.config.Mode(); mode != Permissive {
 		l.deliver(accepted{conn: l.dress(conn, mode != Disable)})
@@ -126,17 +127,15 @@ func (l *Listener) sort(conn net.Conn) {
 	l.admit(conn)
 }
 
-// deliver hands over to Accept; false: the listener was closed first, and so is
-// the connection.
-func (l *Listener) deliver(a accepted) bool {
+// deliver hands over to Accept. If the listener is closed first, so is the
+// connection.
+func (l *Listener) deliver(a accepted) {
 	select {
 	case l.ready <- a:
-		return true
 	case <-l.done:
 		if a.conn != nil {
 			_ = a.conn.Close()
 		}
-		return false
 	}
 }
 

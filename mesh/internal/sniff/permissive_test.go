@@ -158,7 +158,7 @@ func TestAtTheBoundTheLongestSilentIsClosed(t *testing.T) {
 		if got, want := l.Stats(), (sniff.Stats{Pending: 3}); got != want {
 			t.Errorf("in the grace of the first: got %+v, want %+v", got, want)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		for i, client := range clients {
 			synctest.Wait()
 			client.SetReadDeadline(time.Now())
