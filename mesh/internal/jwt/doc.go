@@ -38,5 +38,6 @@
 // every request, also where another rule was content or a CORS preflight passes;
 // all values of a query parameter count, not the first only; keys with another
 // use than sig, and tokens with critical extensions, are refused; the challenge
-// names no query.
+// names no query; numbers are told in headers as they were written, whole ones
+// without exponent and fraction; a part of a token that is empty is one too many.
 package jwt

@@ -68,7 +68,7 @@ func (f fetcher) keys(ctx context.Context, id sourceID) (*keySet, []byte, error)
 	}
 	keys, s := parseKeySet(data)
 	if s != valid {
-		return nil, nil, fmt.Errorf("keys of %s: %s", redacted(uri), s)
+		return nil, nil, fmt.Errorf("GET %s: %s", redacted(uri), s)
 	}
 	return keys, data, nil
 }
@@ -106,7 +106,7 @@ func checkLink(from, to string) error {
 func (f fetcher) get(ctx context.Context, uri string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
-		return nil, fmt.Errorf("keys of %s: no URL of a web server", redacted(uri))
+		return nil, fmt.Errorf("GET %s: no URL", redacted(uri))
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {

@@ -16,8 +16,8 @@ type Config struct {
 	// redirects are followed, and none from https to http.
 	Client *http.Client
 	// Report is told what is wrong with keys: each fetch that failed, and inline
-	// sets that cannot be used. Several goroutines may call it at once. nil:
-	// nobody is told.
+	// sets that cannot be used. Several goroutines may call it at once; it must
+	// not block, nor call the Keyring, which waits for them. nil: nobody is told.
 	Report func(error)
 }
 

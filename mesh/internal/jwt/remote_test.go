@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -342,5 +343,36 @@ func TestCloseDoesNotWaitForASlowProvider(t *testing.T) {
 		if took := time.Since(start); took != 0 {
 			t.Errorf("took %v", took)
 		}
+	})
+}
+
+// TestRulesAndKeysChangeUnderLoad: no good token is refused, whatever is swapped.
+func TestRulesAndKeysChangeUnderLoad(t *testing.T) {
+	i := newIssuer(t, "i", "1")
+	other := newIssuer(t, "i", "2")
+	p := &provider{set: jwks(t, i)}
+	follow(t, p, func(t *testing.T, keys *jwt.Keyring) {
+		var live atomic.Pointer[jwt.Authenticator]
+		live.Store(compileOn(keys, remoteRule()))
+		token := i.token(t, claims{"exp": nil})
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 200 {
+					if _, refusal := live.Load().Authenticate(context.Background(), bearer(token)); refusal != nil {
+						t.Error(refusal.Message)
+					}
+					time.Sleep(7 * time.Second)
+				}
+			})
+		}
+		for n := range 100 {
+			p.serve(jwks(t, []issuer{i, other}[:1+n%2]...))
+			rule := remoteRule()
+			rule.ForwardOriginalToken = n%3 == 0
+			live.Store(compileOn(keys, rule))
+			time.Sleep(13 * time.Second)
+		}
+		all.Wait()
 	})
 }
