@@ -3,6 +3,7 @@ package meshtest
 import (
 	"context"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // Labels are an instance's labels: version=v1.
@@ -20,6 +22,7 @@ type Fleet struct {
 	tb        testing.TB
 	network   network
 	discovery *discovery.Static
+	ca        func() *tlsid.CA
 
 	mu        sync.Mutex // orders changes of instances with what discovery is told
 	instances map[string][]*Instance
@@ -36,12 +39,28 @@ func New(tb testing.TB) *Fleet {
 		tb:        tb,
 		network:   network{listeners: map[string]*listener{}},
 		discovery: source,
+		ca:        sync.OnceValue(func() *tlsid.CA { return newCA(tb) }),
 		instances: map[string][]*Instance{},
 	}
 }
 
+func newCA(tb testing.TB) *tlsid.CA {
+	ca, err := tlsid.NewCA(tlsid.CAConfig{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return ca
+}
+
 // Discovery knows the services of the fleet.
 func (f *Fleet) Discovery() *discovery.Static { return f.discovery }
+
+// CA vouches for the workloads of the fleet. Its trust domain is cluster.local.
+func (f *Fleet) CA() *tlsid.CA { return f.ca() }
+
+// Identity is the source of a workload's credentials, by the fleet's CA: the name
+// is a service account's, as tlsid.CA.Workload takes it.
+func (f *Fleet) Identity(name string) tlsid.Source { return f.ca().Workload(name) }
 
 // Mesh returns a Mesh of the fleet: where cfg leaves them out, its discovery and
 // its network are the fleet's.
@@ -99,10 +118,37 @@ func (f *Fleet) Start(service string, h http.Handler, labels Labels) *Instance {
 func (f *Fleet) StartEndpoint(service string, h http.Handler, e discovery.Endpoint) *Instance {
 	f.tb.Helper()
 	l := f.network.listen()
+	return f.serve(service, h, e, l, l)
+}
+
+// StartMesh adds an instance that has a mesh of its own before it, as a service
+// in production has: cfg.Workload says whose instance it is and what its labels
+// are, its port obeys the PeerAuthentications, and h gets the requests that
+// policies let in. Where cfg has no Identity it proves to be cfg.Workload.Service,
+// by the fleet's CA; the fleet's discovery tells callers so.
+func (f *Fleet) StartMesh(cfg mesh.Config, h http.Handler) *Instance {
+	f.tb.Helper()
+	w := cfg.Workload
+	if cfg.Identity == nil {
+		cfg.Identity = f.Identity(w.Service)
+	}
+	m := f.Mesh(cfg)
+	l := f.network.listen()
+	protected, err := m.Protect(l)
+	if err != nil {
+		f.tb.Fatal(err)
+	}
+	e := discovery.Endpoint{Labels: w.Labels, Locality: w.Locality, Identity: m.Status().Identity.ID}
+	return f.serve(w.Service, m.Handler(h), e, l, protected)
+}
+
+// serve starts a server behind accept, which is l or stands before it.
+func (f *Fleet) serve(service string, h http.Handler, e discovery.Endpoint, l *listener, accept net.Listener) *Instance {
 	e.Address = l.address
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetHTTP2(true)
 	i := &Instance{
 		fleet:    f,
 		listener: l,
@@ -113,7 +159,7 @@ func (f *Fleet) StartEndpoint(service string, h http.Handler, e discovery.Endpoi
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = i.server.Serve(l)
+		_ = i.server.Serve(accept)
 	}()
 	f.tb.Cleanup(func() {
 		_ = i.server.Close()

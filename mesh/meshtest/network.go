@@ -128,6 +128,9 @@ type conn struct {
 	listener *listener
 }
 
+// LocalAddr is the server's address: policies ask which port a caller reached.
+func (c *conn) LocalAddr() net.Addr { return c.listener.Addr() }
+
 func (c *conn) Close() error {
 	c.listener.mu.Lock()
 	delete(c.listener.conns, c)
