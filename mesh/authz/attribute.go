@@ -32,6 +32,9 @@ func (l list) refuse(i int, format string, args ...any) {
 	l.c.refuse(fmt.Sprintf("%s[%d]", l.field, i), "%q: "+format, append([]any{l.values[i]}, args...)...)
 }
 
+// key is the field that names the attribute of a condition.
+func (l list) key() string { return l.field[:strings.LastIndexByte(l.field, '.')] + ".key" }
+
 // A term is one attribute as a rule has it: values, negated values, or both.
 type term struct {
 	field, notField   string

@@ -1,8 +1,6 @@
 package authz
 
 import (
-	"strconv"
-
 	security "istio.io/api/security/v1beta1"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -39,7 +37,6 @@ const (
 	// defaultTrustDomain is Istio's, and in a principal it stands for the mesh's
 	// own whatever that is called (pilot/pkg/security/trustdomain/bundle.go).
 	defaultTrustDomain = "cluster.local"
-	dryRunAnnotation   = "istio.io/dry-run"
 )
 
 // Policies are the access rules of one workload. They are immutable; any number
@@ -85,7 +82,10 @@ func Compile(set *rules.Set, w Workload, o Options) (*Policies, error) {
 			c.add(p, policy)
 		}
 	}
-	return p, c.faults.Err()
+	if err := c.faults.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // add compiles a policy twice: of a connection whose requests nobody sees, it
@@ -128,13 +128,4 @@ func (s *stack) addCustom(provider string, compiled ruleset) {
 		}
 	}
 	s.custom = append(s.custom, custom{provider, compiled})
-}
-
-// dryRunOf reads the annotation, whose value Istio reads as Go does.
-func dryRunOf(m *rules.Meta) (bool, error) {
-	value, ok := m.Annotations[dryRunAnnotation]
-	if !ok {
-		return false, nil
-	}
-	return strconv.ParseBool(value)
 }

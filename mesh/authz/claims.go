@@ -1,6 +1,9 @@
 package authz
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // claim is a condition on a claim of the caller's token. Claims inside claims
 // are found by path.
@@ -51,16 +54,20 @@ func matchAnyOf(list []any, want patterns) bool {
 
 // compileClaims reads request.auth.claims[a][b].
 func compileClaims(l list) condition {
-	inner, ok := strings.CutPrefix(l.argument, "[")
-	if inner, ok = cutSuffix(inner, "]", ok); !ok || inner == "" {
-		l.c.refuse(l.field, "request.auth.claims%s: want request.auth.claims[name] or [name][name]", l.argument)
+	path, ok := bracketed(l.argument)
+	if !ok {
+		l.c.refuse(l.key(), "request.auth.claims%s: want request.auth.claims[name] or [name][name]", l.argument)
 	}
-	return claim{strings.Split(inner, "]["), newPatterns(l.values)}
+	return claim{path, newPatterns(l.values)}
 }
 
-func cutSuffix(s, suffix string, ok bool) (string, bool) {
-	rest, found := strings.CutSuffix(s, suffix)
-	return rest, ok && found
+// bracketed reads [a][b].
+func bracketed(s string) (names []string, ok bool) {
+	if len(s) < 3 || s[0] != '[' || s[len(s)-1] != ']' {
+		return nil, false
+	}
+	names = strings.Split(s[1:len(s)-1], "][")
+	return names, !slices.Contains(names, "")
 }
 
 // requestPrincipal is a condition on who a token was issued by, and to.

@@ -78,20 +78,16 @@ func (c *compiler) enter(policy *rules.AuthorizationPolicy) {
 	case security.AuthorizationPolicy_CUSTOM:
 		c.checkProvider(policy.Spec.GetProvider().GetName())
 	case security.AuthorizationPolicy_ALLOW, security.AuthorizationPolicy_DENY:
-		c.enterDryRun()
+		c.dryRun = policy.DryRun()
+	case security.AuthorizationPolicy_AUDIT:
+	default:
+		c.refuse("spec.action", "%s: want ALLOW, DENY, AUDIT or CUSTOM", policy.Spec.GetAction())
 	}
 }
 
 func (c *compiler) checkProvider(name string) {
 	if !slices.Contains(c.providers, name) {
 		c.refuse("spec.provider.name", "no provider %q: want one of %q", name, c.providers)
-	}
-}
-
-func (c *compiler) enterDryRun() {
-	var err error
-	if c.dryRun, err = dryRunOf(&c.policy.Meta); err != nil {
-		c.refuse("metadata.annotations["+dryRunAnnotation+"]", "%q: want true or false", c.policy.Annotations[dryRunAnnotation])
 	}
 }
 
@@ -145,7 +141,7 @@ func (c *compiler) compileRule(spec *security.Rule, field string) (r rule, ok bo
 // wider deny or audit policy".
 func (c *compiler) compileClause(terms []term, ok *bool) (out clause) {
 	for _, t := range terms {
-		if c.tcp && t.attribute.requestOnly {
+		if written := len(t.values)+len(t.notValues) > 0; written && c.tcp && t.attribute.requestOnly {
 			*ok = *ok && !c.allows()
 			continue
 		}

@@ -1,9 +1,6 @@
 package authz
 
-import (
-	"net/textproto"
-	"strings"
-)
+import "strings"
 
 // header is a condition on a header's value.
 type header struct {
@@ -38,23 +35,25 @@ func (c header) matchAny(values []string) bool {
 	return false
 }
 
-// compileHeader reads request.headers[name]. Host is a header of HTTP, and
-// :authority and :method are headers of HTTP/2. What net/http keeps out of a
-// request's header, a policy cannot see.
+// compileHeader reads request.headers[name]. Host is a header of HTTP, :authority
+// and :method are headers of HTTP/2.
 func compileHeader(l list) condition {
-	name := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(l.argument, "["), "]"))
+	names, ok := bracketed(l.argument)
+	if !ok || len(names) != 1 {
+		l.c.refuse(l.key(), "request.headers%s: want request.headers[name]", l.argument)
+		return nil
+	}
+	name := strings.ToLower(names[0])
 	switch name {
 	case "host", ":authority":
 		return compileHosts(l)
 	case ":method":
 		return text{method, newPatterns(l.values)}
-	case "transfer-encoding", "trailer":
-		l.c.refuse(l.field, "request.headers[%s]: the server keeps it from handlers and policies", name)
-	case ":path", ":scheme":
-		l.c.refuse(l.field, "request.headers[%s]: not supported, want the paths of an operation", name)
+	case "transfer-encoding", "trailer": // net/http keeps them out of Request.Header
+		l.c.refuse(l.key(), "request.headers[%s]: the server shows it to nobody", name)
 	}
-	if l.argument != "["+textproto.TrimString(name)+"]" && !strings.EqualFold(l.argument, "["+name+"]") {
-		l.c.refuse(l.field, "request.headers%s: want request.headers[name]", l.argument)
+	if strings.HasPrefix(name, ":") {
+		l.c.refuse(l.key(), "request.headers[%s]: want :authority, :method, or the paths of an operation", name)
 	}
 	return header{newHeaderName(name), newPatterns(l.values), l.wide}
 }

@@ -112,14 +112,12 @@ func (n Normalization) slashes(escaped string) string {
 	return strings.ReplaceAll(escaped, `\`, "/")
 }
 
-var errDots = errors.New("it has a . or .. segment that this path normalization does not resolve")
-
 // add resolves a segment.
 func (n Normalization) add(segments []segment, s segment, last bool) ([]segment, error) {
 	dots := s.text == "." || s.text == ".."
 	switch {
 	case n == None && dots || s.hidesDots():
-		return nil, errDots
+		return nil, fmt.Errorf("it has a . or .. segment that %s does not resolve", n)
 	case dots:
 		if s.text == ".." && len(segments) > 0 {
 			segments = segments[:len(segments)-1]
