@@ -30,6 +30,7 @@ func TestKeysComeOverHTTP(t *testing.T) {
 	say("/good/.well-known/openid-configuration", `{"jwks_uri":"`+server.URL+`/keys"}`)
 	say("/mute/.well-known/openid-configuration", `{"issuer":"i"}`)
 	say("/file/.well-known/openid-configuration", `{"jwks_uri":"file:///etc/passwd"}`)
+	say("/bad/.well-known/openid-configuration", `{"jwks_uri":"http://["}`)
 	mux.Handle("/1/", http.StripPrefix("/1", http.RedirectHandler("/keys", http.StatusFound)))
 	for n := 2; n <= 4; n++ {
 		mux.Handle(fmt.Sprintf("/%d/", n), http.RedirectHandler(fmt.Sprintf("/%d/", n-1), http.StatusTemporaryRedirect))
@@ -50,6 +51,7 @@ func TestKeysComeOverHTTP(t *testing.T) {
 		"discovery":          {&security.JWTRule{Issuer: server.URL + "/good/"}, ""},
 		"discovery mute":     {&security.JWTRule{Issuer: server.URL + "/mute"}, "no JSON object with a string jwks_uri"},
 		"discovery of files": {&security.JWTRule{Issuer: server.URL + "/file"}, "led from http://"},
+		"discovery of junk":  {&security.JWTRule{Issuer: server.URL + "/bad"}, "its jwks_uri is no URL"},
 		"issuer is no URL":   {&security.JWTRule{Issuer: "someone@example.com"}, "unsupported protocol scheme"},
 		"no URL":             {&security.JWTRule{JwksUri: "http://[", Issuer: "i"}, "cannot be parsed"},
 	} {

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -143,14 +142,6 @@ func refused(tb testing.TB, a *jwt.Authenticator, req *jwt.Request, words string
 		tb.Fatalf("refused with %q, want %q", refusal.Message, words)
 	}
 	return refusal
-}
-
-func query(pairs ...string) string {
-	v := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		v.Add(pairs[i], pairs[i+1])
-	}
-	return v.Encode()
 }
 
 // splice replaces one of the three parts of a token.
