@@ -46,6 +46,10 @@ type Cluster struct {
 	Outlier     breaker.Outlier
 	Budget      *retry.BudgetConfig // nil: Limits.MaxRetries holds
 	Connection  Connection
+	TLS         TLS
+
+	namespace string // of the service; "": nobody knows
+	peers     *peerView
 }
 
 // Key says which cluster serves a destination for a request that is addressed
@@ -69,8 +73,9 @@ func (p *Plan) Key(d *Destination, t Target) ClusterKey {
 // keeps it.
 func (p *Plan) Cluster(key ClusterKey) *Cluster {
 	service := p.serviceOf(key.Host)
-	dr := p.policies.find(key.Host, p.namespaceOf(key.Host, service), p.root)
-	c := &Cluster{Key: key, Service: service, Discovery: p.names.service(key.Host, key.Port)}
+	namespace := p.namespaceOf(key.Host, service)
+	dr := p.policies.find(key.Host, namespace, p.root)
+	c := &Cluster{Key: key, Service: service, Discovery: p.names.service(key.Host, key.Port), namespace: namespace, peers: p.peers}
 	if dr != nil {
 		c.Rule = dr.meta
 	}
@@ -151,11 +156,12 @@ type blocks struct {
 	lb      *networking.LoadBalancerSettings
 	pool    *networking.ConnectionPoolSettings
 	outlier *networking.OutlierDetection
+	tls     *networking.ClientTLSSettings
 	budget  *networking.TrafficPolicy_RetryBudget
 }
 
-// effective is the policy of a port and subset. A port's entry replaces all four
-// of its blocks, those that it leaves out by the defaults. A subset's policy
+// effective is the policy of a port and subset. A port's entry replaces all of
+// its blocks, those that it leaves out by the defaults. A subset's policy
 // replaces the blocks that it has.
 func effective(d *destinationRule, key ClusterKey) blocks {
 	if d == nil {
@@ -175,15 +181,16 @@ func effective(d *destinationRule, key ClusterKey) blocks {
 		lb:      first(own.lb, base.lb),
 		pool:    first(own.pool, base.pool),
 		outlier: first(own.outlier, base.outlier),
+		tls:     first(own.tls, base.tls),
 		budget:  first(own.budget, base.budget),
 	}
 }
 
 func level(p *networking.TrafficPolicy, port uint16) blocks {
 	if entry := portEntry(p, port); entry != nil {
-		return blocks{lb: entry.LoadBalancer, pool: entry.ConnectionPool, outlier: entry.OutlierDetection}
+		return blocks{lb: entry.LoadBalancer, pool: entry.ConnectionPool, outlier: entry.OutlierDetection, tls: entry.Tls}
 	}
-	return blocks{p.GetLoadBalancer(), p.GetConnectionPool(), p.GetOutlierDetection(), p.GetRetryBudget()}
+	return blocks{p.GetLoadBalancer(), p.GetConnectionPool(), p.GetOutlierDetection(), p.GetTls(), p.GetRetryBudget()}
 }
 
 func portEntry(p *networking.TrafficPolicy, port uint16) *networking.TrafficPolicy_PortTrafficPolicy {

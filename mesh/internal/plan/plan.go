@@ -6,6 +6,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // Workload is who the calling process is; rules may select by it.
@@ -21,6 +22,9 @@ type Options struct {
 	Workload      Workload
 	Domain        string // of cluster-local hosts; default "cluster.local"
 	RootNamespace string // whose DestinationRules hold for all; default "istio-system"
+	// TrustDomain is that of the mesh: service accounts that rules name are of it;
+	// default "cluster.local".
+	TrustDomain tlsid.TrustDomain
 }
 
 // A Plan is one version of the rules, ready for requests.
@@ -35,6 +39,7 @@ type Plan struct {
 	wildRules wildcards[[]*rules.VirtualService] // those wildcard hosts that have rules
 	delegates map[objectName]*rules.VirtualService
 	policies  policyIndex
+	peers     *peerView
 	services  map[string]*Service // by canonical host, wildcards included
 
 	wildServices wildcards[*Service] // those of them that are wildcards
@@ -55,9 +60,10 @@ func Compile(set *rules.Set, o Options) *Plan {
 		names:     namer{namespace: o.Workload.Namespace, suffix: ".svc." + cmp.Or(o.Domain, "cluster.local")},
 		delegates: map[objectName]*rules.VirtualService{},
 	}
-	p.services = compileServices(set, p.names, p.workload.Namespace)
+	p.services = compileServices(set, p.names, p.workload.Namespace, cmp.Or(o.TrustDomain.String(), "cluster.local"))
 	p.wildServices = wildcardsOf(p.services)
 	p.policies = indexPolicies(set.DestinationRules, p.names, p.workload, p.root)
+	p.peers = viewPeers(set, p.root)
 	p.indexHosts(set)
 	return p
 }

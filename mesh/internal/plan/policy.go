@@ -63,6 +63,7 @@ func (c *Cluster) apply(b blocks, w Workload) {
 		c.Limits.MaxRetries = 0 // a budget takes its place
 	}
 	c.Connection = compileConnection(b.pool, c.Service, c.Key.Port)
+	c.TLS = compileTLS(b.tls, c.Service)
 	c.Passthrough = c.Passthrough || c.Service != nil && c.Service.Resolution == networking.ServiceEntry_NONE
 }
 

@@ -24,6 +24,7 @@ type Service struct {
 	selects   bool // its endpoints are the workloads that it selects, be there none
 	endpoints []*networking.WorkloadEntry
 	identity  []string // expected SANs
+	accounts  string   // what the identities of its service accounts begin with
 }
 
 // A Port is one port of a service.
@@ -34,7 +35,7 @@ type Port struct {
 
 // compileServices gathers the hosts of all visible service entries. A host that
 // several entries name belongs to the first.
-func compileServices(set *rules.Set, names namer, client string) map[string]*Service {
+func compileServices(set *rules.Set, names namer, client, trustDomain string) map[string]*Service {
 	out := make(map[string]*Service, len(set.ServiceEntries))
 	for _, se := range set.ServiceEntries {
 		if _, ok := visibility(se.Spec.ExportTo, se.Namespace, client); !ok {
@@ -49,14 +50,14 @@ func compileServices(set *rules.Set, names namer, client string) map[string]*Ser
 			// a host without a dot is one of the entry's own namespace.
 			name := names.canonical(host, se.Namespace)
 			if out[name] == nil {
-				out[name] = compileService(se, name, endpoints)
+				out[name] = compileService(se, name, trustDomain, endpoints)
 			}
 		}
 	}
 	return out
 }
 
-func compileService(se *rules.ServiceEntry, host string, endpoints []*networking.WorkloadEntry) *Service {
+func compileService(se *rules.ServiceEntry, host, trustDomain string, endpoints []*networking.WorkloadEntry) *Service {
 	s := &Service{
 		Host:       host,
 		Namespace:  se.Namespace,
@@ -66,6 +67,7 @@ func compileService(se *rules.ServiceEntry, host string, endpoints []*networking
 		selects:    se.Spec.WorkloadSelector != nil,
 		endpoints:  endpoints,
 		identity:   se.Spec.SubjectAltNames,
+		accounts:   "spiffe://" + trustDomain + "/ns/" + se.Namespace + "/sa/",
 	}
 	for _, p := range se.Spec.Ports {
 		port := Port{Number: uint16(p.Number), Target: uint16(p.TargetPort), Name: p.Name, Protocol: strings.ToUpper(p.Protocol)}
@@ -178,5 +180,14 @@ func (s *Service) endpoint(e *networking.WorkloadEntry, port Port) discovery.End
 		address = net.JoinHostPort(address, strconv.Itoa(int(number)))
 	}
 	locality, _ := discovery.ParseLocality(e.Locality)
-	return discovery.Endpoint{Address: address, Labels: e.Labels, Locality: locality, Weight: e.Weight}
+	return discovery.Endpoint{Address: address, Labels: e.Labels, Locality: locality, Weight: e.Weight, Identity: s.identityOf(e)}
+}
+
+// identityOf is what a service account proves, whether or not it makes a valid
+// one: an endpoint that must prove something impossible is not spoken to.
+func (s *Service) identityOf(e *networking.WorkloadEntry) string {
+	if e.ServiceAccount == "" {
+		return ""
+	}
+	return s.accounts + e.ServiceAccount
 }
