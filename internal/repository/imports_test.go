@@ -39,10 +39,42 @@ var mayImport = map[string]why{
 		"go.yaml.in/yaml/v3":             "rule files are YAML, and faults name its lines",
 		"github.com/fsnotify/fsnotify":   "a changed file is in force within a second",
 	},
+	"tlsid": {},
+	"tlsid/spiffe": {
+		"tlsid":                              "it is one of its sources",
+		"github.com/spiffe/go-spiffe/v2/...": "the Workload API's own client",
+		"google.golang.org/grpc/...":         "that client speaks gRPC: dialling is bounded, status codes are told apart",
+	},
+	"mesh/authz": {
+		"mesh/rules":       "policies are what it compiles",
+		"tlsid":            "a policy names identities",
+		"istio.io/api/...": "policies are Istio's own types",
+	},
+	"mesh/internal/jwt": {
+		"mesh/rules":                    "RequestAuthentications are what it compiles",
+		"istio.io/api/...":              "those are Istio's own types",
+		"github.com/go-jose/go-jose/v4": "tokens and key sets are parsed and verified by a library that others watch over",
+	},
+	"mesh/internal/ratelimit": {
+		"mesh/rules":             "policies are what it compiles",
+		"golang.org/x/time/rate": "each bound is a token bucket",
+	},
+	"mesh/internal/sniff": {},
+	"mesh/internal/guard": {
+		"mesh/rules":              "a set of rules is what it goes by",
+		"mesh/authz":              "whether the policies let a request in",
+		"mesh/internal/jwt":       "whether its token is good",
+		"mesh/internal/ratelimit": "whether there is a rate left",
+		"mesh/internal/plan":      "which route it takes, for rates by route",
+		"tlsid":                   "who the peer is",
+	},
+	"mesh/internal/h1":     {},
 	"mesh/internal/follow": {},
 	"mesh/internal/replay": {},
 	"mesh/internal/plan": {
 		"mesh/rules":                     "rules are what it compiles",
+		"mesh/authz":                     "whether an endpoint takes mutual TLS is a PeerAuthentication's to say",
+		"tlsid":                          "endpoints have identities",
 		"discovery":                      "a ServiceEntry lists endpoints, as values",
 		"balancer":                       "a trafficPolicy becomes a balancer's Config",
 		"breaker":                        "a trafficPolicy becomes limits and outlier detection",
@@ -61,27 +93,31 @@ var mayImport = map[string]why{
 	"mesh": {
 		"mesh/internal/...": "it wires them",
 		"mesh/rules":        "Config names the source of rules",
+		"mesh/authz":        "how paths are normalised, and how a port is connected to, are its words",
 		"discovery":         "Config names the source of endpoints",
+		"tlsid":             "Config names the source of the identity",
 		"breaker":           "observers are told the events of circuits; connections take places under its limits",
 		"retry":             "Config has the hedge; HTTP outcomes are classified in its words",
 	},
 	"mesh/meshtest": {
 		"mesh":      "it is the mesh, in memory, for the tests of users",
 		"discovery": "the fleet is a source of endpoints",
+		"tlsid":     "its workloads have identities",
 	},
 	"internal/repository": {},
 }
 
 // inTests is what every package's tests may import beside what the package may.
 var inTests = why{
-	"go.uber.org/goleak":               "no test leaves a goroutine behind",
-	"discovery":                        "endpoints are values that most things are tested with",
-	"discovery/discoverytest":          "whoever has a source holds it to the suite",
-	"mesh/rules":                       "rules are written as users write them",
-	"mesh/meshtest":                    "the fleet in memory",
-	"istio.io/api/networking/v1alpha3": "what is tested is compared with Istio's own types",
-	"google.golang.org/protobuf/...":   "those types are messages",
-	"golang.org/x/net/dns/dnsmessage":  "a DNS server in memory answers in it",
+	"go.uber.org/goleak":              "no test leaves a goroutine behind",
+	"discovery":                       "endpoints are values that most things are tested with",
+	"discovery/discoverytest":         "whoever has a source holds it to the suite",
+	"mesh/rules":                      "rules are written as users write them",
+	"mesh/meshtest":                   "the fleet in memory",
+	"tlsid":                           "peers have identities",
+	"istio.io/api/...":                "what is tested is compared with Istio's own types",
+	"google.golang.org/protobuf/...":  "those types are messages",
+	"golang.org/x/net/dns/dnsmessage": "a DNS server in memory answers in it",
 }
 
 // TestImports: each import of a package stands in the table. Programs

@@ -14,7 +14,7 @@ type heavy struct {
 }
 
 var heavies = []heavy{
-	{"google.golang.org/grpc", []string{"mesh/meshgrpc"}, "who speaks HTTP links no gRPC"},
+	{"google.golang.org/grpc", []string{"mesh/meshgrpc", "tlsid/spiffe"}, "who speaks HTTP links no gRPC"},
 	{"github.com/hashicorp", []string{"discovery/consul", "tlsid/consulca"}, "who has no Consul links none"},
 	{"github.com/spiffe/go-spiffe", []string{"tlsid/spiffe"}, "who has no SPIFFE Workload API links none"},
 	{"go.opentelemetry.io/otel/sdk", nil, "which SDK there is, if any, is the program's choice"},
