@@ -48,10 +48,9 @@ type sighting struct {
 	bad   status   // why it could not be parsed
 }
 
-// Authenticate looks for tokens in the request and verifies them. "A request
-// without token is accepted, and so is one with a token that is valid for any of
-// the rules; one that has only invalid tokens is refused" is Istio's
-// requirement {P1 or ... or Pn or all of {Pi or missing}}.
+// Authenticate looks for tokens in the request and verifies them. Istio's
+// requirement is {P1 or ... or Pn or all of {Pi or missing}}: one token that is
+// valid for any rule is enough, and no token at all is fine.
 //
 // It may wait for keys, at most for the rule's timeout (default 5 s) and until
 // ctx ends; then the token is refused.
@@ -106,15 +105,15 @@ func (s *sighting) parse() (*token, status) {
 // judge asks the rules one after the other; the first that is content decides.
 func (a *Authenticator) judge(ctx context.Context, req *Request, seen []sighting) (Result, *Refusal) {
 	now := time.Now()
-	var blame blame
+	var b blame
 	for _, r := range a.rules {
 		v, s := a.ask(ctx, r, seen, now)
 		if s == valid {
 			return a.result(r, v, seen), nil
 		}
-		blame.add(r, s)
+		b.add(r, s)
 	}
-	r, s := blame.verdict()
+	r, s := b.verdict()
 	return Result{}, refuse(req, s, r)
 }
 

@@ -36,8 +36,9 @@
 //
 // Departures from Envoy: headers that a rule tells claims in are taken out of
 // every request, also where another rule was content or a CORS preflight passes;
-// all values of a query parameter count, not the first only; keys with another
-// use than sig, and tokens with critical extensions, are refused; the challenge
-// names no query; numbers are told in headers as they were written, whole ones
-// without exponent and fraction; a part of a token that is empty is one too many.
+// all values of a query parameter or cookie count, not the first only; keys with
+// another use than sig, tokens with critical extensions, and tokens spelled in
+// another way than they were signed are refused; the challenge names no query;
+// numbers are told in headers as they were written, whole ones without exponent
+// and fraction.
 package jwt

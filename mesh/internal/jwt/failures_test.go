@@ -118,6 +118,8 @@ func TestBrokenInlineKeysRefuse(t *testing.T) {
 		`{`:                              "Jwks is an invalid JSON",
 		`{}`:                             "Jwks does not have [keys] field",
 		`{"keys":{}}`:                    "[keys] in Jwks is not an array",
+		`{"keys":null}`:                  "[keys] in Jwks is not an array",
+		`{"KEYS":[]}`:                    "Jwks does not have [keys] field",
 		`{"keys":[]}`:                    "Jwks doesn't have any valid public key",
 		`{"keys":[{"kty":"XX"},null,1]}`: "Jwks doesn't have any valid public key",
 		`{"keys":[` + strings.Repeat(`{},`, 100) + `{}]}`: "Jwks has more than 100 keys",

@@ -26,25 +26,34 @@ type key struct {
 // Set [...] for which values are out of the supported ranges" (RFC 7517 §5); a
 // set of which nothing is left is no set.
 func parseKeySet(data []byte) (*keySet, status) {
-	var set struct{ Keys json.RawMessage }
-	if json.Unmarshal(data, &set) != nil {
-		return nil, badKeysJSON
-	}
-	if set.Keys == nil {
-		return nil, noKeys
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(set.Keys, &list) != nil {
-		return nil, keysNoArray
-	}
-	if len(list) > maxKeys {
-		return nil, tooManyKeys
+	list, s := listKeys(data)
+	if s != valid {
+		return nil, s
 	}
 	keys := parseKeys(list)
 	if len(keys) == 0 {
 		return nil, noValidKeys
 	}
 	return &keySet{keys}, valid
+}
+
+func listKeys(data []byte) ([]json.RawMessage, status) {
+	var set map[string]json.RawMessage
+	if json.Unmarshal(data, &set) != nil {
+		return nil, badKeysJSON
+	}
+	keys, found := set["keys"]
+	if !found {
+		return nil, noKeys
+	}
+	var list []json.RawMessage
+	if json.Unmarshal(keys, &list) != nil || list == nil {
+		return nil, keysNoArray
+	}
+	if len(list) > maxKeys {
+		return nil, tooManyKeys
+	}
+	return list, valid
 }
 
 func parseKeys(list []json.RawMessage) []key {
@@ -109,8 +118,8 @@ func verifyWith(keys []key, raw string, t *token) status {
 		return badEdLength
 	}
 	// "If any of the listed extension Header Parameters are not understood and
-	// supported by the recipient, then the JWS is invalid" (RFC 7515 §4.1.11); of
-	// b64, the one that exists, "JWTs MUST NOT" make use (RFC 7797 §7).
+	// supported by the recipient, then the JWS is invalid" (RFC 7515 §4.1.11); as
+	// for b64, "JWTs MUST NOT use the unencoded payload option" (RFC 7797).
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{t.alg})
 	if err != nil || t.critical {
 		return verificationFails

@@ -90,12 +90,13 @@ func (p place) inQuery(req *Request, found []string) []string {
 	return found
 }
 
+// inCookie takes all cookies of the name, as inQuery does.
 func (p place) inCookie(req *Request, found []string) []string {
 	for _, line := range req.values("Cookie") {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
 			if name == p.name {
-				return append(found, strings.Trim(value, `"`))
+				found = append(found, strings.Trim(value, `"`))
 			}
 		}
 	}

@@ -74,13 +74,17 @@ func TestTokenIsFoundAtItsPlaces(t *testing.T) {
 // TestAllTokensOfARuleMustBeValid: the handler might use the bad one.
 func TestAllTokensOfARuleMustBeValid(t *testing.T) {
 	i := newIssuer(t, "i", "")
-	a := compile(t, i.rule(t))
+	rule := i.rule(t)
+	rule.FromHeaders = []*security.JWTHeader{{Name: "authorization", Prefix: "Bearer "}}
+	rule.FromParams, rule.FromCookies = []string{"access_token"}, []string{"jwt"}
+	a := compile(t, rule)
 	good, bad := i.token(t, claims{"sub": "bob"}), i.token(t, claims{"exp": 1})
 	for _, req := range []*jwt.Request{
 		get(http.Header{"Authorization": {"Bearer " + good}}, "access_token="+bad),
 		get(http.Header{"Authorization": {"Bearer " + bad}}, "access_token="+good),
 		get(http.Header{"Authorization": {"Bearer " + good, "Bearer " + bad}}, ""),
 		get(nil, "access_token="+good+"&access_token="+bad),
+		get(http.Header{"Cookie": {"jwt=" + good + "; jwt=" + bad}}, ""),
 	} {
 		refused(t, a, req, "Jwt is expired")
 	}

@@ -29,8 +29,8 @@ func (r *Request) values(name string) []string {
 	return r.Header.Values(name)
 }
 
-// preflight: "A CORS-preflight request [...] never includes credentials"
-// (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials).
+// preflight: browsers send no credentials with it, so it could never pass.
+// https://fetch.spec.whatwg.org/#cors-protocol-and-credentials
 func (r *Request) preflight() bool {
 	return r.Method == http.MethodOptions && r.says("Origin") && r.says("Access-Control-Request-Method")
 }

@@ -10,10 +10,9 @@ import (
 
 // A rule is one compiled JWTRule. It is immutable but for its keys.
 type rule struct {
-	spec      *security.JWTRule // what it was compiled from
-	origin    string            // policy and index, for logs
-	issuer    string            // "": any
-	audiences []string          // none: not checked; without scheme and last slash
+	origin    string   // policy and index, for logs
+	issuer    string   // "": any
+	audiences []string // none: not checked; without scheme and last slash
 	places    []place
 	forward   bool     // the token stays in the request
 	payload   string   // the header that tells the payload, "": none
@@ -26,7 +25,7 @@ type output struct{ header, claim string }
 
 func newRule(spec *security.JWTRule, origin string, keys source) *rule {
 	r := &rule{
-		spec: spec, origin: origin, keys: keys,
+		origin: origin, keys: keys,
 		issuer:  spec.GetIssuer(),
 		places:  placesOf(spec),
 		forward: spec.GetForwardOriginalToken(),
