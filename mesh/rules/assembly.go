@@ -9,6 +9,11 @@ import (
 // An identity is what may exist once.
 type identity struct{ kind, namespace, name string }
 
+func identityOf(m member) identity {
+	meta := m.meta()
+	return identity{meta.Kind, meta.Namespace, meta.Name}
+}
+
 // An assembly puts the objects of all files together.
 type assembly struct {
 	set    Set
@@ -19,7 +24,7 @@ type assembly struct {
 func (a *assembly) add(members []member) {
 	for _, m := range members {
 		meta := m.meta()
-		id := identity{meta.Kind, meta.Namespace, meta.Name}
+		id := identityOf(m)
 		if first := a.places[id]; first != nil {
 			a.faults = append(a.faults, meta.fault(Invalid,
 				fmt.Sprintf("defined twice, first at %s:%d", first.File, first.Line)))

@@ -8,35 +8,40 @@ import (
 // A chunk is the text of one document of a file.
 type chunk struct {
 	text []byte
-	line int // where it starts in the file, from 1
+	at   int // where it starts in the file
+	line int // the line there, from 1
 }
 
-// documents splits a file at the lines that start with --- and after those that
+// A splitter cuts a file at the lines that start with --- and after those that
 // start with "...". YAML forbids both within a document, even within a quoted
 // or block scalar, so that no parsing is needed. Each document is kept apart so
 // that what has not changed is recognised by its text.
-func documents(data []byte) []chunk {
-	var chunks []chunk
-	begin, first, line, bare := 0, 1, 1, true
-	cut := func(end, next int) {
-		if !bare {
-			chunks = append(chunks, chunk{data[begin:end], first})
-		}
-		begin, first, bare = end, next, true
-	}
-	for at := 0; at < len(data); line++ {
-		row := lineAt(data, at)
+//
+// Nothing but where it stands decides how it goes on: a splitter that is set
+// down where a document begins finds the same documents as one that came there.
+type splitter struct {
+	data []byte
+	at   int // where the next document begins
+	line int // the line there, from 1
+}
+
+// next is false where nothing but blanks and comments is left.
+func (s *splitter) next() (chunk, bool) {
+	c, bare := chunk{at: s.at, line: s.line}, true
+	for s.at < len(s.data) {
+		row := lineAt(s.data, s.at)
 		if !bare && marks(row, "---") {
-			cut(at, line)
+			break
 		}
-		at += len(row)
+		s.at += len(row)
+		s.line++
 		bare = bare && empty(row)
 		if marks(row, "...") {
-			cut(at, line+1)
+			break
 		}
 	}
-	cut(len(data), line)
-	return chunks
+	c.text = s.data[c.at:s.at]
+	return c, !bare
 }
 
 func lineAt(data []byte, at int) []byte {

@@ -31,8 +31,7 @@ func Lint(paths ...string) (Faults, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, faults := new(Parser).read(texts)
-	return faults, nil
+	return new(Parser).read(texts).faults, nil
 }
 
 func textsOf(paths []string) (texts []Text, err error) {

@@ -68,6 +68,9 @@ type Set struct {
 // A member is an Object of whatever kind.
 type member interface {
 	meta() *Meta
+	LineOf(path string) int
+	// claimsAs says that other, of the same kind, means the same to other objects.
+	claimsAs(other member) bool
 	// at is the same object in another place: a copy that shares the Spec.
 	at(file string, line int) member
 }

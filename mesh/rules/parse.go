@@ -2,12 +2,8 @@ package rules
 
 import (
 	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"path"
 	"slices"
 	"unicode/utf8"
@@ -37,50 +33,46 @@ func Parse(name string, data []byte) (*Set, error) {
 // whose text and place are the same gives the same pointers, one that only
 // moved gives new Objects with the same Spec pointers.
 //
-// The zero Parser is ready. It is for one goroutine at a time; the Sets are for all.
+// The zero Parser is ready. It is for one goroutine at a time; the Sets are for
+// all. It keeps the Data of the last valid texts to compare it with what comes
+// next: nobody may change it.
 type Parser struct {
-	good, last generation // what the last valid, and the last invalid texts held
+	good  *edition             // the last valid one; nil before it
+	known map[digest]*document // what was read of late, good or bad
 }
 
 // Parse makes one Set of all files, or none: if an object in one of them is
 // Invalid or Refused, the error holds all Faults, those of type Warning too.
 func (p *Parser) Parse(files ...Text) (*Set, error) {
-	set, faults := p.read(files)
-	if err := faults.Err(); err != nil {
+	r := p.read(files)
+	if err := r.faults.Err(); err != nil {
 		return nil, err
 	}
-	set.Warnings = faults
-	return set, nil
+	r.set.Warnings = slices.Clip(r.faults)
+	return r.set, nil
 }
 
-// read returns the Set, which is of use if the faults are warnings only.
-func (p *Parser) read(files []Text) (*Set, Faults) {
-	now := newGeneration()
-	version := sha256.New()
-	a := &assembly{places: map[identity]*Meta{}}
-	for _, f := range files {
-		a.faults = append(a.faults, p.file(f, now, version, a)...)
+// read reads the files. Its Set is of use if the faults are warnings only. The
+// last valid edition outlives others, so that a file that is broken and mended
+// changes nothing else.
+func (p *Parser) read(files []Text) *edition {
+	before := p.good
+	if before == nil {
+		before = new(edition)
 	}
-	set, faults := a.finish()
-	set.Version = hex.EncodeToString(version.Sum(nil)[:6])
-	p.keep(now, faults)
-	return set, faults
-}
-
-// file adds what the file holds to a, and returns what is wrong with it.
-func (p *Parser) file(f Text, now generation, version hash.Hash, a *assembly) Faults {
-	if err := readable(f); err != nil {
-		return Faults{*err}
+	pages := make([]*page, len(files))
+	for i, f := range files {
+		pages[i] = p.page(f, before.page(i, f.Name))
 	}
-	var t tally
-	for _, c := range chunks(f) {
-		d := p.document(f.Name, c, now, version)
-		a.add(d.members)
-		for _, fault := range d.faults {
-			t.append(fault, maxFileFaults)
-		}
+	r, ok := before.amend(pages)
+	if !ok {
+		r = newEdition(pages)
 	}
-	return t.all(Fault{File: f.Name, Line: 1})
+	p.forget(before, r)
+	if r.faults.Err() == nil {
+		p.good = r
+	}
+	return r
 }
 
 func readable(f Text) *Fault {
@@ -96,26 +88,19 @@ func readable(f Text) *Fault {
 	return &fault
 }
 
-// chunks splits YAML into its documents; JSON is one chunk.
-func chunks(f Text) []chunk {
-	data := bytes.TrimPrefix(f.Data, []byte("\ufeff"))
-	if isJSON(f.Name) {
-		return []chunk{{data, 1}}
-	}
-	return documents(data)
-}
-
 func isJSON(file string) bool { return path.Ext(file) == ".json" }
 
-// A document is what a chunk holds.
+// A document is what a chunk holds, and where it stands.
 type document struct {
+	text    digest
+	file    string
+	first   int // line
 	members []member
 	faults  Faults
-	first   int // the chunk's first line
 }
 
 func newDocument(file string, c chunk) *document {
-	d := &document{first: c.line}
+	d := &document{file: file, first: c.line}
 	nodes, err := nodes(file, c)
 	for i := range nodes {
 		d.object(file, &nodes[i])
@@ -186,14 +171,4 @@ func (d *document) single(n *node, w walker) {
 	if m := w.rule(n, k); m != nil {
 		d.members = append(d.members, m)
 	}
-}
-
-// byPlace orders faults for people: by file, then by line.
-func byPlace(a, b Fault) int {
-	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
-}
-
-func inOrder(faults Faults) Faults {
-	slices.SortStableFunc(faults, byPlace)
-	return faults
 }

@@ -1,0 +1,45 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+
+	networking "istio.io/api/networking/v1alpha3"
+	security "istio.io/api/security/v1beta1"
+)
+
+// claimsAs says that validateSet finds the same in o as in another version of
+// it. It must look at all that validateSet looks at.
+func (o *Object[S]) claimsAs(other member) bool {
+	switch spec := any(o.Spec).(type) {
+	case *networking.VirtualService:
+		return sameRoutes(spec, other.(*VirtualService).Spec)
+	case *networking.DestinationRule:
+		return samePolicies(spec, other.(*DestinationRule).Spec)
+	case *security.PeerAuthentication:
+		return maps.Equal(spec.GetSelector().GetMatchLabels(), other.(*PeerAuthentication).Spec.GetSelector().GetMatchLabels())
+	case *RateLimit:
+		return spec.TargetRef == other.(*RateLimitPolicy).Spec.TargetRef
+	}
+	return true
+}
+
+// sameRoutes compares who sees which hosts, and where their routes lead.
+func sameRoutes(a, b *networking.VirtualService) bool {
+	return a == b || slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo) &&
+		meshBound(a.Gateways) == meshBound(b.Gateways) &&
+		slices.EqualFunc(a.Http, b.Http, func(x, y *networking.HTTPRoute) bool {
+			return (x.Delegate == nil) == (y.Delegate == nil) && x.Delegate.GetName() == y.Delegate.GetName() &&
+				x.Delegate.GetNamespace() == y.Delegate.GetNamespace()
+		}) &&
+		slices.EqualFunc(targets(a), targets(b), func(x, y target) bool {
+			return x.path == y.path && x.Host == y.Host && x.Subset == y.Subset
+		})
+}
+
+// samePolicies compares what is merged with other rules for the host.
+func samePolicies(a, b *networking.DestinationRule) bool {
+	return a == b || a.Host == b.Host && (a.TrafficPolicy == nil) == (b.TrafficPolicy == nil) &&
+		maps.Equal(a.GetWorkloadSelector().GetMatchLabels(), b.GetWorkloadSelector().GetMatchLabels()) &&
+		slices.EqualFunc(a.Subsets, b.Subsets, func(x, y *networking.Subset) bool { return x.Name == y.Name })
+}
