@@ -61,4 +61,3 @@ func (c CAConfig) validate() error {
 	}
 	return errors.Join(faults...)
 }
-

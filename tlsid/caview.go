@@ -28,7 +28,6 @@ func (v view) trusts(r *root) bool {
 	return slices.ContainsFunc(roots, r.certificate.Equal)
 }
 
-
 // wallClock is the time without the reading of the monotonic clock, which may
 // stand still while the machine sleeps; certificates expire all the same.
 func wallClock() time.Time { return time.Now().Round(0) }
