@@ -2,6 +2,7 @@ package h1
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -26,6 +27,9 @@ func (e timeoutError) Error() string { return string(e) }
 
 // Timeout is what os.IsTimeout asks.
 func (timeoutError) Timeout() bool { return true }
+
+// Is makes it a context.DeadlineExceeded, as net/http's is.
+func (timeoutError) Is(err error) bool { return err == context.DeadlineExceeded }
 
 var errSwitched = errors.New("h1: the server switches protocols, which nobody asked for")
 
