@@ -43,7 +43,7 @@ const (
 // of goroutines may ask them.
 type Policies struct {
 	requests, connections stack
-	modes                 modes
+	modes                 Modes
 }
 
 // A stack is what is asked of a request, in Istio's order.
@@ -76,7 +76,7 @@ type access struct {
 // value that is none. Whoever serves regardless serves without a protection.
 func Compile(set *rules.Set, w Workload, o Options) (*Policies, error) {
 	c := newCompiler(w, o)
-	p := &Policies{modes: c.selectModes(set.PeerAuthentications)}
+	p := &Policies{modes: CompileModes(set.PeerAuthentications, w, o.RootNamespace)}
 	for _, policy := range set.AuthorizationPolicies {
 		if c.applies(policy) {
 			c.add(p, policy)

@@ -13,8 +13,7 @@ import (
 // A compiler compiles one policy after the other, and collects what is wrong
 // with them.
 type compiler struct {
-	workload     Workload
-	root         string
+	scope
 	trustDomains []string // the mesh's own first
 	providers    []string
 	proxies      bool
@@ -24,18 +23,17 @@ type compiler struct {
 	policy *rules.AuthorizationPolicy
 	dryRun bool
 	tcp    bool // compile what a connection is asked
+	// leftOut says that the rule at hand asks for what a connection does not show.
+	leftOut bool
 }
 
 func newCompiler(w Workload, o Options) *compiler {
-	c := &compiler{workload: w, root: o.RootNamespace, providers: o.Providers, proxies: o.TrustedProxies}
-	if c.workload.Namespace == "" {
-		c.workload.Namespace = defaultNamespace
+	return &compiler{
+		scope:        newScope(w, o.RootNamespace),
+		trustDomains: trustDomainNames(o.TrustDomain, o.TrustDomainAliases),
+		providers:    o.Providers,
+		proxies:      o.TrustedProxies,
 	}
-	if c.root == "" {
-		c.root = defaultRootNamespace
-	}
-	c.trustDomains = trustDomainNames(o.TrustDomain, o.TrustDomainAliases)
-	return c
 }
 
 func trustDomainNames(own tlsid.TrustDomain, aliases []tlsid.TrustDomain) []string {
@@ -47,28 +45,6 @@ func trustDomainNames(own tlsid.TrustDomain, aliases []tlsid.TrustDomain) []stri
 		names = append(names, alias.String())
 	}
 	return names
-}
-
-// applies says whether a policy is about the workload: it is in the root
-// namespace or the workload's own, and selects all or these labels. Those with
-// a target are about gateways and waypoints.
-func (c *compiler) applies(policy *rules.AuthorizationPolicy) bool {
-	if policy.Namespace != c.root && policy.Namespace != c.workload.Namespace {
-		return false
-	}
-	if policy.Spec.GetTargetRef() != nil || len(policy.Spec.GetTargetRefs()) > 0 {
-		return false
-	}
-	return c.selected(policy.Spec.GetSelector().GetMatchLabels())
-}
-
-func (c *compiler) selected(labels map[string]string) bool {
-	for name, value := range labels {
-		if got, ok := c.workload.Labels[name]; !ok || got != value {
-			return false
-		}
-	}
-	return true
 }
 
 // enter begins with a policy, and looks at what is not in its rules.
@@ -118,19 +94,17 @@ func (c *compiler) compileRules() ruleset {
 }
 
 // compileRule returns false for a rule that can match nothing: one that allows
-// what a connection does not show.
+// by what a connection does not show.
 func (c *compiler) compileRule(spec *security.Rule, field string) (r rule, ok bool) {
-	ok = true
+	c.leftOut = false
 	for i, from := range spec.GetFrom() {
-		terms := sourceTerms(from.GetSource(), fmt.Sprintf("%s.from[%d].source.", field, i))
-		r.from = append(r.from, c.compileClause(terms, &ok))
+		r.from = append(r.from, c.compileClause(sourceTerms(from.GetSource(), fmt.Sprintf("%s.from[%d].source.", field, i))))
 	}
 	for i, to := range spec.GetTo() {
-		terms := operationTerms(to.GetOperation(), fmt.Sprintf("%s.to[%d].operation.", field, i))
-		r.to = append(r.to, c.compileClause(terms, &ok))
+		r.to = append(r.to, c.compileClause(operationTerms(to.GetOperation(), fmt.Sprintf("%s.to[%d].operation.", field, i))))
 	}
-	r.when = c.compileClause(c.whenTerms(spec.GetWhen(), field), &ok)
-	return r, ok
+	r.when = c.compileClause(c.whenTerms(spec.GetWhen(), field))
+	return r, !(c.leftOut && c.allows())
 }
 
 // compileClause compiles what must hold together. Of what a connection does not
@@ -139,13 +113,15 @@ func (c *compiler) compileRule(spec *security.Rule, field string) (r rule, ok bo
 // current permission ignored, effectively result in a smaller allow policy" and
 // "Ignore the error for a deny or audit policy […] effectively resulting in a
 // wider deny or audit policy".
-func (c *compiler) compileClause(terms []term, ok *bool) (out clause) {
+func (c *compiler) compileClause(terms []term) (out clause) {
 	for _, t := range terms {
-		if written := len(t.values)+len(t.notValues) > 0; written && c.tcp && t.attribute.requestOnly {
-			*ok = *ok && !c.allows()
-			continue
+		switch {
+		case len(t.values)+len(t.notValues) == 0:
+		case c.tcp && t.attribute.requestOnly:
+			c.leftOut = true
+		default:
+			out = append(out, c.compileTerm(t)...)
 		}
-		out = append(out, c.compileTerm(t)...)
 	}
 	return out
 }

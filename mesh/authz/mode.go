@@ -21,67 +21,47 @@ const (
 // String returns PERMISSIVE, STRICT or DISABLE, as policies have it.
 func (m Mode) String() string { return [...]string{"PERMISSIVE", "STRICT", "DISABLE"}[m] }
 
-// modes are what the PeerAuthentications say.
-type modes struct {
+// Modes are the modes of a workload's ports. They are immutable; the zero value
+// is [Permissive] for all.
+type Modes struct {
 	all   Mode
 	ports map[uint16]Mode
 }
 
-// Mode returns how callers may connect to a port of the workload: what the
-// PeerAuthentication with its labels says, else the one of its namespace, else
-// the one of the root namespace, else Permissive. Of several on one level the
-// oldest counts. UNSET inherits; ports are named by the first only.
-func (p *Policies) Mode(port uint16) Mode {
-	if m, ok := p.modes.ports[port]; ok {
-		return m
+// Of returns the mode of a port.
+func (m Modes) Of(port uint16) Mode {
+	if mode, ok := m.ports[port]; ok {
+		return mode
 	}
-	return p.modes.all
+	return m.all
 }
 
-// levels of a PeerAuthentication, from the widest.
-const (
-	meshLevel = iota
-	namespaceLevel
-	workloadLevel
-	noLevel
-)
-
-func (c *compiler) selectModes(policies []*rules.PeerAuthentication) (m modes) {
+// CompileModes returns what the policies, oldest first as a Set has them, say of
+// a workload: the one with its labels, else the one of its namespace, else the
+// one of the root namespace ("": istio-system), else [Permissive]. Of several on
+// one level the oldest counts. UNSET inherits from the next level, of a port from
+// the workload; only a policy with labels names ports.
+func CompileModes(policies []*rules.PeerAuthentication, w Workload, rootNamespace string) (m Modes) {
+	s := newScope(w, rootNamespace)
 	var chosen [noLevel]*security.PeerAuthentication
-	for _, policy := range policies { // oldest first
-		if level := c.level(policy); level != noLevel && chosen[level] == nil {
+	for _, policy := range policies {
+		if level := s.level(policy); level != noLevel && chosen[level] == nil {
 			chosen[level] = policy.Spec
 		}
 	}
 	for _, spec := range chosen {
 		m.all = inherit(m.all, spec.GetMtls())
 	}
+	m.ports = make(map[uint16]Mode)
 	for port, mtls := range chosen[workloadLevel].GetPortLevelMtls() {
-		if m.ports == nil {
-			m.ports = map[uint16]Mode{}
-		}
 		m.ports[uint16(port)] = inherit(m.all, mtls)
 	}
 	return m
 }
 
-// level says what a PeerAuthentication is about; noLevel: not this workload.
-// One with a selector in the root namespace is about nobody (Istio,
-// pilot/pkg/security/authn/policy_applier.go, ComposePeerAuthentication).
-func (c *compiler) level(policy *rules.PeerAuthentication) int {
-	labels := policy.Spec.GetSelector().GetMatchLabels()
-	switch {
-	case len(labels) == 0 && policy.Namespace == c.root:
-		return meshLevel
-	case policy.Namespace == c.root || policy.Namespace != c.workload.Namespace:
-		return noLevel
-	case len(labels) == 0:
-		return namespaceLevel
-	case c.selected(labels):
-		return workloadLevel
-	}
-	return noLevel
-}
+// Mode returns how callers may connect to a port of the workload; see
+// [CompileModes].
+func (p *Policies) Mode(port uint16) Mode { return p.modes.Of(port) }
 
 func inherit(parent Mode, mtls *security.PeerAuthentication_MutualTLS) Mode {
 	switch mtls.GetMode() {

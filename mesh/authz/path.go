@@ -52,16 +52,21 @@ func (p Path) Escaped() string { return p.escaped }
 func LiteralPath(s string) Path { return Path{decoded: s, escaped: s} }
 
 // Path returns the normal form of an escaped path, [url.URL.EscapedPath], and an
-// error for one that is to be answered with 400. It copies only if there is
-// something to do.
+// error for one that is to be answered with 400. No path is /, as RFC 9110 §4.2.3
+// has it, and * of OPTIONS is *. It copies only what there is to decode or to do.
 func (n Normalization) Path(escaped string) (Path, error) {
 	switch {
-	case escaped == "" || escaped == "*": // of CONNECT and of OPTIONS
-		return Path{decoded: escaped, escaped: escaped}, nil
-	case escaped[0] != '/' && !(n != None && escaped[0] == '\\'):
+	case escaped == "":
+		escaped = "/"
+	case escaped == "*":
+		return LiteralPath(escaped), nil
+	case escaped[0] != '/':
 		return Path{}, errors.New("path: it does not begin with a slash")
-	case isNormal(escaped):
-		return Path{decoded: escaped, escaped: escaped}, nil
+	}
+	if isNormal(escaped) {
+		if decoded, err := url.PathUnescape(escaped); err == nil {
+			return Path{decoded: decoded, escaped: escaped}, nil
+		}
 	}
 	p, err := n.normalize(escaped)
 	if err != nil {
@@ -70,20 +75,37 @@ func (n Normalization) Path(escaped string) (Path, error) {
 	return p, nil
 }
 
-// isNormal reports whether there is one way to read the path. What begins with
-// a dot it leaves to others.
+// isNormal reports whether there is one way to read the path. About segments
+// that begin with a dot it does not know.
 func isNormal(s string) bool {
 	for i := range len(s) {
-		switch s[i] {
-		case '%', '\\':
+		switch rest := s[i:]; s[i] {
+		case '\\':
 			return false
+		case '%':
+			if isDelicate(rest) {
+				return false
+			}
 		case '/':
-			if i+1 < len(s) && (s[i+1] == '/' || s[i+1] == '.') {
+			if len(rest) > 1 && (rest[1] == '/' || rest[1] == '.') {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// isDelicate reports whether s begins with the percent-encoding of a slash, a
+// backslash, a dot or NUL, or with what may be none.
+func isDelicate(s string) bool {
+	if len(s) < 3 {
+		return true
+	}
+	switch [2]byte{s[1], s[2] | 0x20} { // in lower case; of a digit nothing changes
+	case [2]byte{'2', 'f'}, [2]byte{'5', 'c'}, [2]byte{'2', 'e'}, [2]byte{'0', '0'}:
+		return true
+	}
+	return false
 }
 
 func (n Normalization) normalize(escaped string) (Path, error) {
