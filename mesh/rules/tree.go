@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -44,13 +43,23 @@ func FS(fsys fs.FS) *Tree { return &Tree{fsys: fsys} }
 
 // A listing is what a tree holds at one moment.
 type listing struct {
-	files []string
+	files []found
 	dirs  []string
-	// stamp changes with the name, size, mode or time of any file.
-	stamp [sha256.Size]byte
-	// settled says that no file can have changed without its stamp: file times
+}
+
+// A found file is one of a listing.
+type found struct {
+	name string
+	info fs.FileInfo
+	// settled says that the file cannot have changed without its info: file times
 	// are coarse, so that a file touched a moment ago may have changed again.
 	settled bool
+}
+
+// same says that a later look found the same file, unchanged.
+func (f found) same(later found) bool {
+	return f.settled && f.name == later.name && f.info.Size() == later.info.Size() && f.info.Mode() == later.info.Mode() &&
+		f.info.ModTime().Equal(later.info.ModTime()) && os.SameFile(f.info, later.info)
 }
 
 // timeGrain is longer than the grain of any file system's times.
@@ -60,17 +69,17 @@ const timeGrain = 2 * time.Second
 type lister struct {
 	*Tree
 	listing
-	stamped strings.Builder
-	seen    map[int64][]fs.FileInfo // by time: files and directories that were visited
-	now     time.Time
+	seen map[look][]fs.FileInfo // files and directories that were visited
+	now  time.Time
 }
+
+// A look is what two names of one file have in common.
+type look struct{ time, size int64 }
 
 // list names the files, without reading them.
 func (t *Tree) list(now time.Time) (listing, error) {
-	l := &lister{Tree: t, seen: map[int64][]fs.FileInfo{}, now: now}
-	l.settled = true
+	l := &lister{Tree: t, seen: map[look][]fs.FileInfo{}, now: now}
 	err := l.root()
-	l.stamp = sha256.Sum256([]byte(l.stamped.String()))
 	return l.listing, err
 }
 
@@ -159,7 +168,7 @@ func (l *lister) descend(dir string, depth int) error {
 
 // again says whether the file or directory was visited by another name.
 func (l *lister) again(info fs.FileInfo) bool {
-	key := info.ModTime().UnixNano()
+	key := look{info.ModTime().UnixNano(), info.Size()}
 	for _, known := range l.seen[key] {
 		if os.SameFile(known, info) {
 			return true
@@ -170,26 +179,35 @@ func (l *lister) again(info fs.FileInfo) bool {
 }
 
 func (l *lister) found(name string, info fs.FileInfo) {
-	l.files = append(l.files, name)
-	fmt.Fprintf(&l.stamped, "%q %d %v %d\n", name, info.Size(), info.Mode(), info.ModTime().UnixNano())
 	// A file system without times, such as embed.FS, tells nothing either.
-	age := l.now.Sub(info.ModTime())
-	l.settled = l.settled && !info.ModTime().IsZero() && age > timeGrain
+	settled := !info.ModTime().IsZero() && l.now.Sub(info.ModTime()) > timeGrain
+	l.files = append(l.files, found{name, info, settled})
 }
 
-// read reads the files that list named.
-func (t *Tree) read(names []string) ([]Text, error) {
-	texts := make([]Text, 0, len(names))
+// A held text is one that was read, of the file that was found.
+type held struct {
+	found
+	text Text
+}
+
+// read reads the files that list named, but for those that have not changed since
+// they were held.
+func (t *Tree) read(files []found, before map[string]held) ([]held, error) {
+	texts := make([]held, 0, len(files))
 	total := 0
-	for _, name := range names {
-		data, err := t.readFile(name)
-		if err != nil {
-			return nil, t.named(err)
+	for _, f := range files {
+		h := before[f.name]
+		if !h.same(f) {
+			data, err := t.readFile(f.name)
+			if err != nil {
+				return nil, t.named(err)
+			}
+			h = held{f, Text{t.display(f.name), data}}
 		}
-		if total += len(data); total > maxTreeSize {
+		if total += len(h.text.Data); total > maxTreeSize {
 			return nil, fmt.Errorf("rules: the files below %s hold more than %d MiB", t.dir, maxTreeSize>>20)
 		}
-		texts = append(texts, Text{t.display(name), data})
+		texts = append(texts, h)
 	}
 	return texts, nil
 }
@@ -210,5 +228,14 @@ func (t *Tree) texts() ([]Text, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.read(l.files)
+	read, err := t.read(l.files, nil)
+	return textsIn(read), err
+}
+
+func textsIn(files []held) []Text {
+	texts := make([]Text, len(files))
+	for i, h := range files {
+		texts[i] = h.text
+	}
+	return texts
 }

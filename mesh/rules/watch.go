@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -39,7 +40,8 @@ func (t *Tree) Watch(ctx context.Context) iter.Seq2[*Set, error] {
 type watch struct {
 	tree   *Tree
 	teller teller
-	last   listing
+	last   []found
+	held   map[string]held // what was read last, by the name of its file
 	ticker *time.Ticker
 	// notify is nil where the system gives no watches; polling does without.
 	notify *fsnotify.Watcher
@@ -68,16 +70,30 @@ func (w *watch) close() {
 // look reads the files if they may have changed since the last look.
 func (w *watch) look() (*Set, error, bool) {
 	l, err := w.tree.list(time.Now())
-	if err == nil && l.settled && w.last.settled && l.stamp == w.last.stamp {
-		return nil, nil, false
-	}
-	w.last = l
 	if err != nil {
-		w.last.settled = false
+		w.last = nil
 		return w.teller.news(nil, err)
 	}
+	if len(l.files) > 0 && slices.EqualFunc(w.last, l.files, found.same) {
+		return nil, nil, false
+	}
+	w.last = l.files
 	w.observe(l.dirs)
-	return w.teller.news(w.tree.read(l.files))
+	return w.teller.news(w.read(l.files))
+}
+
+// read reads what has changed, and holds it all.
+func (w *watch) read(files []found) ([]Text, error) {
+	read, err := w.tree.read(files, w.held)
+	if err != nil {
+		w.last = nil // it may be well again although nothing has changed
+		return nil, err
+	}
+	w.held = make(map[string]held, len(read))
+	for _, h := range read {
+		w.held[h.name] = h
+	}
+	return textsIn(read), nil
 }
 
 // observe watches directories, not files: a watch on a file follows the file
