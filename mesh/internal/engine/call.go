@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/inmesh-go/inmesh/balancer"
@@ -77,6 +78,20 @@ type HostState struct {
 	// pick among thousands touches one cache line less.
 	Address string
 	circuit *breaker.Circuit
+	// Line is what a Wire remembers of the way to the host; nil: nothing.
+	Line atomic.Pointer[Line]
+}
+
+// A Line is how a Wire reaches a host, for as long as the cluster's policy and
+// what is known of its hosts are what it was decided by. It does not change. The
+// engine keeps it and does not look at it.
+type Line struct {
+	By        *plan.Cluster // the policy
+	Described uint64        // Cluster.Described, read before the host was looked at
+	Security  uint8         // as the Wire numbers it
+	Asked     string        // the name that was asked for
+	Alone     bool          // HTTP/1.1 alone
+	Spelt     string        // the host that stands in a URL
 }
 
 // hold says what a try has taken and must give back, once.

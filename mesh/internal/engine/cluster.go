@@ -30,6 +30,8 @@ type Cluster struct {
 	budget   *retry.Budget
 	gate     breaker.Gate
 
+	described atomic.Uint64 // changes after what is known of a host may have
+
 	mu     sync.Mutex                       // guards timers and closed, and orders what hosts are shown as
 	timers map[*breaker.Circuit]*time.Timer // end of each ejection, and of each probe
 	closed bool
@@ -53,6 +55,9 @@ func newCluster(e *Engine, p *plan.Plan, spec *plan.Cluster) *Cluster {
 
 // Spec is the policy in force.
 func (cl *Cluster) Spec() *plan.Cluster { return cl.spec.Load() }
+
+// Described is another number after each change of what sources say of the hosts.
+func (cl *Cluster) Described() uint64 { return cl.described.Load() }
 
 // Gate holds the cluster's limits.
 func (cl *Cluster) Gate() *breaker.Gate { return &cl.gate }
@@ -93,6 +98,7 @@ func (cl *Cluster) update(endpoints []discovery.Endpoint) {
 		}
 	}
 	_, removed := cl.balancer.Update(mine, time.Now())
+	cl.described.Add(1)
 	for _, h := range removed {
 		cl.detector.Forget(h.State.circuit)
 		cl.disarm(h.State.circuit)
