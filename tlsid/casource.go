@@ -55,14 +55,11 @@ func (w *caWatch) step(now time.Time) bool {
 	err := w.ca.refresh(now)
 	w.view = w.ca.view(now)
 	next, issueErr := w.next(now)
-	if issueErr == nil && next != w.standing && !w.adopt(next) {
-		return false
-	}
 	err = errors.Join(err, issueErr)
-	return w.tell(trouble{failing: err != nil, age: ageOf(err)}, err, now)
+	return w.say(next, trouble{failing: err != nil, age: ageOf(err)}, err, now)
 }
 
-// next is the credential that is to stand from now on.
+// next is the credential that is to stand from now on, whatever the error.
 func (w *caWatch) next(now time.Time) (Credential, error) {
 	if !w.due(now) {
 		if w.standing.Bundles().Equal(w.view.bundles) {
@@ -73,7 +70,7 @@ func (w *caWatch) next(now time.Time) (Credential, error) {
 	lifetime := w.ca.config.LeafLifetime
 	credential, err := w.view.signer.issue(w.id, now.Add(lifetime), now)
 	if err != nil {
-		return Credential{}, w.lament(now, err)
+		return w.standing, w.lament(now, err)
 	}
 	w.issuer, w.renew = w.view.signer, now.Add(jittered(lifetime/2))
 	return credential.With(w.view.bundles), nil

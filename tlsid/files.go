@@ -70,11 +70,11 @@ func (w *filesWatch) poll(now time.Time) bool {
 		return w.lament(trouble{}, nil, now)
 	}
 	credential, err := found.credential(w.files, now)
-	if err == nil {
-		w.adopted = found.sum
-		return w.adopt(credential)
+	if err != nil {
+		return !lasting || w.lament(trouble{content: found.sum}, err, now)
 	}
-	return !lasting || w.lament(trouble{content: found.sum}, err, now)
+	w.adopted = found.sum
+	return w.say(credential, trouble{}, nil, now)
 }
 
 // lament adds what is to say of the age of the credential that stands.
@@ -83,5 +83,5 @@ func (w *filesWatch) lament(what trouble, err error, now time.Time) bool {
 		aging := w.standing.Check(now)
 		what.age, err = ageOf(aging), errors.Join(err, aging)
 	}
-	return w.tell(what, err, now)
+	return w.say(w.standing, what, err, now)
 }

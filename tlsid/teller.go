@@ -24,23 +24,22 @@ type trouble struct {
 	age     error      // the credential that stands is ErrExpiring or ErrOutOfTime
 }
 
-// adopt yields c, which stands from now on; it reports whether to go on.
-func (t *teller) adopt(c Credential) bool {
-	t.standing, t.trouble = c, trouble{}
-	return t.yield(c, nil)
-}
-
-// tell yields err, which is of the kind what, unless it was told before. It
-// reports whether to go on.
-func (t *teller) tell(what trouble, err error, now time.Time) bool {
-	switch {
-	case what == t.trouble && (err == nil || now.Sub(t.told) < repeatTrouble):
+// say yields c, which is to stand from now on, if it does not stand yet or if
+// trouble has ended; then err, which is of the kind what, unless that is known.
+// It reports whether to go on.
+func (t *teller) say(c Credential, what trouble, err error, now time.Time) bool {
+	ended := err == nil && t.trouble != (trouble{})
+	if c != t.standing || ended && !c.IsZero() {
+		t.standing = c
+		if !t.yield(c, nil) {
+			return false
+		}
+	}
+	if what == t.trouble && now.Sub(t.told) < repeatTrouble {
 		return true
-	case err == nil:
-		return t.adopt(t.standing)
 	}
 	t.trouble, t.told = what, now
-	return t.yield(Credential{}, err)
+	return err == nil || t.yield(Credential{}, err)
 }
 
 // ageOf is the sentinel that err is.
