@@ -73,9 +73,10 @@ func (w *watch) begin(c *conn, now time.Time) {
 // sit reads until something comes, which ends the connection, or until it is woken.
 func (w *watch) sit(c *conn) {
 	n, err := c.Conn.Read(w.buf[:])
-	w.quiet = n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
-	close(w.over)
-	if !w.quiet && c.pool.idle.remove(c) {
+	woken := n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+	w.quiet = woken
+	close(w.over) // from here on the connection may be somebody's
+	if !woken && c.pool.idle.remove(c) {
 		c.close()
 	}
 }
