@@ -2,8 +2,6 @@ package mesh
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -85,20 +83,8 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 		a.url.Path, a.url.RawPath = unescape(x.path), x.path
 	}
 	req.URL, req.Host, req.Header = &a.url, x.host, x.header
-	if req.GetBody == nil && x.t.own != nil { // a base of the caller's own may ask for other reasons
-		req.GetBody = unprocessed
-	}
 	return req
 }
-
-// errUnprocessed says that upstream has not worked on a request, or that its
-// sender lets it be executed twice.
-var errUnprocessed = errors.New("the request was not processed")
-
-// unprocessed is the GetBody of a body that can be read once. net/http calls it
-// when it would send the request again by itself: because nothing was written, or
-// the stream was refused. It then forgets why; but that it asked says enough.
-func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
 func unescape(path string) string {
 	if plain, err := url.PathUnescape(path); err == nil {

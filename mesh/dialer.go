@@ -103,6 +103,9 @@ type conn struct {
 	closed   atomic.Bool
 }
 
+// NetConn is what lies beneath, as of a tls.Conn: there may be a socket.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // Close counts the connection out, once.
 func (c *conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {

@@ -25,9 +25,10 @@ type limit struct {
 	done  chan struct{}
 	err   error
 	hooks *hook
+	tied  hook // the one that Tie adds; its f is nil while there is none
 }
 
-// A hook is told of the end. There is one as a rule, net/http's.
+// A hook is told of the end. There is one as a rule, the connection's.
 type hook struct {
 	f    func()
 	next *hook
@@ -157,13 +158,43 @@ func (l *limit) AfterFunc(f func()) (stop func() bool) {
 		go f()
 		return func() bool { return false }
 	}
-	h.next, l.hooks = l.hooks, h
+	l.hookLocked(h)
 	return func() bool { return l.unhook(h) }
 }
+
+// Tie implements h1.Tier: it is an AfterFunc that costs no allocation, for one
+// function at a time.
+func (l *limit) Tie(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil || l.tied.f != nil {
+		return false
+	}
+	l.tied.f = f
+	l.hookLocked(&l.tied)
+	return true
+}
+
+// Untie implements h1.Tier.
+func (l *limit) Untie() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := l.unhookLocked(&l.tied)
+	if found {
+		l.tied.f = nil
+	}
+	return found
+}
+
+func (l *limit) hookLocked(h *hook) { h.next, l.hooks = l.hooks, h }
 
 func (l *limit) unhook(h *hook) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.unhookLocked(h)
+}
+
+func (l *limit) unhookLocked(h *hook) bool {
 	for at := &l.hooks; *at != nil; at = &(*at).next {
 		if *at == h {
 			*at = h.next

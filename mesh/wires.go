@@ -1,16 +1,21 @@
 package mesh
 
 import (
+	"context"
+	"errors"
+	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/h1"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
-// wires are the connections of a Transport: an http.Transport, or two, for each
-// cluster, as a sidecar has a pool for each.
+// wires are the connections of a Transport: a pool and an http.Transport, or two,
+// for each cluster, as a sidecar has a pool for each.
 type wires struct {
 	mesh      *Mesh
 	template  *http.Transport
@@ -22,7 +27,8 @@ type wire struct {
 	cluster *engine.Cluster
 	spec    *plan.Cluster // whose Connection this wire obeys
 	dialer  *dialer
-	h1      *http.Transport // HTTP/1.1, or what ALPN agrees on
+	plain   *h1.Pool        // HTTP/1.1 in the clear, for the requests that it takes; nil: it takes none
+	h1      *http.Transport // HTTP/1.1 for all others, or what ALPN agrees on
 	h2c     *streams        // HTTP/2 in the clear
 	speaks  sync.Map        // address → *h2cProbe
 	retired atomic.Bool     // no new request comes
@@ -35,17 +41,36 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 	}
 	w := t.own.of(c.Cluster)
 	a.wire = w
-	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
-		r = w.dialer.traced(r)
-	}
 	switch h2c, err := w.usesH2C(r); {
 	case err != nil:
 		return nil, err
 	case h2c:
-		return a.overH2C(w, r)
+		return a.overH2C(w, w.forTransport(r))
+	case w.plain != nil && w.plain.Takes(r):
+		return a.overHTTP1(c.Cluster, w.plain, r)
 	}
-	return a.overHTTP1(c.Cluster, w.h1, r)
+	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r))
 }
+
+// forTransport readies a request for an http.Transport.
+func (w *wire) forTransport(r *http.Request) *http.Request {
+	if r.GetBody == nil {
+		r.GetBody = unprocessed
+	}
+	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
+		r = w.dialer.traced(r)
+	}
+	return r
+}
+
+// errUnprocessed says that upstream has not worked on a request, or that its
+// sender lets it be executed twice.
+var errUnprocessed = errors.New("the request was not processed")
+
+// unprocessed is the GetBody of a body that can be read once. net/http calls it
+// when it would send the request again by itself: because nothing was written, or
+// the stream was refused. It then forgets why; but that it asked says enough.
+func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
 // overH2C sends a request that shares its connection with others.
 func (a *attempt) overH2C(w *wire, r *http.Request) (*http.Response, error) {
@@ -110,6 +135,7 @@ func (w *wires) closeIdle() {
 
 func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster) *wire {
 	wr := &wire{cluster: cl, spec: spec, dialer: newDialer(w.mesh.config.DialContext, cl, spec.Connection)}
+	wr.plain = w.pool(wr)
 	wr.h1 = w.transport(wr, new(http.Protocols))
 	wr.h1.Protocols.SetHTTP1(true)
 	wr.h1.Protocols.SetHTTP2(true)
@@ -119,6 +145,25 @@ func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster) *wire {
 	wr.h2c = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2c) })
 	wr.dialer.idle = wr.closeIdle
 	return wr
+}
+
+// pool carries what it takes as the transport would, with the same settings.
+func (w *wires) pool(wr *wire) *h1.Pool {
+	if w.template.DisableKeepAlives {
+		return nil
+	}
+	c := wr.spec.Connection
+	return h1.New(h1.Config{
+		Dial:               func(ctx context.Context, host string) (net.Conn, error) { return wr.dialer.dial(ctx, "", host) },
+		IdleTimeout:        max(c.IdleTimeout, 0), // negative: none
+		MaxIdle:            idlePerHost,
+		MaxRequests:        c.MaxRequests,
+		MaxAge:             c.MaxAge,
+		DisableCompression: w.template.DisableCompression,
+		MaxHeader:          w.template.MaxResponseHeaderBytes,
+		HeaderTimeout:      w.template.ResponseHeaderTimeout,
+		ReadBuffer:         w.template.ReadBufferSize,
+	})
 }
 
 func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
@@ -166,6 +211,9 @@ func (w *wire) retire() {
 }
 
 func (w *wire) closeIdle() {
+	if w.plain != nil {
+		w.plain.CloseIdle()
+	}
 	w.h1.CloseIdleConnections()
 	w.h2c.closeIdle()
 }
