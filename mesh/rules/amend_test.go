@@ -45,8 +45,9 @@ func (s *shelf) document() string {
 }
 
 var groups = map[string]string{
-	"VirtualService": "networking.istio.io/v1", "DestinationRule": "networking.istio.io/v1", "WorkloadEntry": "networking.istio.io/v1",
-	"PeerAuthentication": "security.istio.io/v1", "AuthorizationPolicy": "security.istio.io/v1",
+	"VirtualService": "networking.istio.io/v1", "DestinationRule": "networking.istio.io/v1",
+	"ServiceEntry": "networking.istio.io/v1", "WorkloadEntry": "networking.istio.io/v1",
+	"PeerAuthentication": "security.istio.io/v1", "AuthorizationPolicy": "security.istio.io/v1", "RequestAuthentication": "security.istio.io/v1",
 	"HTTPLocalRateLimitPolicy": "policy.linkerd.io/v1alpha1", "ConfigMap": "v1",
 }
 

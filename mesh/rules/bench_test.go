@@ -3,6 +3,7 @@ package rules_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -64,12 +65,48 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// One of ten thousand objects changes.
+// One of ten thousand objects changes: its lines stay as many; it gets one more,
+// so that all below it move; it says something else to others; it gets a sister.
 func BenchmarkReparse(b *testing.B) {
+	before := services(10_000)
+	middle := bytes.Index(before, []byte("service-5000\n"))
+	edit := func(old, new string) []byte {
+		return append(before[:middle:middle], bytes.Replace(before[middle:], []byte(old), []byte(new), 1)...)
+	}
+	for _, c := range []struct {
+		name  string
+		after []byte
+	}{
+		{"changed", edit("timeout: 5s", "timeout: 6s")},
+		{"longer", edit("timeout: 5s", "timeout: 5s\n    name: x")},
+		{"other-host", edit("hosts:\n  - service-5000", "hosts:\n  - service-x")},
+		{"added", edit("---\n", "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: x}\nspec: {host: x}\n---\n")},
+	} {
+		b.Run(c.name, func(b *testing.B) { reparse(b, one(before), one(c.after)) })
+	}
+}
+
+// Of ten thousand files with one object each, one changes.
+func BenchmarkReparseFiles(b *testing.B) {
+	before := split(services(10_000))
+	after := slices.Clone(before)
+	after[5000].Data = bytes.Replace(after[5000].Data, []byte("timeout: 5s"), []byte("timeout: 6s"), 1)
+	reparse(b, before, after)
+}
+
+func one(data []byte) []rules.Text { return []rules.Text{{Name: "services.yaml", Data: data}} }
+
+func split(data []byte) (files []rules.Text) {
+	for i, document := range bytes.SplitAfter(data, []byte("---\n"))[1:] {
+		files = append(files, rules.Text{Name: fmt.Sprintf("%05d.yaml", i), Data: document})
+	}
+	return files
+}
+
+func reparse(b *testing.B, versions ...[]rules.Text) {
 	var p rules.Parser
-	versions := [][]byte{services(10_000), bytes.Replace(services(10_000), []byte("timeout: 5s"), []byte("timeout: 6s"), 1)}
 	parse := func(i int) {
-		if _, err := p.Parse(rules.Text{Name: "services.yaml", Data: versions[i%2]}); err != nil {
+		if _, err := p.Parse(versions[i%2]...); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,17 +3,17 @@ package rules
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
-// A jsonKey is what every JSON Web Key has, and the members of the types that
-// Istio takes (RFC 7518, section 6).
-type jsonKey struct {
-	Kty           string
-	N, E, X, Y, K *string // base64url
-	Crv           *string
-	D             *string // of a private key
-}
+// keyMembers are what a JSON Web Key of each type must have (RFC 7518, section
+// 6), as base64url text. Nobody writes to it.
+var keyMembers = map[string][]string{"RSA": {"n", "e"}, "EC": {"x", "y"}, "OKP": {"x"}, "oct": {"k"}}
+
+// A jsonKey is a JSON Web Key, by its members: their names are exact, which
+// those of a Go struct are not to encoding/json.
+type jsonKey map[string]json.RawMessage
 
 // validateKeySet checks a JSON Web Key Set, or a single key, RFC 7517. Its
 // messages name the place and never the value: there may be private keys.
@@ -23,55 +23,54 @@ func validateKeySet(c *checker, path, text string) {
 		c.invalid(path, "%v", err)
 		return
 	}
-	for i, text := range keys {
-		var key jsonKey
-		if json.Unmarshal(text, &key) != nil {
-			c.invalid(path, "key %d: want an object whose members are strings", i)
-		} else if lack := key.lack(); lack != "" {
+	for i, key := range keys {
+		if lack := key.lack(); lack != "" {
 			c.invalid(path, "key %d: %s", i, lack)
 		}
-		if key.D != nil {
+		if _, private := key["d"]; private {
 			c.warn(path, "key %d is a private key: want its public half here, and the private one replaced, since it is out", i)
 		}
 	}
 }
 
-func keysIn(text string) ([]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if json.Unmarshal([]byte(text), &members) != nil {
-		return nil, fmt.Errorf("want a JSON Web Key Set, an object as JSON text")
+func keysIn(text string) ([]jsonKey, error) {
+	var single jsonKey
+	if json.Unmarshal([]byte(text), &single) != nil || single == nil {
+		return nil, errors.New("want a JSON Web Key Set, an object as JSON text")
 	}
-	set, ok := members["keys"]
+	set, ok := single["keys"]
 	if !ok {
-		return []json.RawMessage{json.RawMessage(text)}, nil
+		return []jsonKey{single}, nil
 	}
-	var keys []json.RawMessage
+	var keys []jsonKey
 	if json.Unmarshal(set, &keys) != nil {
-		return nil, fmt.Errorf("keys: want a list of JSON Web Keys")
+		return nil, errors.New("keys: want a list of JSON Web Keys, which are objects")
 	}
 	return keys, nil
 }
 
 // lack names what the key lacks; "" for nothing.
-func (k *jsonKey) lack() string {
-	needed := map[string]map[string]*string{
-		"RSA": {"n": k.N, "e": k.E},
-		"EC":  {"x": k.X, "y": k.Y},
-		"OKP": {"x": k.X},
-		"oct": {"k": k.K},
-	}[k.Kty]
-	if needed == nil {
+func (k jsonKey) lack() string {
+	kty := k.text("kty")
+	members, ok := keyMembers[kty]
+	if !ok {
 		return "kty: want RSA, EC, OKP or oct"
 	}
-	for name, value := range sorted(needed) {
-		if value == nil || *value == "" || !isBase64URL(*value) {
+	for _, name := range members {
+		if value := k.text(name); value == "" || !isBase64URL(value) {
 			return fmt.Sprintf("%s: want base64url text", name)
 		}
 	}
-	if (k.Kty == "EC" || k.Kty == "OKP") && (k.Crv == nil || *k.Crv == "") {
+	if (kty == "EC" || kty == "OKP") && k.text("crv") == "" {
 		return "crv: want the name of a curve"
 	}
 	return ""
+}
+
+// text is the member of this name, "" if it is no string.
+func (k jsonKey) text(name string) (s string) {
+	_ = json.Unmarshal(k[name], &s)
+	return s
 }
 
 func isBase64URL(s string) bool {
