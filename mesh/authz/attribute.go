@@ -24,7 +24,7 @@ type list struct {
 	values   []string
 	// wide says that a match leads to a refusal. Where a request can be read in
 	// several ways, a wide list matches if any reading does, another only if all
-	// do, so that no reading is let through that should not be.
+	// do, or the one that was sent: no reading is let through that should not be.
 	wide bool
 }
 
@@ -106,17 +106,13 @@ func operationTerms(o *security.Operation, field string) []term {
 	}
 }
 
-func (c *compiler) whenTerms(when []*security.Condition, field string) (out []term) {
-	for i, w := range when {
-		at := fmt.Sprintf("%s.when[%d].", field, i)
-		a, argument, ok := attributeOf(w.GetKey())
-		if !ok {
-			c.refuse(at+"key", "%q: no such attribute", w.GetKey())
-			continue
-		}
-		out = append(out, term{at + "values", at + "notValues", a, argument, w.GetValues(), w.GetNotValues()})
+func (c *compiler) whenTerms(when *security.Condition, field string) []term {
+	a, argument, ok := attributeOf(when.GetKey())
+	if !ok {
+		c.refuse(field+"key", "%q: no such attribute", when.GetKey())
+		return nil
 	}
-	return out
+	return []term{{field + "values", field + "notValues", a, argument, when.GetValues(), when.GetNotValues()}}
 }
 
 // attributeOf finds the attribute of a key: source.ip, request.headers[x-user].

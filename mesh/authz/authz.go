@@ -71,9 +71,9 @@ type access struct {
 // Compile compiles the AuthorizationPolicies and PeerAuthentications of the set
 // that apply to the workload. The same input gives the same Policies.
 //
-// The error, [rules.Faults], is about policies that cannot be enforced: a
-// provider that nobody plugged in, remote addresses without trusted proxies, a
-// value that is none. Whoever serves regardless serves without a protection.
+// The error, [rules.Faults], names every policy that cannot be enforced: for a
+// provider that nobody plugged in, remote addresses without trusted proxies, or a
+// value that is none. There are no Policies then, and nobody should be served.
 func Compile(set *rules.Set, w Workload, o Options) (*Policies, error) {
 	c := newCompiler(w, o)
 	p := &Policies{modes: CompileModes(set.PeerAuthentications, w, o.RootNamespace)}

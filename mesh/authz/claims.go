@@ -16,14 +16,11 @@ func (c claim) holds(r *Request) bool { return matchClaim(find(r.Claims, c.path)
 
 // find returns nil where there is no such claim.
 func find(claims map[string]any, path []string) any {
-	for i, name := range path {
-		value := claims[name]
-		if i == len(path)-1 {
-			return value
-		}
-		claims, _ = value.(map[string]any)
+	last := len(path) - 1
+	for _, name := range path[:last] {
+		claims, _ = claims[name].(map[string]any)
 	}
-	return nil
+	return claims[path[last]]
 }
 
 // matchClaim matches a string, or a list that has a string that matches.

@@ -96,14 +96,22 @@ func (c *compiler) compileRules() ruleset {
 // compileRule returns false for a rule that can match nothing: one that allows
 // by what a connection does not show.
 func (c *compiler) compileRule(spec *security.Rule, field string) (r rule, ok bool) {
+	if spec == nil {
+		c.refuse(field, "null: want a rule")
+	}
 	c.leftOut = false
 	for i, from := range spec.GetFrom() {
-		r.from = append(r.from, c.compileClause(sourceTerms(from.GetSource(), fmt.Sprintf("%s.from[%d].source.", field, i))))
+		at := fmt.Sprintf("%s.from[%d].source", field, i)
+		r.from = append(r.from, c.compileClause(at, sourceTerms(from.GetSource(), at+".")))
 	}
 	for i, to := range spec.GetTo() {
-		r.to = append(r.to, c.compileClause(operationTerms(to.GetOperation(), fmt.Sprintf("%s.to[%d].operation.", field, i))))
+		at := fmt.Sprintf("%s.to[%d].operation", field, i)
+		r.to = append(r.to, c.compileClause(at, operationTerms(to.GetOperation(), at+".")))
 	}
-	r.when = c.compileClause(c.whenTerms(spec.GetWhen(), field))
+	for i, when := range spec.GetWhen() {
+		at := fmt.Sprintf("%s.when[%d]", field, i)
+		r.when = append(r.when, c.compileClause(at, c.whenTerms(when, at+"."))...)
+	}
 	return r, !(c.leftOut && c.allows())
 }
 
@@ -113,15 +121,21 @@ func (c *compiler) compileRule(spec *security.Rule, field string) (r rule, ok bo
 // current permission ignored, effectively result in a smaller allow policy" and
 // "Ignore the error for a deny or audit policy […] effectively resulting in a
 // wider deny or audit policy".
-func (c *compiler) compileClause(terms []term) (out clause) {
+func (c *compiler) compileClause(field string, terms []term) (out clause) {
+	written := len(terms) == 0
 	for _, t := range terms {
-		switch {
-		case len(t.values)+len(t.notValues) == 0:
-		case c.tcp && t.attribute.requestOnly:
-			c.leftOut = true
-		default:
-			out = append(out, c.compileTerm(t)...)
+		if len(t.values)+len(t.notValues) == 0 {
+			continue
 		}
+		written = true
+		if c.tcp && t.attribute.requestOnly {
+			c.leftOut = true
+			continue
+		}
+		out = append(out, c.compileTerm(t)...)
+	}
+	if !written { // it would match everything
+		c.refuse(field, "empty: want at least one value")
 	}
 	return out
 }

@@ -150,6 +150,7 @@ func TestWhereItComesFromAndGoesTo(t *testing.T) {
 	check(t, []row{
 		{source(`ipBlocks: [10.1.2.3]`), many{{}, from("10.1.2.4"), for_("10.1.2.3"), from("::1")}, many{from("10.1.2.3"), from("::ffff:10.1.2.3")}},
 		{source(`ipBlocks: [10.1.0.0/16, "fe80::/10"]`), many{{}, from("10.2.0.0"), from("fc00::1")}, many{from("10.1.255.255"), from("fe80::1"), from("fe80::1%eth0"), from("::ffff:10.1.0.1%eth0")}},
+		{source(`ipBlocks: ["::ffff:10.1.0.0/112"]`), many{from("10.2.0.0")}, many{from("10.1.0.1"), from("::ffff:10.1.0.1")}},
 		{source(`ipBlocks: [10.1.2.3/16]`), many{from("10.2.2.3")}, many{from("10.1.9.9")}}, // the bits beyond do not count
 		{source(`notIpBlocks: [10.0.0.0/8]`), many{from("10.1.1.1")}, many{{}, from("11.1.1.1"), from("::1")}},
 		{source(`remoteIpBlocks: [10.0.0.0/8]`), many{{}, from("10.1.1.1"), for_("11.1.1.1")}, many{for_("10.1.1.1")}},

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	security "istio.io/api/security/v1beta1"
+
 	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
@@ -185,7 +187,6 @@ func TestOfAConnectionLessIsAsked(t *testing.T) {
 	}
 }
 
-// Rules come validated; were they not, nothing would be served.
 func TestWhatCannotBeEnforcedIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, policy, want string }{
 		{"provider", policy("p", `action: CUSTOM, provider: {name: who}, rules: [{}]`),
@@ -205,6 +206,48 @@ func TestWhatCannotBeEnforcedIsRefused(t *testing.T) {
 				t.Errorf("got %v\nwant %s", err, c.want)
 			}
 		})
+	}
+}
+
+// Rules come validated; were they not, nothing would be served.
+func TestWhatIsNotValidIsRefused(t *testing.T) {
+	access := func(rules ...*security.Rule) *security.AuthorizationPolicy {
+		return &security.AuthorizationPolicy{Rules: rules}
+	}
+	from := func(s *security.Source) *security.AuthorizationPolicy {
+		return access(&security.Rule{From: []*security.Rule_From{{Source: s}}})
+	}
+	to := func(o *security.Operation) *security.AuthorizationPolicy {
+		return access(&security.Rule{To: []*security.Rule_To{{Operation: o}}})
+	}
+	when := func(key string, values ...string) *security.AuthorizationPolicy {
+		return access(&security.Rule{When: []*security.Condition{{Key: key, Values: values}}})
+	}
+	const at = "AuthorizationPolicy default/p: spec.rules[0]"
+	for _, c := range []struct {
+		spec *security.AuthorizationPolicy
+		want string
+	}{
+		{&security.AuthorizationPolicy{Action: 7}, "AuthorizationPolicy default/p: spec.action: 7: want ALLOW, DENY, AUDIT or CUSTOM"},
+		{access(nil), at + ": null: want a rule"},
+		{from(nil), at + ".from[0].source: empty: want at least one value"},
+		{from(&security.Source{}), at + ".from[0].source: empty: want at least one value"},
+		{to(nil), at + ".to[0].operation: empty: want at least one value"},
+		{from(&security.Source{NotIpBlocks: []string{"1.2.3.4", "x"}}), at + `.from[0].source.notIpBlocks[1]: "x": want an address or a CIDR`},
+		{to(&security.Operation{Ports: []string{"65536"}}), at + `.to[0].operation.ports[0]: "65536": want a port, 0 to 65535`},
+		{when("source.ip"), at + ".when[0]: empty: want at least one value"},
+		{when("source.user", "a"), at + `.when[0].key: "source.user": no such attribute`},
+		{when("source.ip[x]", "a"), at + `.when[0].key: "source.ip[x]": no such attribute`},
+		{when("experimental.envoy.filters.a[b]", "a"), at + `.when[0].key: "experimental.envoy.filters.a[b]": no such attribute`},
+		{when("request.headers[]", "a"), at + ".when[0].key: request.headers[]: want request.headers[name]"},
+		{when("request.headers[a][b]", "a"), at + ".when[0].key: request.headers[a][b]: want request.headers[name]"},
+		{when("request.auth.claims[a", "a"), at + ".when[0].key: request.auth.claims[a: want request.auth.claims[name] or [name][name]"},
+		{when("request.auth.claims[a][]", "a"), at + ".when[0].key: request.auth.claims[a][]: want request.auth.claims[name] or [name][name]"},
+	} {
+		p, err := authz.Compile(&rules.Set{AuthorizationPolicies: []*rules.AuthorizationPolicy{object("p", c.spec)}}, reviews, full(t))
+		if p != nil || err == nil || err.Error() != c.want {
+			t.Errorf("%v:\ngot  %v\nwant %s", c.spec, err, c.want)
+		}
 	}
 }
 

@@ -55,7 +55,8 @@
 //     for which A or "a." is the same file as a needs policies that know it.
 //  2. Handlers that read http.Request.RequestURI read what was sent.
 //  3. Policies with a targetRef are about gateways and waypoints, and left out.
-//  4. Rules are tried one after the other, in some 30 ns each.
+//  4. A header in one line is one value, with commas or without.
+//  5. Rules are tried one after the other, in some 30 ns each.
 //
 // # Concurrency
 //

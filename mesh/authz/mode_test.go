@@ -52,7 +52,7 @@ func TestModeOfAPort(t *testing.T) {
 func TestModeInTheRootNamespace(t *testing.T) {
 	set := parse(t, mtls("istio-system/m", "01", "mtls: {mode: STRICT}"), mtls("istio-system/w", "01", "selector: {matchLabels: {app: reviews}}, mtls: {mode: DISABLE}"))
 	p, err := authz.Compile(set, authz.Workload{Namespace: "istio-system", Labels: reviews.Labels}, authz.Options{})
-	if err != nil || p.Mode(80) != authz.Strict {
+	if err != nil || p.Mode(80).String() != "STRICT" {
 		t.Errorf("%v, error %v; want STRICT", p.Mode(80), err)
 	}
 }

@@ -96,7 +96,7 @@ func (g generator) source() *security.Source {
 		}
 		return g.some(key)
 	}
-	return &security.Source{
+	s := &security.Source{
 		Principals: list("source.principal"), NotPrincipals: list("source.principal"),
 		RequestPrincipals: list("request.auth.principal"), NotRequestPrincipals: list("request.auth.principal"),
 		Namespaces: list("source.namespace"), NotNamespaces: list("source.namespace"),
@@ -105,6 +105,10 @@ func (g generator) source() *security.Source {
 		IpBlocks: list("source.ip"), NotIpBlocks: list("source.ip"),
 		RemoteIpBlocks: list("remote.ip"), NotRemoteIpBlocks: list("remote.ip"),
 	}
+	if len(testsOf(s.ProtoReflect())) == 0 { // an empty one is not valid
+		s.Principals = []string{pick(g, values["source.principal"]...)}
+	}
+	return s
 }
 
 func (g generator) operation() *security.Operation {
@@ -114,10 +118,14 @@ func (g generator) operation() *security.Operation {
 		}
 		return g.some(key)
 	}
-	return &security.Operation{
+	o := &security.Operation{
 		Hosts: list("hosts"), NotHosts: list("hosts"), Ports: list("ports"), NotPorts: list("ports"),
 		Methods: list("methods"), NotMethods: list("methods"), Paths: list("paths"), NotPaths: list("paths"),
 	}
+	if len(testsOf(o.ProtoReflect())) == 0 {
+		o.NotPaths = []string{pick(g, values["paths"]...)}
+	}
+	return o
 }
 
 func (g generator) rule() *security.Rule {
@@ -130,7 +138,7 @@ func (g generator) rule() *security.Rule {
 	}
 	for range g.IntN(2) {
 		key := pick(g, keys...)
-		r.When = append(r.When, &security.Condition{Key: key, Values: g.some(key), NotValues: g.some(key)})
+		r.When = append(r.When, &security.Condition{Key: key, Values: append(g.some(key), values[key][0]), NotValues: g.some(key)})
 	}
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -184,30 +185,35 @@ func (s segment) hidesDots() bool {
 	return false
 }
 
-// newPath puts segments together, as the various handlers would.
+// newPath puts segments together.
 func newPath(segments []segment) Path {
-	var escaped, decoded, split strings.Builder
+	var raw, text []string
 	for _, s := range segments {
-		escaped.WriteString("/" + s.raw)
-		decoded.WriteString("/" + s.text)
-		split.WriteString("/" + strings.ReplaceAll(s.text, "/", "%2F"))
+		raw, text = append(raw, s.raw), append(text, s.text)
 	}
-	p := Path{decoded: decoded.String(), escaped: escaped.String()}
-	p.readAs(split.String())
-	p.readAs(merge(p.decoded))
+	p := Path{decoded: "/" + strings.Join(text, "/"), escaped: "/" + strings.Join(raw, "/")}
+	for i := range text {
+		text[i] = strings.ReplaceAll(text[i], "/", "%2F")
+	}
+	p.readAs(p.decoded)
+	p.readAs("/" + strings.Join(text, "/")) // a mux matches segment by segment, and decodes each
 	return p
 }
 
-func (p *Path) readAs(reading string) {
-	if reading != p.decoded {
-		p.others = append(p.others, reading)
+// readAs adds the readings of what may be read as decoded: for some, file
+// systems and path.Clean among them, a backslash is a slash, several slashes are
+// one, or both.
+func (p *Path) readAs(path string) {
+	for _, reading := range []string{path, strings.ReplaceAll(path, `\`, "/")} {
+		for _, r := range []string{reading, merge(reading)} {
+			if r != p.decoded && !slices.Contains(p.others, r) {
+				p.others = append(p.others, r)
+			}
+		}
 	}
 }
 
-// merge reads a path as path.Clean does, and file systems: several slashes are
-// one, and for some a backslash is a slash.
 func merge(s string) string {
-	s = strings.ReplaceAll(s, `\`, "/")
 	for strings.Contains(s, "//") {
 		s = strings.ReplaceAll(s, "//", "/")
 	}

@@ -132,6 +132,8 @@ func TestAmbiguousPathsAreReadTheStricterWay(t *testing.T) {
 		{"denied with both", denying(operation(`paths: [/a/b]`)), "/a%2F/b"},
 		{"denied as written", denying(operation(`paths: ["/a%2fb"]`)), "/a%2Fb"},
 		{"denied as one segment", denying(operation(`paths: ["/users/{*}"]`)), "/users/a%2Fb"},
+		{"denied as one segment, behind a double slash", denying(operation(`paths: ["/users/{*}"]`)), "/users//a%2Fb"},
+		{"denied as one segment with a backslash", denying(operation(`paths: ["/users/{*}"]`)), "/users//a%5Cb"},
 		{"must not be, with a double slash", allowing(operation(`notPaths: [/a/b]`)), "/a//b"},
 		{"allowed in one reading only", allowing(operation(`paths: ["/users/{*}"]`)), "/users/a%2Fb"},
 		{"allowed as written only", allowing(operation(`paths: ["/a//b"]`)), "/a//b"},

@@ -22,13 +22,19 @@ func readings(r authz.Request) (out []*authz.Request) {
 	return out
 }
 
-// pathReadings: decoded; as a mux reads it, segment by segment; and as path.Clean
-// or Windows does.
-func pathReadings(p authz.Path) []string {
-	kept := regexp.MustCompile("%2[fF]").ReplaceAllString(p.Escaped(), "%252F")
-	segments, _ := url.PathUnescape(kept)
-	clean := regexp.MustCompile(`[/\\]+`).ReplaceAllString(p.Decoded(), "/")
-	return []string{p.Decoded(), segments, clean}
+// pathReadings: an escaped slash is a slash, or as a mux reads it none; so is a
+// backslash; and several slashes are one, or as many.
+func pathReadings(p authz.Path) (out []string) {
+	for _, escape := range []string{"%2F", "%252F"} {
+		for _, backslash := range []string{`\`, "/"} {
+			for _, several := range []string{"$0", "/"} {
+				path, _ := url.PathUnescape(regexp.MustCompile("%2[fF]").ReplaceAllString(p.Escaped(), escape))
+				path = strings.ReplaceAll(path, `\`, backslash)
+				out = append(out, regexp.MustCompile("/+").ReplaceAllString(path, several))
+			}
+		}
+	}
+	return out
 }
 
 func bareHost(host string) string { return regexp.MustCompile(`:[^:\]]*$`).ReplaceAllString(host, "") }
