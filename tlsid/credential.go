@@ -18,12 +18,12 @@ import (
 // value, the private key does not show.
 type Credential struct{ held *held }
 
-// held stands behind a pointer, which fmt does not follow in a field: the key
-// stays out of %+v of values that hold a Credential, where fmt cannot call
-// String.
+// held has the certificate, and so the key, in the closure of a function, into
+// which fmt cannot look. It does look behind pointers, for %s, and into the
+// fields of values that hold a Credential, where it cannot call String.
 type held struct {
 	id          ID
-	certificate tls.Certificate
+	certificate func() *tls.Certificate
 	chain       []*x509.Certificate // the certificates, parsed
 	bundles     Bundles
 }
@@ -54,7 +54,8 @@ func holding(id ID, certificate tls.Certificate, chain []*x509.Certificate) Cred
 		certificate.Certificate[i] = c.Raw
 	}
 	certificate.Leaf = chain[0]
-	return Credential{&held{id: id, certificate: certificate, chain: chain}}
+	reveal := func() *tls.Certificate { return &certificate }
+	return Credential{&held{id: id, certificate: reveal, chain: chain}}
 }
 
 // ID returns who the credential proves to be.
@@ -71,7 +72,7 @@ func (c Credential) Certificate() *tls.Certificate {
 	if c.held == nil {
 		return nil
 	}
-	return &c.held.certificate
+	return c.held.certificate()
 }
 
 // Bundles returns what the workload trusts.
@@ -124,7 +125,7 @@ func (c Credential) leaf() *x509.Certificate {
 	if c.held == nil {
 		return new(x509.Certificate)
 	}
-	return c.held.certificate.Leaf
+	return c.held.chain[0]
 }
 
 func parseChain(der [][]byte) ([]*x509.Certificate, error) {

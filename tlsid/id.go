@@ -98,7 +98,7 @@ func parseID(s string) (ID, error) {
 	if !hasPath {
 		return ID{domain: TrustDomain{name}}, nil
 	}
-	return ID{TrustDomain{name}, "/" + path}, checkPath(path)
+	return ID{TrustDomain{name}, rest[len(name):]}, checkPath(path)
 }
 
 // checkPath takes a path without its first slash.
