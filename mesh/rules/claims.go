@@ -32,8 +32,8 @@ func sameRoutes(a, b *networking.VirtualService) bool {
 			return (x.Delegate == nil) == (y.Delegate == nil) && x.Delegate.GetName() == y.Delegate.GetName() &&
 				x.Delegate.GetNamespace() == y.Delegate.GetNamespace()
 		}) &&
-		slices.EqualFunc(targets(a), targets(b), func(x, y target) bool {
-			return x.path == y.path && x.Host == y.Host && x.Subset == y.Subset
+		slices.EqualFunc(slices.Collect(targets(a)), slices.Collect(targets(b)), func(x, y target) bool {
+			return x.path() == y.path() && x.Host == y.Host && x.Subset == y.Subset
 		})
 }
 

@@ -33,7 +33,7 @@ func warning[S any](o *Object[S], path, format string, args ...any) Fault {
 // that it stands in, and folds case. The cluster's domain is taken to be
 // cluster.local.
 func resolve(host, namespace string) string {
-	if !strings.Contains(host, ".") && !isWild(host) && !isIP(host) {
+	if !strings.ContainsAny(host, ".:") && !isWild(host) { // an IP has dots or colons
 		host += "." + namespace + ".svc.cluster.local"
 	}
 	return strings.ToLower(host)

@@ -1,7 +1,7 @@
 package rules
 
 import (
-	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -19,43 +19,55 @@ func warnSubsets(s *Set) (faults Faults) {
 	return faults
 }
 
-// A target is a destination that names a subset, and where it stands.
-type target struct {
-	path string
-	*networking.Destination
-}
-
+// warnSubsetsOf looks at one VirtualService. There may be ten thousand, so that
+// paths and messages are made only where there is something to tell.
 func warnSubsetsOf(vs *VirtualService, rules subsetIndex) (faults Faults) {
-	implied := map[string][]target{}
-	for _, t := range targets(vs.Spec) {
-		host := resolve(t.Host, vs.Namespace)
-		defining := rules.of(host)
+	var implied []target
+	host, resolved := "", ""
+	for t := range targets(vs.Spec) {
+		if t.Host != host {
+			host, resolved = t.Host, resolve(t.Host, vs.Namespace)
+		}
+		t.resolved = resolved
+		defining := rules.of(t.resolved)
 		if len(defining) == 0 {
-			implied[host] = append(implied[host], t)
+			implied = append(implied, t)
 			continue
 		}
 		if !slices.ContainsFunc(defining, func(dr *DestinationRule) bool { return definesSubset(dr, t.Subset) }) {
-			faults = append(faults, warning(vs, t.path+".subset",
-				"no DestinationRule of %s defines subset %q: its share of requests fails with 503 (NC)", host, t.Subset))
+			faults = append(faults, warning(vs, t.path()+".subset",
+				"no DestinationRule of %s defines subset %q: its share of requests fails with 503 (NC)", t.resolved, t.Subset))
 		}
 	}
-	for host, targets := range sorted(implied) {
-		faults = append(faults, warnImplied(vs, host, targets))
+	slices.SortStableFunc(implied, func(a, b target) int { return strings.Compare(a.resolved, b.resolved) })
+	for len(implied) > 0 {
+		n := 1
+		for n < len(implied) && implied[n].resolved == implied[0].resolved {
+			n++
+		}
+		faults = append(faults, warnImplied(vs, implied[:n]))
+		implied = implied[n:]
 	}
 	return faults
 }
 
-// warnImplied tells of the departure from Istio, where such requests fail.
-func warnImplied(vs *VirtualService, host string, targets []target) Fault {
-	var meanings []string
+// warnImplied tells of the departure from Istio, where such requests fail. The
+// targets are of one host.
+func warnImplied(vs *VirtualService, targets []target) Fault {
+	var told []string
+	var meanings strings.Builder
 	for _, t := range targets {
-		meaning := fmt.Sprintf("subset %s means label version: %[1]s", t.Subset)
-		if !slices.Contains(meanings, meaning) {
-			meanings = append(meanings, meaning)
+		if slices.Contains(told, t.Subset) {
+			continue
 		}
+		if len(told) > 0 {
+			meanings.WriteString(", ")
+		}
+		told = append(told, t.Subset)
+		meanings.WriteString("subset " + t.Subset + " means label version: " + t.Subset)
 	}
-	return warning(vs, targets[0].path+".subset",
-		"no DestinationRule of %s defines any subset, so %s (Istio: 503)", host, strings.Join(meanings, ", "))
+	return warning(vs, targets[0].path()+".subset",
+		"no DestinationRule of %s defines any subset, so %s (Istio: 503)", targets[0].resolved, meanings.String())
 }
 
 // A subsetIndex finds the DestinationRules that define subsets of a host, in
@@ -95,22 +107,51 @@ func (index subsetIndex) of(host string) []*DestinationRule {
 	return defining
 }
 
+// A target is a destination that names a subset, and where it stands.
+type target struct {
+	*networking.Destination
+	route    int
+	field    string // of the route: route, mirror or mirrors
+	nth      int    // in the list, unless it is mirror
+	resolved string // host
+}
+
+func (t target) path() string {
+	route := nth("spec.http", t.route)
+	if t.field == "mirror" {
+		return route + ".mirror"
+	}
+	return item(route, t.field, t.nth) + ".destination"
+}
+
 // targets are the destinations of HTTP routes that name a subset.
-func targets(spec *networking.VirtualService) (named []target) {
-	add := func(path string, d *networking.Destination) {
-		if d.GetSubset() != "" {
-			named = append(named, target{path, d})
+func targets(spec *networking.VirtualService) iter.Seq[target] {
+	return func(yield func(target) bool) {
+		for i, route := range spec.Http {
+			for t := range targetsOf(route) {
+				t.route = i
+				if t.GetSubset() != "" && !yield(t) {
+					return
+				}
+			}
 		}
 	}
-	for i, route := range spec.Http {
-		path := nth("spec.http", i)
+}
+
+func targetsOf(route *networking.HTTPRoute) iter.Seq[target] {
+	return func(yield func(target) bool) {
 		for j, d := range route.Route {
-			add(item(path, "route", j)+".destination", d.Destination)
+			if !yield(target{Destination: d.Destination, field: "route", nth: j}) {
+				return
+			}
 		}
-		add(path+".mirror", route.Mirror)
+		if !yield(target{Destination: route.Mirror, field: "mirror"}) {
+			return
+		}
 		for j, m := range route.Mirrors {
-			add(item(path, "mirrors", j)+".destination", m.Destination)
+			if !yield(target{Destination: m.Destination, field: "mirrors", nth: j}) {
+				return
+			}
 		}
 	}
-	return named
 }
