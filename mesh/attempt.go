@@ -65,8 +65,8 @@ func (a *attempt) end() {
 	}
 }
 
-// request builds the request of a try: a shallow copy of the caller's, addressed
-// to the host that was picked.
+// request builds the request of a try: a shallow copy of the caller's. Who carries
+// it addresses it to the host that was picked.
 func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *http.Request {
 	req := &a.req
 	switch {
@@ -78,7 +78,6 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 		*req = *x.in
 	}
 	a.url = *x.in.URL
-	a.url.Host = x.endpoint(c)
 	if x.path != "" {
 		a.url.Path, a.url.RawPath = unescape(x.path), x.path
 	}
@@ -91,13 +90,4 @@ func unescape(path string) string {
 		return plain
 	}
 	return path
-}
-
-// endpoint is what stands in the URL: where the host that was picked is, and how
-// to connect to it. A base of the caller's own knows addresses alone.
-func (x *exchange) endpoint(c *engine.Call) string {
-	if x.t.own == nil {
-		return c.Host.State.Address
-	}
-	return lineTo(c.Host.State.Address, x.in).host()
 }

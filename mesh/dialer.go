@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
-	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/clienttls"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
@@ -21,12 +21,9 @@ type dialer struct {
 	base   func(ctx context.Context, network, address string) (net.Conn, error)
 	gate   *breaker.Gate
 	policy plan.Connection
+	locks  *locks
 	open   atomic.Int64 // connections
 	idle   func()       // closes those that carry nothing
-}
-
-func newDialer(base func(context.Context, string, string) (net.Conn, error), cl *engine.Cluster, policy plan.Connection) *dialer {
-	return &dialer{base: base, gate: cl.Gate(), policy: policy}
 }
 
 // A connectError is a connection that was not made: nothing was sent.
@@ -35,17 +32,73 @@ type connectError struct{ err error }
 func (e *connectError) Error() string { return e.err.Error() }
 func (e *connectError) Unwrap() error { return e.err }
 
-// dial connects within the connect timeout. A request that waits for a dial
-// counts as pending, as in Envoy.
-func (d *dialer) dial(ctx context.Context, _, host string) (net.Conn, error) {
+// The protocols that are offered by ALPN.
+var (
+	onlyHTTP1 = []string{"http/1.1"}
+	onlyHTTP2 = []string{"h2"}
+	anyHTTP   = []string{"h2", "http/1.1"}
+)
+
+// byALPN, onHTTP1 and onHTTP2 connect to what a host in a URL spells, for the
+// transports of those protocols.
+func (d *dialer) byALPN(ctx context.Context, _, host string) (net.Conn, error) {
+	l := lineOf(host)
+	if l.h1 {
+		return d.connect(ctx, l, onlyHTTP1)
+	}
+	return d.connect(ctx, l, anyHTTP)
+}
+
+func (d *dialer) onHTTP1(ctx context.Context, host string) (net.Conn, error) {
+	return d.connect(ctx, lineOf(host), onlyHTTP1)
+}
+
+func (d *dialer) onHTTP2(ctx context.Context, _, host string) (net.Conn, error) {
+	c, err := d.connect(ctx, lineOf(host), onlyHTTP2)
+	secure, ok := c.(*tls.Conn)
+	if err != nil || !ok {
+		return c, err
+	}
+	if err := clienttls.CheckProtocol(secure.ConnectionState(), "h2"); err != nil {
+		_ = secure.NetConn().Close() // without a farewell, which may take its time
+		return nil, &connectError{err}
+	}
+	return secure, nil
+}
+
+// connect makes a connection: in the clear or, as the line says, in TLS. All of
+// it falls under one timeout.
+func (d *dialer) connect(ctx context.Context, l line, protocols []string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
+	defer cancel()
+	if l.security == inClear {
+		return d.dial(ctx, l)
+	}
+	cfg, err := d.locks.config(l, protocols)
+	if err != nil {
+		return nil, &connectError{err}
+	}
+	c, err := d.dial(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	secure := tls.Client(c, cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		_ = c.Close()
+		return nil, &connectError{err}
+	}
+	return secure, nil
+}
+
+// dial connects without TLS. A request that waits for it counts as pending, as
+// in Envoy.
+func (d *dialer) dial(ctx context.Context, l line) (net.Conn, error) {
 	if err := d.gate.AcquirePending(); err != nil {
 		return nil, err
 	}
 	defer d.gate.ReleasePending()
 	d.makeRoom()
-	ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
-	defer cancel()
-	network, address := lineOf(host).endpoint()
+	network, address := l.endpoint()
 	c, err := d.base(ctx, network, address)
 	if err != nil {
 		return nil, &connectError{err}
@@ -53,24 +106,6 @@ func (d *dialer) dial(ctx context.Context, _, host string) (net.Conn, error) {
 	d.keepAlive(c)
 	d.open.Add(1)
 	return &conn{Conn: c, dialer: d, born: time.Now()}, nil
-}
-
-// dialTLS connects and shakes hands; both fall under one timeout.
-func (d *dialer) dialTLS(cfg *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
-	return func(ctx context.Context, network, host string) (net.Conn, error) {
-		ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
-		defer cancel()
-		c, err := d.dial(ctx, network, host)
-		if err != nil {
-			return nil, err
-		}
-		secure := tls.Client(c, lineOf(host).tlsConfig(cfg))
-		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = c.Close()
-			return nil, &connectError{err}
-		}
-		return secure, nil
-	}
 }
 
 // makeRoom closes idle connections when the limit is reached: requests in flight

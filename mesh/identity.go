@@ -60,9 +60,23 @@ func (m *Mesh) identify(c tlsid.Credential) {
 	*s = IdentityStatus{ID: c.ID().String(), NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), Rotations: rotations}
 	info := IdentityInfo{ID: s.ID, NotAfter: s.NotAfter}
 	m.identity.mu.Unlock()
+	m.rotate()
 	m.config.Logger.Info("identity", "credential", c)
 	if hook := m.config.Observer.Identity; hook != nil {
 		hook(info)
+	}
+}
+
+// rotate has connections end that were made by a credential before the one in
+// force, when they have carried what is under way.
+func (m *Mesh) rotate() {
+	m.mu.Lock()
+	transports := m.transports
+	m.mu.Unlock()
+	for _, t := range transports {
+		if t.own != nil {
+			t.own.rotate()
+		}
 	}
 }
 

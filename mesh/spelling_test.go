@@ -12,10 +12,15 @@ func TestALineIsReadAsItWasSpelt(t *testing.T) {
 		{address: "name:80"},
 		{address: "unix:///tmp/a socket/ü.sock"},
 		{address: "unix://@abstract"},
-		{address: "10.0.0.1:443", name: "api.example.com"},
-		{address: "10.0.0.1:443", name: "2001:db8::8"},
-		{address: "10.0.0.1:443", name: "api.example.com", h1: true},
-		{address: "unix:///tmp/s", name: "api.example.com"},
+		{"10.0.0.1:443", byCaller, "api.example.com", false},
+		{"10.0.0.1:443", byCaller, "2001:db8::8", false},
+		{"10.0.0.1:443", byCaller, "api.example.com", true},
+		{"10.0.0.1:80", byFiles, "api.example.com", true},
+		{"10.0.0.1:80", byFiles, "", false},
+		{"10.0.0.1:80", byIdentity, "spiffe://cluster.local/ns/default/sa/reviews", true},
+		{"10.0.0.1:80", byIdentity, "", false},
+		{"unix:///tmp/s", byIdentity, "spiffe://cluster.local/ns/default/sa/reviews", true},
+		{"unix:///tmp/s", byCaller, "api.example.com", false},
 	} {
 		host := l.host()
 		if got := lineOf(host); got != l {

@@ -12,6 +12,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/h1"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // wires are the connections of a Transport: a pool and an http.Transport, or two,
@@ -19,41 +20,54 @@ import (
 type wires struct {
 	mesh      *Mesh
 	template  *http.Transport
-	byCluster sync.Map // *engine.Cluster → *wire
+	byCluster sync.Map   // *engine.Cluster → *wire
+	mu        sync.Mutex // orders what is written there
 }
 
-// A wire is one cluster's connections under one connection policy.
+// A wire is one cluster's connections under one connection policy and, where
+// that has a say in them, under one credential of the process: connections do
+// not outlive a rotation by more than the requests that they carry.
 type wire struct {
-	cluster *engine.Cluster
-	spec    *plan.Cluster // whose Connection this wire obeys
-	dialer  *dialer
-	plain   *h1.Pool        // HTTP/1.1 in the clear, for the requests that it takes; nil: it takes none
-	h1      *http.Transport // HTTP/1.1 for all others, or what ALPN agrees on
-	h2c     *streams        // HTTP/2 in the clear
-	speaks  sync.Map        // address → *h2cProbe
-	retired atomic.Bool     // no new request comes
+	cluster    *engine.Cluster
+	spec       *plan.Cluster // whose Connection and TLS this wire obeys
+	credential tlsid.Credential
+	dialer     *dialer
+	plain      *h1.Pool        // HTTP/1.1, for the requests that it takes; nil: it takes none
+	h1         *http.Transport // HTTP/1.1 for all others, or what ALPN agrees on
+	h2         *streams        // HTTP/2 alone
+	speaks     sync.Map        // address → *h2Probe
+	retired    atomic.Bool     // no new request comes
 }
 
 // carry sends one try.
 func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Response, error) {
 	if t.own == nil {
-		return a.overHTTP1(c.Cluster, t.base, r)
+		return t.overBase(c, a, r)
 	}
-	w := t.own.of(c.Cluster)
+	spec := c.Cluster.Spec()
+	w := t.own.of(c.Cluster, spec)
 	a.wire = w
-	switch h2c, err := w.usesH2C(r); {
+	l := t.own.lineTo(c.Host, c.Cluster, spec, r)
+	r.URL.Host = l.Spelt
+	secure := security(l.Security) != inClear
+	switch h2, err := w.usesHTTP2(r); {
 	case err != nil:
 		return nil, err
-	case h2c:
-		return a.overH2C(w, w.forTransport(r))
+	case h2:
+		return a.overHTTP2(w, w.forTransport(r, secure))
 	case w.plain != nil && w.plain.Takes(r):
 		return a.overHTTP1(c.Cluster, w.plain, r)
 	}
-	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r))
+	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
 }
 
-// forTransport readies a request for an http.Transport.
-func (w *wire) forTransport(r *http.Request) *http.Request {
+// forTransport readies a request for an http.Transport, which looks at a
+// connection for what ALPN has agreed on only for https. The caller never sees
+// that scheme, nor does an HTTP/1.1 server.
+func (w *wire) forTransport(r *http.Request, secure bool) *http.Request {
+	if secure {
+		r.URL.Scheme = "https"
+	}
 	if r.GetBody == nil {
 		r.GetBody = unprocessed
 	}
@@ -72,9 +86,9 @@ var errUnprocessed = errors.New("the request was not processed")
 // the stream was refused. It then forgets why; but that it asked says enough.
 func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
-// overH2C sends a request that shares its connection with others.
-func (a *attempt) overH2C(w *wire, r *http.Request) (*http.Response, error) {
-	lane, done := w.h2c.take(r.URL.Host)
+// overHTTP2 sends a request that shares its connection with others.
+func (a *attempt) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
+	lane, done := w.h2.take(r.URL.Host)
 	a.stream = done
 	resp, err := lane.RoundTrip(r)
 	if err != nil && r.Context().Err() == nil {
@@ -94,29 +108,72 @@ func (a *attempt) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Re
 	return rt.RoundTrip(r)
 }
 
-// of finds the wire of a cluster. A changed policy gets a new wire; requests on
-// the old one finish, and its idle connections are closed.
-func (w *wires) of(cl *engine.Cluster) *wire {
-	spec := cl.Spec()
-	if v, ok := w.byCluster.Load(cl); ok {
-		have := v.(*wire)
-		if have.spec == spec || have.spec.Connection == spec.Connection {
-			return have
-		}
+// of finds the wire of a cluster. A changed policy, or a new credential, gets a
+// new wire; requests on the old one finish, and its idle connections are closed.
+func (w *wires) of(cl *engine.Cluster, spec *plan.Cluster) *wire {
+	credential := w.credential(spec)
+	if have := w.find(cl); have.serves(spec, credential) {
+		return have
 	}
-	fresh := w.renew(cl, spec)
+	fresh := w.renew(cl, spec, credential)
 	if cl.Closed() { // a call that outlives its cluster: nobody would say when the wire has had its day
 		w.forget(cl)
 	}
 	return fresh
 }
 
-func (w *wires) renew(cl *engine.Cluster, spec *plan.Cluster) *wire {
-	fresh := w.newWire(cl, spec)
-	if old, ok := w.byCluster.Swap(cl, fresh); ok {
-		old.(*wire).retire()
+func (w *wires) find(cl *engine.Cluster) *wire {
+	v, ok := w.byCluster.Load(cl)
+	if !ok {
+		return nil
+	}
+	return v.(*wire)
+}
+
+// credential is the process's own, where connections may be made by it.
+func (w *wires) credential(spec *plan.Cluster) tlsid.Credential {
+	if m := spec.TLS.Mode; m == plan.TLSAuto || m == plan.TLSIstio {
+		return w.mesh.identity.own()
+	}
+	return tlsid.Credential{}
+}
+
+// serves may be called on nil.
+func (w *wire) serves(spec *plan.Cluster, credential tlsid.Credential) bool {
+	return w != nil && w.credential == credential &&
+		(w.spec == spec || w.spec.Connection == spec.Connection && w.spec.TLS.Equal(&spec.TLS))
+}
+
+func (w *wires) renew(cl *engine.Cluster, spec *plan.Cluster, credential tlsid.Credential) *wire {
+	fresh, old := w.replace(cl, spec, credential)
+	if old != nil {
+		old.retire()
 	}
 	return fresh
+}
+
+// replace makes one wire for all who want it at the same time.
+func (w *wires) replace(cl *engine.Cluster, spec *plan.Cluster, credential tlsid.Credential) (fresh, old *wire) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	old = w.find(cl)
+	if old.serves(spec, credential) {
+		return old, nil
+	}
+	fresh = w.newWire(cl, spec, credential)
+	w.byCluster.Store(cl, fresh)
+	return fresh, old
+}
+
+// rotate retires the wires of credentials that are no longer in force; the next
+// request of their clusters gets new ones.
+func (w *wires) rotate() {
+	w.byCluster.Range(func(cl, v any) bool {
+		if have := v.(*wire); have.credential != w.credential(have.spec) && w.byCluster.CompareAndDelete(cl, have) {
+			have.retire()
+		}
+		return true
+	})
 }
 
 // forget drops the wire of a cluster that is no more.
@@ -133,17 +190,18 @@ func (w *wires) closeIdle() {
 	})
 }
 
-func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster) *wire {
-	wr := &wire{cluster: cl, spec: spec, dialer: newDialer(w.mesh.config.DialContext, cl, spec.Connection)}
+func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster, credential tlsid.Credential) *wire {
+	wr := &wire{cluster: cl, spec: spec, credential: credential}
+	wr.dialer = &dialer{base: w.mesh.config.DialContext, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle}
 	wr.plain = w.pool(wr)
-	wr.h1 = w.transport(wr, new(http.Protocols))
-	wr.h1.Protocols.SetHTTP1(true)
-	wr.h1.Protocols.SetHTTP2(true)
-	h2c := new(http.Protocols)
-	h2c.SetUnencryptedHTTP2(true)
-	h2c.SetHTTP2(true)
-	wr.h2c = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2c) })
-	wr.dialer.idle = wr.closeIdle
+	both := new(http.Protocols)
+	both.SetHTTP1(true)
+	both.SetHTTP2(true)
+	wr.h1 = w.transport(wr, both, wr.dialer.byALPN)
+	h2 := new(http.Protocols)
+	h2.SetUnencryptedHTTP2(true)
+	h2.SetHTTP2(true)
+	wr.h2 = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2, wr.dialer.onHTTP2) })
 	return wr
 }
 
@@ -154,7 +212,7 @@ func (w *wires) pool(wr *wire) *h1.Pool {
 	}
 	c := wr.spec.Connection
 	return h1.New(h1.Config{
-		Dial:               func(ctx context.Context, host string) (net.Conn, error) { return wr.dialer.dial(ctx, "", host) },
+		Dial:               wr.dialer.onHTTP1,
 		IdleTimeout:        max(c.IdleTimeout, 0), // negative: none
 		MaxIdle:            idlePerHost,
 		MaxRequests:        c.MaxRequests,
@@ -166,13 +224,13 @@ func (w *wires) pool(wr *wire) *h1.Pool {
 	})
 }
 
-func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
+func (w *wires) transport(wr *wire, protocols *http.Protocols, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
 	c := wr.spec.Connection
 	t := w.template.Clone()
 	t.Protocols = protocols
 	t.Proxy = nil // an endpoint is reached directly
-	t.DialContext = wr.dialer.dial
-	t.DialTLSContext = wr.dialer.dialTLS(t.TLSClientConfig)
+	t.DialContext = dial
+	t.DialTLSContext = dial
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
 	t.MaxConnsPerHost = 0
@@ -187,7 +245,8 @@ func (w *wires) transport(wr *wire, protocols *http.Protocols) *http.Transport {
 // most of it between two bursts.
 const idlePerHost = 1024
 
-func (w *wire) usesH2C(r *http.Request) (bool, error) {
+// usesHTTP2: a caller who asks for https leaves the choice to ALPN.
+func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
 	if r.URL.Scheme == "https" {
 		return false, nil
 	}
@@ -198,7 +257,7 @@ func (w *wire) usesH2C(r *http.Request) (bool, error) {
 		return r.ProtoMajor == 2, nil
 	case plan.HTTP2Upgrade:
 		if !upgrades(r) {
-			return w.speaksH2C(r.Context(), r.URL.Host)
+			return w.speaksHTTP2(r.Context(), r.URL.Host)
 		}
 	}
 	return false, nil
@@ -215,5 +274,5 @@ func (w *wire) closeIdle() {
 		w.plain.CloseIdle()
 	}
 	w.h1.CloseIdleConnections()
-	w.h2c.closeIdle()
+	w.h2.closeIdle()
 }

@@ -15,12 +15,13 @@ type Expect struct {
 	SNI        string              // what the server is told; "": nothing
 	Aliases    []tlsid.TrustDomain // of the own trust domain
 	NextProtos []string            // to be offered (ALPN), the best first; none: no ALPN
+	MinVersion uint16              // of TLS; 0: TLS 1.3
 }
 
 // ByIdentity returns the configuration of mutual TLS by the workload's own
 // credential. Names are compared word for word; only an ID has aliases.
 func ByIdentity(own *tlsid.Current, e Expect) (*tls.Config, error) {
-	expect := tlsid.Expect{ServerName: e.SNI, Aliases: e.Aliases, NextProtos: e.NextProtos}
+	expect := tlsid.Expect{ServerName: e.SNI, Aliases: e.Aliases, NextProtos: e.NextProtos, MinVersion: e.MinVersion}
 	if e.ID != "" {
 		id, err := tlsid.ParseID(e.ID)
 		if err != nil {

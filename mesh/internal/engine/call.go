@@ -88,10 +88,16 @@ type HostState struct {
 type Line struct {
 	By        *plan.Cluster // the policy
 	Described uint64        // Cluster.Described, read before the host was looked at
-	Security  uint8         // as the Wire numbers it
-	Asked     string        // the name that was asked for
-	Alone     bool          // HTTP/1.1 alone
-	Spelt     string        // the host that stands in a URL
+	Asked     Asked
+	Security  uint8  // as the Wire numbers it
+	Spelt     string // the host that stands in a URL
+}
+
+// Asked is what of a request its line depends on.
+type Asked struct {
+	Name  string // that the server may have to prove; "": any
+	HTTPS bool
+	HTTP1 bool // and nothing else
 }
 
 // hold says what a try has taken and must give back, once.

@@ -2,15 +2,16 @@ package mesh
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
 	"time"
 )
 
-// An h2cProbe finds out whether one address speaks HTTP/2 in the clear. One of the
+// An h2Probe finds out whether one address speaks HTTP/2. One of the
 // requests that want to know asks; the others wait, each no longer than it may.
-type h2cProbe struct {
+type h2Probe struct {
 	known chan struct{} // closed when the asking is over; what follows is written before
 
 	settled bool // false: who asked had to leave, so that another must
@@ -25,12 +26,13 @@ const (
 	noHolds  = time.Minute
 )
 
-// speaksH2C finds out whether the server takes HTTP/2 by prior knowledge, once
-// per address. A rule's h2UpgradePolicy UPGRADE is written for sidecars, which
-// all do; here the server may be anything, and one that does not is spoken to
-// in HTTP/1.1 rather than broken. The error is that no connection could be made,
-// which is the request's error as well, or the end of ctx.
-func (w *wire) speaksH2C(ctx context.Context, address string) (bool, error) {
+// speaksHTTP2 finds out whether the server takes HTTP/2, in the clear by prior
+// knowledge or by ALPN, once per address. A rule's h2UpgradePolicy UPGRADE is
+// written for sidecars, which all do; here the server may be anything, and one
+// that does not is spoken to in HTTP/1.1 rather than broken. The error is that no
+// connection could be made, which is the request's error as well, or the end of
+// ctx.
+func (w *wire) speaksHTTP2(ctx context.Context, address string) (bool, error) {
 	for ctx.Err() == nil {
 		p, mine := w.probe(address)
 		if mine {
@@ -49,13 +51,13 @@ func (w *wire) speaksH2C(ctx context.Context, address string) (bool, error) {
 
 // probe returns the one whose answer holds or is awaited, else a new one that
 // its caller must ask.
-func (w *wire) probe(address string) (p *h2cProbe, mine bool) {
-	p = &h2cProbe{known: make(chan struct{})}
+func (w *wire) probe(address string) (p *h2Probe, mine bool) {
+	p = &h2Probe{known: make(chan struct{})}
 	for {
 		v, ok := w.speaks.Load(address)
 		switch {
-		case ok && v.(*h2cProbe).holds(time.Now()):
-			return v.(*h2cProbe), false
+		case ok && v.(*h2Probe).holds(time.Now()):
+			return v.(*h2Probe), false
 		case ok && w.speaks.CompareAndSwap(address, v, p):
 			return p, true
 		case !ok:
@@ -66,7 +68,7 @@ func (w *wire) probe(address string) (p *h2cProbe, mine bool) {
 	}
 }
 
-func (p *h2cProbe) holds(now time.Time) bool {
+func (p *h2Probe) holds(now time.Time) bool {
 	select {
 	case <-p.known:
 		return now.Before(p.until)
@@ -76,15 +78,20 @@ func (p *h2cProbe) holds(now time.Time) bool {
 }
 
 // ask asks the server, unless ctx ends before.
-func (p *h2cProbe) ask(ctx context.Context, d *dialer, address string) {
+func (p *h2Probe) ask(ctx context.Context, d *dialer, address string) {
 	defer close(p.known)
-	c, err := d.dial(ctx, "tcp", address)
+	c, err := d.connect(ctx, lineOf(address), anyHTTP)
 	if err != nil {
 		p.settled, p.err = ctx.Err() == nil, err
 		return
 	}
-	defer func() { _ = c.Close() }()
-	p.yes = answersHTTP2(ctx, c, d.policy.ConnectTimeout)
+	if secure, ok := c.(*tls.Conn); ok {
+		defer func() { _ = secure.NetConn().Close() }()
+		p.yes = secure.ConnectionState().NegotiatedProtocol == "h2"
+	} else {
+		defer func() { _ = c.Close() }()
+		p.yes = answersHTTP2(ctx, c, d.policy.ConnectTimeout)
+	}
 	p.settled = p.yes || ctx.Err() == nil
 	switch {
 	case p.yes:
