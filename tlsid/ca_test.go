@@ -124,7 +124,7 @@ func TestACAIssuesSVIDs(t *testing.T) {
 		if leaf.IsCA || leaf.KeyUsage != x509.KeyUsageDigitalSignature || len(leaf.URIs) != 1 || leaf.Subject.String() != "" {
 			t.Errorf("got %+v", leaf)
 		}
-		if life := c.NotAfter().Sub(time.Now()); life < 59*time.Minute || life > 61*time.Minute {
+		if life := time.Until(c.NotAfter()); life < 59*time.Minute || life > 61*time.Minute {
 			t.Errorf("it lives %s", life)
 		}
 	}
@@ -161,11 +161,11 @@ func TestImpossibleCAs(t *testing.T) {
 		config tlsid.CAConfig
 		says   string
 	}{
-		{tlsid.CAConfig{LeafLifetime: time.Millisecond}, "LeafLifetime: 1ms is less than 100ms"},
+		{tlsid.CAConfig{LeafLifetime: time.Millisecond}, "field LeafLifetime: 1ms is less than 100ms"},
 		{tlsid.CAConfig{LeafLifetime: -1}, "LeafLifetime"},
-		{tlsid.CAConfig{Announce: -1}, "Announce"},
-		{tlsid.CAConfig{Announce: time.Second, Dir: t.TempDir()}, "Announce: 1s is less than 3s"},
-		{tlsid.CAConfig{RootLifetime: time.Hour}, "RootLifetime: 1h0m0s is less than 10h1m40s"},
+		{tlsid.CAConfig{Announce: -1}, "field Announce: -1ns is less than 0s"},
+		{tlsid.CAConfig{Announce: time.Second, Dir: t.TempDir()}, "field Announce: 1s is less than 3s"},
+		{tlsid.CAConfig{RootLifetime: time.Hour}, "field RootLifetime: 1h0m0s is less than 10h1m40s"},
 	} {
 		if _, err := tlsid.NewCA(c.config); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%+v: got %v, want %s", c.config, err, c.says)

@@ -51,13 +51,22 @@ func (c CAConfig) withDefaults() CAConfig {
 func (c CAConfig) validate() error {
 	var faults []error
 	if c.LeafLifetime < 100*time.Millisecond {
-		faults = append(faults, fmt.Errorf("LeafLifetime: %s is less than 100ms", c.LeafLifetime))
+		faults = append(faults, fmt.Errorf("field LeafLifetime: %s is less than 100ms", c.LeafLifetime))
 	}
-	if c.Announce < 0 || c.Dir != "" && c.Announce < 3*dirInterval {
-		faults = append(faults, fmt.Errorf("Announce: %s is less than %s, or below 0", c.Announce, 3*dirInterval))
+	if least := c.leastAnnounce(); c.Announce < least {
+		faults = append(faults, fmt.Errorf("field Announce: %s is less than %s", c.Announce, least))
 	}
 	if least := 10 * (c.LeafLifetime + c.Announce); c.RootLifetime < least {
-		faults = append(faults, fmt.Errorf("RootLifetime: %s is less than %s, ten times LeafLifetime and Announce together", c.RootLifetime, least))
+		faults = append(faults, fmt.Errorf("field RootLifetime: %s is less than %s, ten times LeafLifetime and Announce together", c.RootLifetime, least))
 	}
 	return errors.Join(faults...)
+}
+
+// leastAnnounce gives every process that shares a directory the time to read it,
+// even if it is late or fails once.
+func (c CAConfig) leastAnnounce() time.Duration {
+	if c.Dir == "" {
+		return 0
+	}
+	return 3 * dirInterval
 }

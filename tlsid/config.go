@@ -75,6 +75,7 @@ func ClientConfig(own *Current, expect Expect) *tls.Config {
 		NextProtos:           slices.Clone(expect.NextProtos),
 		MinVersion:           minVersion(expect.MinVersion),
 		ClientSessionCache:   sessionsOf(own, expect.Sessions),
+		Time:                 ahead,
 	}
 }
 
@@ -102,6 +103,7 @@ func serverConfig(v *verifier, accept Accept) *tls.Config {
 		GetCertificate:   v.own.serverCertificate,
 		NextProtos:       slices.Clone(accept.NextProtos),
 		MinVersion:       minVersion(accept.MinVersion),
+		Time:             ahead,
 	}
 }
 

@@ -33,6 +33,8 @@
 //  1. TLS 1.3; TLS 1.2 if asked for, nothing lower.
 //  2. No ALPN, unless NextProtos says so.
 //  3. Clients do not resume sessions, unless Sessions says so; servers let them.
+//     A session is resumed under the root set that it was made under only, and
+//     not if its certificate expires in the next ten seconds.
 //  4. A CA is in memory, of trust domain cluster.local. Its leaves live one hour
 //     and are renewed at half of it, a fifth more or less; they are dated back
 //     two minutes. Keys are ECDSA P-256.

@@ -3,7 +3,19 @@ package tlsid
 import (
 	"crypto/tls"
 	"sync/atomic"
+	"time"
 )
+
+// handshakeMargin is more than a handshake takes: it is how long net/http waits
+// for one.
+const handshakeMargin = 10 * time.Second
+
+// ahead is the time by which crypto/tls decides whether a session's certificate
+// has expired, in which case it falls back to a full handshake, with a fresh
+// certificate. It is early, so that none expires between that decision and
+// VerifyConnection, which goes by the true time and would refuse the peer.
+// Nothing else that crypto/tls does here depends on more than differences of it.
+func ahead() time.Time { return time.Now().Add(handshakeMargin) }
 
 // perRoots keeps one server configuration for each root set in turn. A
 // configuration makes its own session ticket keys, and is built anew, never

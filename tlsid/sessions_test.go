@@ -1,9 +1,14 @@
 package tlsid_test
 
 import (
+	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -155,4 +160,64 @@ func TestOpenConnectionsCanBeVerifiedAgain(t *testing.T) {
 	if err := config.VerifyConnection(c.state); !errors.Is(err, tlsid.ErrUntrusted) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestHandshakesSucceedWhileAllRotates: leaves are renewed every 100 ms and the
+// root is replaced, in real time.
+func TestHandshakesSucceedWhileAllRotates(t *testing.T) {
+	ca := newCA(t, tlsid.CAConfig{LeafLifetime: 200 * time.Millisecond, Announce: 100 * time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	var watches sync.WaitGroup
+	defer watches.Wait()
+	defer cancel()
+	following := func(name string) *tlsid.Current {
+		source, own := ca.Workload(name), holding(first(t, ca.Workload(name)))
+		watches.Go(func() {
+			for c, err := range source.Watch(ctx) {
+				if err != nil {
+					t.Error(err)
+					continue
+				}
+				own.Store(c)
+			}
+		})
+		return own
+	}
+	client, server := resuming(following("a"), tls.VersionTLS13), tlsid.ServerConfig(following("b"), tlsid.Accept{})
+	old := ca.Bundles().Roots(domain(t, "cluster.local"))[0]
+	if err := ca.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	for slices.ContainsFunc(ca.Bundles().Roots(domain(t, "cluster.local")), old.Equal) {
+		if c, s := shake(t, client, server); c.err != nil || s.err != nil {
+			t.Fatalf("the client sees %v, the server %v", c.err, s.err)
+		}
+	}
+}
+
+// TestSessionsThatExpireSoonAreNotResumed: else the certificate might expire in
+// the middle of the handshake, which then fails, where a full one does not.
+func TestSessionsThatExpireSoonAreNotResumed(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version uint16) {
+		p := newPair(t)
+		both := p.client.Bundles()
+		expiring := func(in time.Duration) func(*x509.Certificate) {
+			return func(c *x509.Certificate) { c.NotAfter = time.Now().Add(in) }
+		}
+		for _, c := range []struct {
+			client, server time.Duration
+			resumed        bool
+		}{
+			{time.Minute, time.Minute, true},
+			{8 * time.Second, time.Minute, false},
+			{time.Minute, 8 * time.Second, false},
+		} {
+			client := resuming(holding(credential(t, p.left.leaf(t, expiring(c.client), "spiffe://td/client"), both)), version)
+			peer := holding(credential(t, p.right.leaf(t, expiring(c.server), "spiffe://td/server"), both))
+			server := tlsid.ServerConfig(peer, tlsid.Accept{MinVersion: version})
+			shake(t, client, server)
+			near, far := shake(t, client, server)
+			expect(t, c.resumed, near, far)
+		}
+	})
 }
