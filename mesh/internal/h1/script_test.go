@@ -39,6 +39,7 @@ type scripted struct {
 	mu       sync.Mutex
 	conns    []net.Conn
 	requests []string // as they came, byte for byte
+	over     int      // connections
 }
 
 func startScript(t testing.TB, r reply) *scripted {
@@ -79,7 +80,7 @@ func (s *scripted) accept() {
 
 // converse answers until the connection ends.
 func (s *scripted) converse(c net.Conn, number int) {
-	defer func() { _ = c.Close() }()
+	defer s.end(c)
 	var raw bytes.Buffer
 	in := bufio.NewReader(io.TeeReader(c, &raw))
 	for n := 0; ; n++ {
@@ -98,6 +99,19 @@ func (s *scripted) converse(c net.Conn, number int) {
 			return
 		}
 	}
+}
+
+func (s *scripted) end(c net.Conn) {
+	_ = c.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over++
+}
+
+func (s *scripted) ended() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
 }
 
 func (s *scripted) note(request string) {

@@ -1,0 +1,87 @@
+package h1_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/h1"
+)
+
+func closes(request string) bool { return strings.Contains(request, "\r\nConnection: close\r\n") }
+
+// dialCounted counts the sockets that are open.
+func dialCounted(open *atomic.Int32) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, host string) (net.Conn, error) {
+		c, err := dialTCP(ctx, host)
+		if err != nil {
+			return nil, err
+		}
+		open.Add(1)
+		return &counted{Conn: c, open: open}, nil
+	}
+}
+
+// A POST is not sent twice; so it must not meet a connection that the server has
+// closed, as long as there was time to notice.
+func TestAPOSTMeetsNoConnectionThatTheServerHasClosed(t *testing.T) {
+	s := startScript(t, always(ok+hangUp))
+	var open atomic.Int32
+	pool := h1.New(h1.Config{Dial: dialCounted(&open)})
+	for i := range 20 {
+		if o := outcomeOf(pool, send("POST", "body")(0, s.url())); o.Body != "ok" {
+			t.Fatalf("got %+v", o)
+		}
+		eventually(t, "the server has hung up", func() bool { return s.ended() > i })
+	}
+	pool.CloseIdle()
+	if n := open.Load(); n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+}
+
+func TestWhatNobodyAskedForIsNobodysAnswer(t *testing.T) {
+	s := startScript(t, always(ok))
+	pool := h1.New(h1.Config{Dial: dialTCP})
+	defer pool.CloseIdle()
+	for i := range 20 {
+		if o := outcomeOf(pool, send("GET", "")(0, s.url())); o.Body != "ok" {
+			t.Fatalf("got %+v", o)
+		}
+		s.mu.Lock()
+		_, _ = io.WriteString(s.conns[i], "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsmuggle")
+		s.mu.Unlock()
+	}
+	if n := s.connections(); n != 20 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// Nobody reads from an idle socket. That the server has closed it is found when
+// it is next looked at.
+func TestIdleSocketsThatTheServerHasClosedAreFound(t *testing.T) {
+	s := startScript(t, always(ok+hangUp))
+	synctest.Test(t, func(t *testing.T) {
+		var open atomic.Int32
+		pool := h1.New(h1.Config{Dial: dialCounted(&open)})
+		r, _ := http.NewRequest(http.MethodGet, s.url(), nil)
+		if o := outcomeOf(pool, r); o.Body != "ok" {
+			t.Fatalf("got %+v", o)
+		}
+		if n := open.Load(); n != 1 {
+			t.Errorf("%d connections are open", n)
+		}
+		for range 1000 { // the server's end is not in the bubble, and may take a moment
+			if <-time.After(31 * time.Second); open.Load() == 0 {
+				return
+			}
+		}
+		t.Error("the connection is still open")
+	})
+}
