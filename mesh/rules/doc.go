@@ -56,6 +56,15 @@
 //  3. Changes are read when all has been quiet for 50 ms, after 500 ms at the latest.
 //  4. Where the system tells of no changes, files are looked at once a second.
 //
+// # Cost
+//
+// Reading again costs what has changed: files are compared with what they held
+// before, only documents that differ are parsed, and where an object changes in
+// nothing that others depend on (their hosts, subsets, delegates and targets),
+// neither they nor what is between them is looked at again. An object that is
+// added, removed or renamed, or means something else to others, costs one look at
+// all. Looking whether files have changed costs one stat a file.
+//
 // # Limits
 //
 //  1. A file holds at most 10 MiB, the files of a source 256 MiB.

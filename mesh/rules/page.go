@@ -32,10 +32,8 @@ func (p *Parser) page(t Text, before *page) *page {
 	return pg
 }
 
-func (pg *page) add(start int, docs ...*document) {
-	for _, d := range docs {
-		pg.docs, pg.starts = append(pg.docs, d), append(pg.starts, start)
-	}
+func (pg *page) add(start int, d *document) {
+	pg.docs, pg.starts = append(pg.docs, d), append(pg.starts, start)
 }
 
 // split fills the page: with the documents of before that stand above the first

@@ -16,7 +16,7 @@ const maxFileSize = 10 << 20
 // A Text is the content of one rule file, from wherever it comes.
 type Text struct {
 	Name string // of the file, for faults; .json says that Data is JSON
-	Data []byte
+	Data []byte // see Parser on who may change it
 }
 
 // Parse reads one file: any number of YAML documents, or JSON values one after

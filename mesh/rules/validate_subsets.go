@@ -39,6 +39,10 @@ func warnSubsetsOf(vs *VirtualService, rules subsetIndex) (faults Faults) {
 				"no DestinationRule of %s defines subset %q: its share of requests fails with 503 (NC)", t.resolved, t.Subset))
 		}
 	}
+	return append(faults, warnImpliedByHost(vs, implied)...)
+}
+
+func warnImpliedByHost(vs *VirtualService, implied []target) (faults Faults) {
 	slices.SortStableFunc(implied, func(a, b target) int { return strings.Compare(a.resolved, b.resolved) })
 	for len(implied) > 0 {
 		n := 1

@@ -355,3 +355,22 @@ func TestStaticRulesCanBeRewritten(t *testing.T) {
 		f.hosts("a2")
 	})
 }
+
+// Of many files only those are read again that have changed; a file put in the
+// place of another is another file, whatever its size and time.
+func TestAFileOfTheSameSizeAndTimeIsAnotherFile(t *testing.T) {
+	d, old := newFolder(t), time.Now().Add(-time.Hour)
+	put := func(name, host string) {
+		d.write(name, rule(host, "{host: "+host+"}"))
+		d.must(os.Chtimes(d.path(name), old, old))
+	}
+	put("a.yaml", "a")
+	put("b.yaml", "b")
+	f := follow(t, rules.Dir(d.dir))
+	first := f.hosts("a b")
+	put("c.tmp", "c")
+	d.must(os.Rename(d.path("c.tmp"), d.path("b.yaml")))
+	if second := f.hosts("a c"); second.DestinationRules[0] != first.DestinationRules[0] {
+		t.Error("the file that has not changed gave another object")
+	}
+}
