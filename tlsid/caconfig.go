@@ -19,7 +19,8 @@ type CAConfig struct {
 	Dir string
 
 	// LeafLifetime is how long credentials are valid. They are renewed at about
-	// half of it. 0: one hour. At least 100 ms.
+	// half of it. 0: one hour. At least 100 ms; with a few seconds or less, a
+	// process that does not get to run may find its credential expired.
 	LeafLifetime time.Duration
 
 	// RootLifetime is how long a root is valid. A new one is made when a fifth of

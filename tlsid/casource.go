@@ -47,7 +47,7 @@ type caWatch struct {
 	id     ID
 	view   view
 	issuer *root     // of the credential that stands
-	renew  time.Time // when it is due to be renewed
+	renew  time.Time // when it is due to be renewed, or that is due to be tried again
 }
 
 // step does what is due and reports whether to go on.
@@ -70,6 +70,7 @@ func (w *caWatch) next(now time.Time) (Credential, error) {
 	lifetime := w.ca.config.LeafLifetime
 	credential, err := w.view.signer.issue(w.id, now.Add(lifetime), now)
 	if err != nil {
+		w.renew = now.Add(retryInterval)
 		return w.standing, w.lament(now, err)
 	}
 	w.issuer, w.renew = w.view.signer, now.Add(jittered(lifetime/2))
@@ -77,6 +78,7 @@ func (w *caWatch) next(now time.Time) (Credential, error) {
 }
 
 // due reports whether the credential is old, or its issuer gone from the roots.
+// A source that has not yielded one yet is always due.
 func (w *caWatch) due(now time.Time) bool {
 	return w.issuer == nil || !now.Before(w.renew) || !w.view.trusts(w.issuer)
 }
@@ -118,20 +120,14 @@ func (w *caWatch) wait(ctx context.Context, now time.Time) {
 }
 
 func (w *caWatch) pause(now time.Time) time.Duration {
-	pause := idleInterval
+	pause := min(w.renew.Sub(now), idleInterval)
 	if w.ca.config.Dir != "" {
-		pause = dirInterval
-	}
-	if w.trouble.failing {
-		pause = retryInterval
-	}
-	if !w.renew.IsZero() && !w.trouble.failing {
-		pause = min(pause, w.renew.Sub(now))
+		pause = min(pause, dirInterval)
 	}
 	if changes := w.view.changes; !changes.IsZero() {
 		pause = min(pause, changes.Sub(now))
 	}
-	return max(pause, 0)
+	return pause
 }
 
 // jittered is d, a fifth more or less, so that not all renew at the same time.

@@ -19,7 +19,8 @@ func (ca *CA) view(now time.Time) view {
 	g := ca.live.Load()
 	trusted, _ := g.lineage.trusted(ca.config, now)
 	changes, _ := g.lineage.next(ca.config, now)
-	return view{ca.config.TrustDomain, g.lineage.signer(now), NewBundles(map[TrustDomain][]*x509.Certificate{ca.config.TrustDomain: trusted}), changes, g.over}
+	bundles := NewBundles(map[TrustDomain][]*x509.Certificate{ca.config.TrustDomain: trusted})
+	return view{ca.config.TrustDomain, g.lineage.signer(now), bundles, changes, g.over}
 }
 
 // trusts reports whether leaves of r are trusted.
