@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
@@ -15,40 +16,53 @@ type AccessInfo struct {
 	Source  string // address
 	Method  string
 	Host    string
-	Path    string
+	Path    string // without the query
 	Refused bool
 	Status  int    // of the refusal; 0 for a request that was let in
+	Flag    string // Envoy's response flag: UAEX by an Authorizer, RL by a rate limit; "" for none
 	Reason  string // Istio's words: rbac_access_denied_matched_policy[...]
 	Policy  string // that decided, namespace/name; "" if none was written
 	Audit   string // the rule of an AUDIT policy; "" for none
 	// Trial is why the policies on trial would have denied the request; "" if they
-	// would not.
+	// would not, or if it was refused before they were asked.
 	Trial string
 }
 
 // tellAccess tells the log and the observer what they should know of a request.
-func (m *Mesh) tellAccess(v *guard.Visit, r *guard.Refusal) {
-	if r == nil && v.Decision.Audit == nil && v.Decision.Shadow.Reason() == "" {
+func (m *Mesh) tellAccess(in *inbound, r *guard.Refusal) {
+	v := &in.visit
+	trial := v.Trial()
+	if r == nil && v.Decision.Audit == nil && trial == "" {
 		return
 	}
 	info := AccessInfo{
-		Peer: v.Peer.String(), Source: v.Source.String(), Method: v.Method, Host: v.Host, Path: v.Path.Escaped(),
-		Audit: text(v.Decision.Audit), Trial: v.Decision.Shadow.Reason(),
-	}
-	if r != nil {
-		info.Refused, info.Status, info.Reason, info.Policy = true, r.Status, r.Details, r.Policy
+		Peer: v.Peer.String(), Source: v.Source.String(), Method: v.Method, Host: v.Host,
+		Path: cmp.Or(v.Path.Escaped(), in.path), Audit: text(v.Decision.Audit), Trial: trial,
 	}
 	level := slog.LevelInfo
-	if info.Refused {
+	if r != nil {
 		level = slog.LevelWarn
+		info.Refused, info.Status, info.Flag, info.Reason, info.Policy = true, r.Status, r.Flag, r.Details, r.Policy
 	}
-	m.config.Logger.Log(context.Background(), level, "access", "refused", info.Refused, "status", info.Status, "reason", info.Reason, "policy", info.Policy,
-		"audit", info.Audit, "trial", info.Trial,
-		"peer", info.Peer, "source", info.Source, "method", info.Method, "host", info.Host, "path", info.Path)
+	m.config.Logger.LogAttrs(context.Background(), level, "access", info.attrs()...)
 	if hook := m.config.Observer.Access; hook != nil {
 		hook(info)
 	}
 }
+
+// maxLogged bounds what a caller can write into one field of the log, in bytes.
+const maxLogged = 256
+
+func (i *AccessInfo) attrs() []slog.Attr {
+	return []slog.Attr{
+		slog.Bool("refused", i.Refused), slog.Int("status", i.Status), slog.String("reason", i.Reason),
+		slog.String("policy", i.Policy), slog.String("audit", i.Audit), slog.String("trial", i.Trial),
+		slog.String("peer", i.Peer), slog.String("source", i.Source), slog.String("method", short(i.Method)),
+		slog.String("host", short(i.Host)), slog.String("path", short(i.Path)),
+	}
+}
+
+func short(s string) string { return s[:min(len(s), maxLogged)] }
 
 func text(r *authz.Rule) string {
 	if r == nil {

@@ -2,89 +2,42 @@ package mesh
 
 import (
 	"context"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
-
-	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 )
 
 // Handler wraps the handler of a server. In this order, a request
 //
-//   - has its path normalised: policies and next see the same one;
+//   - inherits the deadline that its caller handed on: the request's context ends
+//     when the caller will have given up. It can only shorten;
+//   - has its path normalised: policies and next see the same one. What names a
+//     path or a host in two ways is refused (400);
 //   - is identified by the certificate that its connection has proven, refused
 //     where the port is STRICT and there is none;
 //   - passes the providers of CUSTOM policies, the RequestAuthentications (401),
-//     the AuthorizationPolicies (403) and the rate limits (429);
-//   - inherits the deadline that its caller handed on: the request's context ends
-//     when the caller will have given up. It can only shorten.
+//     the AuthorizationPolicies (403) and the rate limits (429).
 //
-// Peer tells next who calls.
+// Peer tells next who calls. Handler goes outermost: what stands before it and
+// changes the path, as http.StripPrefix does, or chooses by it, as http.ServeMux
+// does, goes by a path that the policies never see.
 func (m *Mesh) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v, refusal := m.visit(r)
+		ctx, leave := m.inherit(r.Context(), r.Header)
+		defer leave()
+		in := &inbound{Context: ctx}
+		refusal := m.receive(in, r)
 		if refusal == nil {
-			refusal = m.guard.Admit(r.Context(), v)
+			refusal = m.guard.Admit(ctx, &in.visit)
 		}
-		m.tellAccess(v, refusal)
+		m.tellAccess(in, refusal)
 		if refusal != nil {
 			refuse(w, r, refusal)
 			return
 		}
-		ctx, cancel := m.inherit(context.WithValue(r.Context(), inboundKey{}, inboundOf(r, v)), r.Header)
-		defer cancel()
-		next.ServeHTTP(w, admitted(r.WithContext(ctx), v))
+		in.caller = callerOf(r, &in.visit)
+		next.ServeHTTP(w, in.admitted(r))
 	})
-}
-
-// visit is what the guard sees of a request.
-func (m *Mesh) visit(r *http.Request) (*guard.Visit, *guard.Refusal) {
-	v := &guard.Visit{TLS: r.TLS, Scheme: "http", RawQuery: r.URL.RawQuery}
-	v.Method, v.Host, v.Header = r.Method, r.Host, r.Header
-	if r.TLS != nil {
-		v.Scheme = "https"
-	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		to := addrPort(local.String())
-		v.Destination, v.Port = to.Addr(), to.Port()
-	}
-	v.Source = addrPort(r.RemoteAddr).Addr()
-	path, err := m.config.PathNormalization.Path(r.URL.EscapedPath())
-	if err != nil {
-		return v, &guard.Refusal{Status: http.StatusBadRequest, Message: "Bad Request", Details: err.Error()}
-	}
-	v.Path = path
-	return v, nil
-}
-
-// addrPort is the zero AddrPort for what is none, such as a unix socket.
-func addrPort(s string) netip.AddrPort {
-	ap, _ := netip.ParseAddrPort(s)
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-}
-
-// admitted is the request as the handler gets it: with the path that policies have
-// seen, and with what its token changes.
-func admitted(r *http.Request, v *guard.Visit) *http.Request {
-	query := v.Token.Query(r.URL.RawQuery)
-	if path := v.Path.Decoded(); path != r.URL.Path || query != r.URL.RawQuery {
-		to := *r.URL
-		to.Path, to.RawPath, to.RawQuery = path, v.Path.Escaped(), query
-		r.URL, r.RequestURI = &to, to.RequestURI()
-	}
-	if len(v.Token.Remove) == 0 && len(v.Token.Add) == 0 {
-		return r
-	}
-	r.Header = r.Header.Clone()
-	for _, name := range v.Token.Remove {
-		r.Header.Del(name)
-	}
-	for _, f := range v.Token.Add {
-		r.Header.Add(f.Name, f.Value)
-	}
-	return r
 }
 
 // inherit takes over the deadline that the caller handed on.
@@ -92,8 +45,10 @@ func (m *Mesh) inherit(ctx context.Context, h http.Header) (context.Context, con
 	if d, ok := handedOn(h); ok && !m.config.IgnoreInboundDeadline {
 		return context.WithTimeout(ctx, d)
 	}
-	return ctx, func() {}
+	return ctx, stay
 }
+
+func stay() {}
 
 // handedOn reads the time that the caller will wait. What is no positive number
 // of milliseconds is no deadline.

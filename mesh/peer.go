@@ -44,9 +44,9 @@ func Peer(ctx context.Context) Caller {
 // made on its behalf are hashed by its address.
 type inboundKey struct{}
 
-func inboundOf(r *http.Request, v *guard.Visit) *Caller {
-	c := &Caller{ID: v.Peer, Address: r.RemoteAddr}
-	if a := v.Token.Auth; a != nil {
+func callerOf(r *http.Request, v *guard.Visit) Caller {
+	c := Caller{ID: v.Peer, Address: r.RemoteAddr}
+	if a := v.Auth; a != nil {
 		c.Token = &Token{a.Issuer, a.Subject, a.Principal, a.Audiences, a.Presenter, a.Claims}
 	}
 	return c

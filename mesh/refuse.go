@@ -15,7 +15,10 @@ func refuse(w http.ResponseWriter, r *http.Request, why *guard.Refusal) {
 	if why.Close {
 		h.Set("Connection", "close")
 	}
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+	if why.Flag == "RL" {
+		h.Set("X-Envoy-Ratelimited", "true") // callers' proxies know by it not to try again
+	}
+	if speaksGRPC(r.Header.Get("Content-Type")) {
 		h.Set("Content-Type", "application/grpc")
 		h.Set("Grpc-Status", strconv.Itoa(grpcStatus(why.Status)))
 		h.Set("Grpc-Message", why.Message)
@@ -31,6 +34,13 @@ func refuse(w http.ResponseWriter, r *http.Request, why *guard.Refusal) {
 	h.Set("Content-Type", "text/plain")
 	w.WriteHeader(why.Status)
 	_, _ = w.Write([]byte(why.Message))
+}
+
+// speaksGRPC is Envoy's Grpc::Common::hasGrpcContentType: application/grpc and
+// application/grpc+proto, not application/grpc-web, whose clients read HTTP.
+func speaksGRPC(contentType string) bool {
+	rest, ok := strings.CutPrefix(contentType, "application/grpc")
+	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
 }
 
 // grpcStatus is Envoy's Grpc::Utility::httpToGrpcStatus, of the statuses that a

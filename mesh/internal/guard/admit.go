@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -12,7 +13,7 @@ import (
 )
 
 // Admit carries a request to the door of its handler. Nil means that it may go
-// in; what a token changes in it is v.Token. Admit may wait for a provider, or
+// in, as v is then. Admit may wait for a provider, or
 // for the keys of a token, until ctx ends.
 func (g *Guard) Admit(ctx context.Context, v *Visit) *Refusal {
 	o := g.orders.Load()
@@ -74,24 +75,23 @@ func (g *Guard) ask(ctx context.Context, o *orders, v *Visit) *Refusal {
 }
 
 func (o *orders) authenticate(ctx context.Context, v *Visit) *Refusal {
-	result, refusal := o.tokens.Authenticate(ctx, &jwt.Request{
+	v.token = jwt.Request{
 		Method: v.Method, Header: headers{v}, RawQuery: v.RawQuery,
 		Scheme: v.Scheme, Host: v.Host, Path: v.Path.Escaped(),
-	})
+	}
+	result, refusal := o.tokens.Authenticate(ctx, &v.token)
 	if refusal != nil {
 		return &Refusal{
 			Status: refusal.Status, Message: refusal.Message, Challenge: refusal.Challenge,
 			Details: "jwt_authn_access_denied{" + refusal.Message + "}", Policy: refusal.Rule,
 		}
 	}
-	if v.Token = result; result.Auth != nil {
-		v.Claims = result.Auth.Claims
-	}
+	v.rewrite(result)
 	return nil
 }
 
 func (o *orders) decide(v *Visit) *Refusal {
-	v.Decision = o.policies.Decide(&v.Request)
+	v.Decision, v.decided = o.policies.Decide(&v.Request), true
 	if v.Decision.Allowed {
 		return nil
 	}
@@ -102,6 +102,9 @@ func (o *orders) decide(v *Visit) *Refusal {
 
 // limit takes one request from the rates that it falls under.
 func (o *orders) limit(v *Visit) *Refusal {
+	if o.limits.None() {
+		return nil
+	}
 	refusal, ok := o.limits.Allow(time.Now(), o.route(v), v.Peer.String())
 	if ok {
 		return nil
@@ -113,10 +116,15 @@ func (o *orders) limit(v *Visit) *Refusal {
 	}
 }
 
-// route is the name of the route that the request takes among those of the host
-// that it is addressed to; "" if there is none.
+// route is the name of the route that the request takes among those of the
+// workload's own service; "" if there is none, or nobody asks. The host that the
+// caller wrote does not choose the routes, only what they match: by a name that
+// nobody knows it would get away from every limit.
 func (o *orders) route(v *Visit) string {
-	target := o.plan.Lookup(v.Host)
+	if !o.limits.ByRoute() {
+		return ""
+	}
+	target := o.plan.Lookup(cmp.Or(o.service, v.Host))
 	if target.VirtualHost == nil {
 		return ""
 	}

@@ -47,6 +47,7 @@ type orders struct {
 	policies *authz.Policies
 	tokens   *jwt.Authenticator
 	limits   *ratelimit.Limits
+	service  string // whose routes limits may be for
 	plan     *plan.Plan
 }
 
@@ -89,7 +90,8 @@ func (g *Guard) Apply(set *rules.Set, policies *authz.Policies, p *plan.Plan) {
 		limits: ratelimit.Compile(set.RateLimitPolicies, ratelimit.Workload{
 			Service: w.Service, Namespace: w.Namespace, TrustDomains: g.domains(),
 		}, before),
-		plan: p,
+		service: w.Service,
+		plan:    p,
 	})
 }
 

@@ -2,9 +2,14 @@ package guard
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
+	"weak"
 
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -14,30 +19,30 @@ import (
 // the roots change, so that a peer that has been removed is refused on a
 // connection that is open.
 type peers struct {
-	own    *tlsid.Current
-	verify func(tls.ConnectionState) error
-	known  atomic.Pointer[acquaintances]
+	own     *tlsid.Current
+	aliases []tlsid.TrustDomain
+
+	mu  sync.RWMutex // guards met
+	met map[connection]*acquaintance
 }
 
-// acquaintances are the verdicts under one set of roots. A connection's state is
-// one value as long as it is open, and is the key.
-type acquaintances struct {
-	roots    tlsid.Bundles
-	verdicts sync.Map // *tls.ConnectionState → verdict
-	count    atomic.Int64
-}
+// A connection is known by its TLS state, which is one value as long as the
+// connection is open; what is known of it goes when the state does.
+type connection = weak.Pointer[tls.ConnectionState]
 
+// An acquaintance is the peer of one connection.
+type acquaintance struct{ verdict atomic.Pointer[verdict] }
+
+// A verdict is what these roots say of a peer.
 type verdict struct {
-	id  tlsid.ID
-	err error
+	roots tlsid.Bundles
+	id    tlsid.ID
+	err   error
+	since time.Time // when the peer was verified first, on this connection
 }
-
-// maxAcquaintances bounds what is remembered; beyond it all are verified anew.
-const maxAcquaintances = 1 << 12
 
 func newPeers(own *tlsid.Current, aliases []tlsid.TrustDomain) *peers {
-	config := tlsid.ServerConfig(own, tlsid.Accept{Aliases: aliases, MinVersion: tls.VersionTLS12})
-	return &peers{own: own, verify: config.VerifyConnection}
+	return &peers{own: own, aliases: aliases, met: map[connection]*acquaintance{}}
 }
 
 // of returns the zero ID for whoever proves nothing, and an error for a peer that
@@ -47,36 +52,92 @@ func (p *peers) of(state *tls.ConnectionState) (tlsid.ID, error) {
 	if !ok || state == nil || len(state.PeerCertificates) == 0 {
 		return tlsid.ID{}, nil
 	}
-	known := p.under(own.Bundles())
-	if v, ok := known.verdicts.Load(state); ok {
-		return v.(verdict).id, v.(verdict).err
-	}
-	v := p.meet(state)
-	if _, old := known.verdicts.LoadOrStore(state, v); !old {
-		known.count.Add(1)
+	a := p.meet(state)
+	v := a.verdict.Load()
+	if v == nil || !v.roots.Equal(own.Bundles()) {
+		v = p.judge(own, state, v)
+		a.verdict.Store(v)
 	}
 	return v.id, v.err
 }
 
-// under returns the verdicts that hold under these roots.
-func (p *peers) under(roots tlsid.Bundles) *acquaintances {
-	known := p.known.Load()
-	if known != nil && known.roots.Equal(roots) && known.count.Load() < maxAcquaintances {
-		return known
+func (p *peers) meet(state *tls.ConnectionState) *acquaintance {
+	key := weak.Make(state)
+	p.mu.RLock()
+	a := p.met[key]
+	p.mu.RUnlock()
+	if a == nil {
+		a = p.enter(key, state)
 	}
-	fresh := &acquaintances{roots: roots}
-	p.known.CompareAndSwap(known, fresh)
-	return fresh
+	return a
 }
 
-func (p *peers) meet(state *tls.ConnectionState) verdict {
-	err := p.verify(*state)
-	if errors.Is(err, tlsid.ErrNotSVID) { // some other kind of certificate: it names no workload
-		return verdict{}
+func (p *peers) enter(key connection, state *tls.ConnectionState) *acquaintance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.met[key]; a != nil {
+		return a
 	}
-	if err != nil {
-		return verdict{err: err}
+	a := new(acquaintance)
+	p.met[key] = a
+	runtime.AddCleanup(state, p.forget, key)
+	return a
+}
+
+func (p *peers) forget(key connection) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.met, key)
+}
+
+// judge holds a peer to the roots of own. Some other kind of certificate names no
+// workload, and so says nothing.
+func (p *peers) judge(own tlsid.Credential, state *tls.ConnectionState, before *verdict) *verdict {
+	v := &verdict{roots: own.Bundles(), since: time.Now()}
+	v.err = p.verify(own, state)
+	if errors.Is(v.err, tlsid.ErrNotSVID) {
+		v.err = nil
+		return v
 	}
-	id, err := tlsid.PeerOf(*state)
-	return verdict{id, err}
+	v.id, _ = tlsid.PeerOf(*state) // verify has called it
+	if before == nil || before.err != nil {
+		return v
+	}
+	v.since = before.since
+	if v.err != nil && p.vouched(own, v.id, state.PeerCertificates, v.since) {
+		v.err = nil
+	}
+	return v
+}
+
+// verify is what a handshake does, by this credential.
+func (p *peers) verify(own tlsid.Credential, state *tls.ConnectionState) error {
+	var pinned tlsid.Current
+	pinned.Store(own)
+	config := tlsid.ServerConfig(&pinned, tlsid.Accept{Aliases: p.aliases, MinVersion: tls.VersionTLS12})
+	return config.VerifyConnection(*state)
+}
+
+// vouched asks the roots about a chain as of the time when it was presented.
+// Certificates live shorter than connections: a peer that has renewed its own
+// long ago must not be refused, on a connection from before, only because a root
+// was added today.
+func (p *peers) vouched(own tlsid.Credential, id tlsid.ID, chain []*x509.Certificate, at time.Time) bool {
+	domain, bundles := id.TrustDomain(), own.Bundles()
+	if slices.Contains(p.aliases, domain) && !slices.Contains(bundles.Domains(), domain) {
+		domain = own.ID().TrustDomain()
+	}
+	_, err := chain[0].Verify(x509.VerifyOptions{
+		Roots: pool(bundles.Roots(domain)), Intermediates: pool(chain[1:]),
+		CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	return err == nil
+}
+
+func pool(of []*x509.Certificate) *x509.CertPool {
+	p := x509.NewCertPool()
+	for _, c := range of {
+		p.AddCert(c)
+	}
+	return p
 }

@@ -5,8 +5,6 @@ import (
 	"strings"
 )
 
-func lower(name string) string { return strings.ToLower(name) }
-
 // remote is the address of the client as the trusted proxies have it: the Nth
 // from the right of X-Forwarded-For, where N proxies stand before this process
 // (Envoy's xff_num_trusted_hops at the edge). Where fewer have written it is the
@@ -16,17 +14,24 @@ func (g *Guard) remote(v *Visit) netip.Addr {
 	if n <= 0 {
 		return v.Source
 	}
-	lines := v.values("X-Forwarded-For", "x-forwarded-for")
+	lines := headers{v}.Values("X-Forwarded-For")
 	for i := len(lines) - 1; i >= 0; i-- {
 		hops := strings.Split(lines[i], ",")
 		if n <= len(hops) {
-			addr, err := netip.ParseAddr(strings.TrimSpace(hops[len(hops)-n]))
-			if err != nil {
-				return netip.Addr{} // an address that is none matches nothing
-			}
-			return addr
+			return address(hops[len(hops)-n])
 		}
 		n -= len(hops)
 	}
 	return v.Source
+}
+
+// address reads a hop; some proxies write the port too. What is none matches
+// nothing: to take the proxy's own address for it would be to trust the proxy.
+func address(hop string) netip.Addr {
+	hop = strings.TrimSpace(hop)
+	if a, err := netip.ParseAddr(hop); err == nil {
+		return a
+	}
+	ap, _ := netip.ParseAddrPort(hop)
+	return ap.Addr()
 }

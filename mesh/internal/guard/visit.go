@@ -9,18 +9,31 @@ import (
 )
 
 // A Visit is one inbound request on its journey. Whoever serves it fills in what
-// it sees; Admit fills in the peer, the remote address and the claims.
+// it sees; Admit fills in the peer, the remote address and the claims, and puts a
+// changed copy in the place of Header, and changes RawQuery, where the rules of
+// its token say so: the handler must see these.
 type Visit struct {
 	authz.Request
-	TLS      *tls.ConnectionState // nil: plaintext
+	TLS      *tls.ConnectionState // nil: plaintext. One value as long as the connection is open
 	Scheme   string
 	RawQuery string
 
-	// Token is what the request's token says and what is to change because of
-	// it, once Admit has let the request in.
-	Token jwt.Result
-	// Decision is the policies'.
+	// Auth is what the request's verified token says; nil without one.
+	Auth *jwt.Auth
+	// Decision is the policies', once they were asked.
 	Decision authz.Decision
+
+	decided bool
+	token   jwt.Request
+}
+
+// Trial is why the policies on trial would have denied the request; "" if they
+// would not, or were not asked.
+func (v *Visit) Trial() string {
+	if !v.decided {
+		return ""
+	}
+	return v.Decision.Shadow.Reason()
 }
 
 // A Refusal is why a request was not let in.
@@ -42,22 +55,4 @@ const denied = "RBAC: access denied"
 
 func forbidden(details string) *Refusal {
 	return &Refusal{Status: http.StatusForbidden, Message: denied, Details: details}
-}
-
-func (v *Visit) values(canonical, lower string) []string {
-	if v.LowerKeys {
-		return v.Header[lower]
-	}
-	return v.Header[canonical]
-}
-
-// headers lets tokens be looked for in either spelling.
-type headers struct{ v *Visit }
-
-// Values implements jwt.Values.
-func (h headers) Values(name string) []string {
-	if h.v.LowerKeys {
-		return h.v.Header[lower(name)]
-	}
-	return h.v.Header[name]
 }

@@ -62,6 +62,12 @@ func (l *Limits) policies() map[string]*policy {
 	return all
 }
 
+// None reports that everything is allowed.
+func (l *Limits) None() bool { return l.server == nil && len(l.routes) == 0 }
+
+// ByRoute reports that Allow needs to know the route.
+func (l *Limits) ByRoute() bool { return len(l.routes) > 0 }
+
 // Allow reports whether a request may go, and takes its tokens if so. Route is
 // the name of the request's route; "": none. Caller is the SPIFFE ID of who
 // sends it; "": it has none.

@@ -1,0 +1,132 @@
+package mesh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+)
+
+// An inbound is a request on its way to the handler. It is the request's context
+// too, so that all that is known of a request is one allocation.
+type inbound struct {
+	context.Context
+	visit  guard.Visit
+	caller Caller
+	path   string // as it was sent, escaped
+}
+
+// Value knows the caller.
+func (in *inbound) Value(key any) any {
+	if key == (inboundKey{}) {
+		return &in.caller
+	}
+	return in.Context.Value(key)
+}
+
+// receive fills in what the guard is to see of a request. What can be read in two
+// ways is refused: policies would see one and the handler the other.
+func (m *Mesh) receive(in *inbound, r *http.Request) *guard.Refusal {
+	v := &in.visit
+	v.Method, v.Host, v.Header = r.Method, r.Host, r.Header
+	v.TLS, v.Scheme, v.RawQuery = r.TLS, "http", r.URL.RawQuery
+	if r.TLS != nil {
+		v.Scheme = "https"
+	}
+	v.Source = addrPort(r.RemoteAddr).Addr()
+	to := localOf(r)
+	v.Destination, v.Port = to.Addr(), to.Port()
+	in.path = pathSent(r)
+	err := ambiguous(r)
+	if err == nil {
+		v.Path, err = m.config.PathNormalization.Path(in.path)
+	}
+	if err != nil {
+		return malformed(err)
+	}
+	return nil
+}
+
+func malformed(err error) *guard.Refusal {
+	return &guard.Refusal{Status: http.StatusBadRequest, Message: "Bad Request", Details: err.Error()}
+}
+
+// ambiguous finds requests whose path or host depends on who reads it.
+func ambiguous(r *http.Request) error {
+	switch {
+	case r.URL.Opaque != "":
+		return errors.New("target: it is no path")
+	case strings.IndexByte(r.RequestURI, '#') >= 0: // Envoy: CVE-2021-32779
+		return errors.New("target: it has a fragment")
+	case r.URL.Path == "*" && r.Method != http.MethodOptions:
+		return fmt.Errorf("target: * is for OPTIONS, not %.20q", r.Method)
+	case r.URL.Host != "" && !strings.EqualFold(r.URL.Host, r.Host):
+		return errors.New("target: it names another host than Host or :authority does")
+	}
+	for _, host := range r.Header["Host"] { // of HTTP/2, beside :authority
+		if !strings.EqualFold(host, r.Host) {
+			return errors.New("the header Host names another host than :authority does")
+		}
+	}
+	return nil
+}
+
+// pathSent is the escaped path, "/" for none. A backslash that was sent as such
+// is not escaped: for Envoy it is a slash, as %5C is not.
+func pathSent(r *http.Request) string {
+	u := r.URL
+	if u.Path == "" && r.Method != http.MethodConnect {
+		return "/" // RFC 9110 §4.2.3: "an empty path component is equivalent to an absolute path of "/""
+	}
+	if strings.IndexByte(u.RawPath, '\\') >= 0 {
+		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
+			return u.RawPath
+		}
+	}
+	return u.EscapedPath()
+}
+
+// localOf is the address of this end.
+func localOf(r *http.Request) netip.AddrPort {
+	switch local := r.Context().Value(http.LocalAddrContextKey).(type) {
+	case *net.TCPAddr:
+		ap := local.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	case net.Addr:
+		return addrPort(local.String())
+	}
+	return netip.AddrPort{}
+}
+
+// addrPort is the zero AddrPort for what is none, such as a unix socket.
+func addrPort(s string) netip.AddrPort {
+	ap, _ := netip.ParseAddrPort(s)
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// admitted is the request as the handler gets it: as the policies have seen it.
+func (in *inbound) admitted(r *http.Request) *http.Request {
+	r = r.WithContext(in)
+	r.Header = in.visit.Header
+	if in.sameTarget(r) {
+		return r
+	}
+	v, to := &in.visit, *r.URL
+	to.Path, to.RawPath, to.RawQuery = v.Path.Decoded(), v.Path.Escaped(), v.RawQuery
+	r.URL, r.RequestURI = &to, to.RequestURI()
+	r.Form = nil // whoever has parsed it has seen another query
+	return r
+}
+
+// sameTarget says that all of URL and RequestURI is what policies have seen.
+func (in *inbound) sameTarget(r *http.Request) bool {
+	v := &in.visit
+	return v.Path.Escaped() == in.path && v.Path.Decoded() == r.URL.Path && v.RawQuery == r.URL.RawQuery &&
+		(r.Method == http.MethodConnect || strings.Trim(r.RequestURI, "*") == "" || r.RequestURI[0] == '/')
+}
