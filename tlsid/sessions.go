@@ -1,6 +1,7 @@
 package tlsid
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"sync/atomic"
 	"time"
@@ -17,9 +18,10 @@ const handshakeMargin = 10 * time.Second
 // Nothing else that crypto/tls does here depends on more than differences of it.
 func ahead() time.Time { return time.Now().Add(handshakeMargin) }
 
-// perRoots keeps one server configuration for each root set in turn. A
-// configuration makes its own session ticket keys, and is built anew, never
-// cloned: a clone would share them (CVE-2025-68121).
+// perRoots keeps one server configuration for each root set in turn, with a
+// session ticket key of its own: crypto/tls takes the key of the configuration
+// that asks GetConfigForClient where the one that it gets has none set. It is
+// built anew, never cloned: a clone would share the key (CVE-2025-68121).
 type perRoots struct {
 	own   *Current
 	build func() *tls.Config
@@ -28,7 +30,16 @@ type perRoots struct {
 
 type rootsConfig struct {
 	bundles Bundles
+	made    time.Time
 	config  *tls.Config
+}
+
+// keyLife is how long a session ticket key is used: crypto/tls renews daily only
+// keys that it has made itself.
+const keyLife = 24 * time.Hour
+
+func (c *rootsConfig) serves(bundles Bundles, now time.Time) bool {
+	return c != nil && now.Sub(c.made) < keyLife && c.bundles.Equal(bundles)
 }
 
 // config is a GetConfigForClient. Where two handshakes build at the same time
@@ -38,11 +49,14 @@ func (p *perRoots) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 	if !ok {
 		return nil, ErrNoCredential
 	}
-	last := p.last.Load()
-	if last != nil && last.bundles.Equal(own.Bundles()) {
+	last, now := p.last.Load(), time.Now()
+	if last.serves(own.Bundles(), now) {
 		return last.config, nil
 	}
-	next := &rootsConfig{own.Bundles(), p.build()}
+	next := &rootsConfig{own.Bundles(), now, p.build()}
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails
+	next.config.SetSessionTicketKeys([][32]byte{key})
 	p.last.CompareAndSwap(last, next)
 	return next.config, nil
 }

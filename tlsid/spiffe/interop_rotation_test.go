@@ -157,6 +157,19 @@ func TestAPeerWithASessionIsRefusedOnceItsRootIsRemoved(t *testing.T) {
 	}
 }
 
+func TestAClientWhoseRootIsReplacedGetsInWithItsNewCertificate(t *testing.T) {
+	p := ourServer(t)
+	p.client.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	old, next := newAuthority(t), newAuthority(t)
+	p.weAre(old.leaf(productpage), old, next)
+	p.theyAre(old.leaf(reviews), old, next)
+	p.greets(false)
+	p.greets(true)
+	p.theyAre(next.leaf(reviews), old, next)
+	p.weAre(next.leaf(productpage), next)
+	p.greets(false)
+}
+
 func TestTLS12IsSpokenWhenItIsAllowed(t *testing.T) {
 	w := newWorld(t)
 	us, them := w.party(w.home.leaf(productpage), reviews), w.party(w.home.leaf(reviews), productpage)
