@@ -1,0 +1,59 @@
+package consultest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/inmesh-go/inmesh/internal/consultest"
+)
+
+// ask returns what the agent says at path, in JSON.
+func ask[T any](t *testing.T, a *consultest.Agent, path string) (value T) {
+	t.Helper()
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Get("http://" + a.Address() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestAgentCanBeHad(t *testing.T) {
+	out, err := exec.Command(consultest.Binary(t), "version").Output()
+	if err != nil || !strings.HasPrefix(string(out), "Consul v1.") {
+		t.Errorf("consul version says %q, %v", out, err)
+	}
+}
+
+func TestAgentAnswersAndKeepsItsAddressAcrossARestart(t *testing.T) {
+	agent := consultest.Start(t, consultest.Config{Node: "n1"})
+	if nodes := ask[[]struct{ Node string }](t, agent, "/v1/catalog/nodes"); len(nodes) > 1 || agent.Node() != "n1" {
+		t.Errorf("the nodes are %v", nodes)
+	}
+	before := agent.Address()
+	agent.Restart()
+	if agent.Address() != before {
+		t.Errorf("the agent has moved from %s to %s", before, agent.Address())
+	}
+}
+
+func TestClusterElectsAnotherLeader(t *testing.T) {
+	cluster := consultest.StartCluster(t, 3)
+	first := cluster.Leader()
+	first.Kill()
+	if cluster.Leader() == first {
+		t.Fatal("the leader is one that was killed")
+	}
+	first.Restart()
+	if n := len(ask[[]string](t, first, "/v1/status/peers")); n != 3 {
+		t.Errorf("%d servers after the restart, want 3", n)
+	}
+}

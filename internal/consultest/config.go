@@ -1,0 +1,89 @@
+package consultest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net"
+	"path/filepath"
+	"testing"
+)
+
+// A Config says what kind of agent is wanted. The zero Config is a server of
+// its own.
+type Config struct {
+	// Node is the agent's name. "": node.
+	Node string
+	// Settings are added to the agent's configuration, in the words of
+	// https://developer.hashicorp.com/consul/docs/agent/config/config-files, and
+	// take the place of what stands there. nil: none.
+	Settings map[string]any
+
+	servers int      // of the cluster; 0: this one alone
+	client  bool     // not a server
+	join    []string // other agents
+}
+
+func (c Config) name() string { return cmp.Or(c.Node, "node") }
+
+type settings = map[string]any
+
+// settings are the agent's configuration.
+func (c Config) settings(dir string, p ports) settings {
+	s := settings{
+		"node_name":            c.name(),
+		"data_dir":             filepath.Join(dir, "data"),
+		"bind_addr":            loopback,
+		"client_addr":          loopback,
+		"ports":                p.settings(),
+		"server":               !c.client,
+		"log_level":            "warn",
+		"disable_update_check": true,
+		"leave_on_terminate":   false,
+		"connect":              settings{"enabled": true},
+		"performance":          settings{"raft_multiplier": 1},
+		"autopilot":            settings{"cleanup_dead_servers": false},
+		"gossip_lan":           settings{"gossip_interval": "100ms", "probe_interval": "300ms", "probe_timeout": "200ms"},
+		// Agents re-read what they were told by others, and tests have no minute.
+		"check_update_interval": "0s",
+		// All processes of a test have one address.
+		"limits": settings{"http_max_conns_per_client": 4000},
+	}
+	if !c.client {
+		s["bootstrap_expect"] = max(c.servers, 1)
+	}
+	if len(c.join) > 0 {
+		s["retry_join"], s["retry_interval"] = c.join, "1s"
+	}
+	maps.Copy(s, c.Settings)
+	return s
+}
+
+const loopback = "127.0.0.1"
+
+// ports are those of one agent.
+type ports struct{ HTTP, server, serf, grpc int }
+
+func (p ports) settings() settings {
+	return settings{
+		"http": p.HTTP, "server": p.server, "serf_lan": p.serf, "grpc": p.grpc,
+		"https": -1, "dns": -1, "grpc_tls": -1, "serf_wan": -1,
+	}
+}
+
+// newPorts returns ports that are free. They are all taken for a moment, so
+// that they differ.
+func newPorts(t testing.TB) (p ports) {
+	t.Helper()
+	for _, port := range []*int{&p.HTTP, &p.server, &p.serf, &p.grpc} {
+		l, err := net.Listen("tcp", address(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		*port = l.Addr().(*net.TCPAddr).Port
+	}
+	return p
+}
+
+func address(port int) string { return fmt.Sprintf("%s:%d", loopback, port) }
