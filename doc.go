@@ -24,32 +24,48 @@
 //	6 observe      mesh/internal/engine   –
 //	7 decide       retry                  URX retries exhausted
 //
-// Rules and endpoints reach it through two control loops of one shape, a
+// The other direction is shorter, and is written in mesh/internal/guard/admit.go:
+//
+//	connection ─► 1 port ─► request ─► 2 path ─► 3 peer ─► 4 provider ─► 5 token ─► 6 policies ─► 7 rates ─► handler
+//	              STRICT,              read as   the roots  CUSTOM        401        AUDIT, DENY,   429
+//	              PERMISSIVE,          handlers  of now     policies                 ALLOW: 403
+//	              DISABLE              do
+//
+// Rules, endpoints and credentials reach both through control loops of one shape, a
 // sequence that yields whole values, at once and after each change, and errors
-// between; the last good value stands. One function runs both:
+// between; the last good value stands. One function runs them all:
 // mesh/internal/follow.
 //
 // # Layout
 //
-//	mesh                   Config, New, Transport, Handler, Explain, Observer, Error: it wires, and owns no algorithm
+//	mesh                   Config, New, Transport, Listen, Handler, Peer, Explain, Observer, Error: it wires, and owns no algorithm
 //	mesh/rules             YAML or JSON → an immutable Set, or every fault with file:line
+//	mesh/authz             access policies → a decision and its reason. Pure
 //	mesh/meshtest          the mesh in memory, for users' own tests
 //	mesh/internal/plan     Compile: rules → virtual hosts, routes, cluster policies. Pure
 //	mesh/internal/engine   the journey, free of HTTP; live clusters, hosts, circuits
+//	mesh/internal/h1       an HTTP/1.1 connection loop on the caller's own goroutine, for plain requests
+//	mesh/internal/clienttls  the client's side of a connection's TLS, as a rule demands it
+//	mesh/internal/guard    the inbound journey, free of HTTP
+//	mesh/internal/jwt      tokens and their keys
+//	mesh/internal/ratelimit  how many requests a server takes in a second
+//	mesh/internal/sniff    one port for TLS and plaintext
 //	mesh/internal/follow   the one control loop
 //	mesh/internal/replay   a request body that can be sent again
 //	balancer               who is next
 //	breaker                may it go at all: limits, ejection, per-host circuit
 //	retry                  may it go again, and when
 //	discovery              where a service lives: static, file, DNS
+//	tlsid                  who we are, who they are: SPIFFE IDs, credentials, an embedded CA, files
+//	tlsid/spiffe           credentials from the SPIFFE Workload API
 //	examples               programs that run: bookinfo (the tour), meshrules (lint and explain)
 //	bench                  measurements beside peers; a module of its own
 //
 // # Who may import whom
 //
-// The leaves (balancer, breaker, retry, discovery) know nothing of each other,
+// The leaves (balancer, breaker, retry, discovery, tlsid) know nothing of each other,
 // so that each works alone; balancer alone knows discovery, for its Endpoint
-// value. The engine classifies an outcome once and tells each leaf in plain
+// value. Package authz knows the rules and tlsid's identities. The engine classifies an outcome once and tells each leaf in plain
 // values. Package plan knows the rules and the leaves' settings; the engine
 // knows the plan and the leaves; mesh knows them all and is known to nobody but
 // meshtest and the examples. Heavy dependencies stay in leaf packages. The test

@@ -12,8 +12,10 @@
 //
 // # How to read it
 //
-// The mesh itself is three calls. In fleet.go: mesh.New makes a service's mesh
-// from rules and discovery, Handler wraps its server, and Transport its client.
+// The mesh itself is four calls. In fleet.go: mesh.New makes a service's mesh
+// from rules, discovery and an identity, Protect (or Listen) guards its port,
+// Handler wraps its server, and Transport its client. All that the services say
+// to each other goes over mutual TLS.
 // What the services do with that client, in services.go, is plain net/http. In
 // observe.go the mesh tells what it did. All else drives traffic and counts.
 //
@@ -27,7 +29,8 @@
 //     file and line, and traffic goes on by those from before.
 //  3. In the same file, give one user the newest version: put a route with a
 //     match before the one that is there.
-//  4. details.yaml and ratings.yaml suggest more.
+//  4. details.yaml, ratings.yaml, authentication.yaml and authorization.yaml
+//     suggest more.
 //
 // The third, in full:
 //
@@ -53,7 +56,10 @@
 //
 // The JSON object counts pages: requests is failed plus the sum of by_version,
 // which says whose reviews were on them. Retries and ejections are those of all
-// meshes. p50_ms and p99_ms are how long a page took, from the reader's side.
+// meshes. mtls is the share of the requests between services that came over
+// mutual TLS, denied the share that was refused of those that a service sends,
+// when the pages are done, to two others that it may not call. p50_ms and p99_ms
+// are how long a page took, from the reader's side.
 //
 // Exit codes: 0, 1 if it could not run, 2 for wrong flags.
 package main

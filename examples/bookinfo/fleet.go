@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // A deployment is one version of a service, and how many servers run it.
@@ -54,14 +57,22 @@ type server struct {
 	done     chan struct{} // closed when http serves no more
 }
 
-// A fleet is all servers.
-type fleet struct{ servers []*server }
+// A fleet is all servers, and the authority that vouches for them. In real life
+// each process would have its credential from files, or from the SPIFFE agent of
+// its machine; here one process may as well be its own authority.
+type fleet struct {
+	servers []*server
+	ca      *tlsid.CA
+	dir     string // of the rules
+	where   discovery.Source
+	census  census
+}
 
 // startFleet starts all servers, or none. One server of the version ill of
 // reviews, if any, is not well.
 func startFleet(ctx context.Context, dir, ill string, o observer) (*fleet, error) {
-	f := new(fleet)
-	if err := f.start(ctx, dir, o); err != nil {
+	f := &fleet{dir: dir}
+	if err := f.start(ctx, o); err != nil {
 		f.close()
 		return nil, err
 	}
@@ -70,16 +81,18 @@ func startFleet(ctx context.Context, dir, ill string, o observer) (*fleet, error
 }
 
 // start takes the ports, then makes the meshes, which need all addresses.
-func (f *fleet) start(ctx context.Context, dir string, o observer) error {
+func (f *fleet) start(ctx context.Context, o observer) (err error) {
+	if f.ca, err = tlsid.NewCA(tlsid.CAConfig{}); err != nil {
+		return err
+	}
 	if err := f.listen(); err != nil {
 		return err
 	}
-	where, err := f.discovery()
-	if err != nil {
+	if f.where, err = f.discovery(); err != nil {
 		return err
 	}
 	for _, s := range f.servers {
-		if err := s.start(ctx, dir, where, o.hooks(s.service, f.versions())); err != nil {
+		if err := f.equip(ctx, s, o.hooks(s.service, f.versions())); err != nil {
 			return fmt.Errorf("%s %s: %w", s.service, s.version, err)
 		}
 	}
@@ -100,14 +113,16 @@ func (f *fleet) listen() error {
 	return nil
 }
 
-// discovery says where the services live, and which server runs which version.
-// Against a real registry this is discovery/consul, or DNS.
+// discovery says where the services live, which server runs which version, and
+// who it has to prove to be: so callers speak mutual TLS with it. Against a real
+// registry this is discovery/consul, or DNS.
 func (f *fleet) discovery() (discovery.Source, error) {
 	services := map[string][]discovery.Endpoint{}
 	for _, s := range f.servers {
 		services[s.service] = append(services[s.service], discovery.Endpoint{
-			Address: s.address(),
-			Labels:  map[string]string{"version": s.version},
+			Address:  s.address(),
+			Labels:   map[string]string{"version": s.version},
+			Identity: "spiffe://cluster.local/ns/default/sa/" + s.service,
 		})
 	}
 	return discovery.NewStatic(services)
@@ -124,32 +139,50 @@ func (f *fleet) versions() map[string]string {
 
 func (f *fleet) url() string { return "http://" + f.servers[0].address() + "/productpage" }
 
-// start makes the server's mesh, and the client that goes through it.
-func (s *server) start(ctx context.Context, dir string, where discovery.Source, o mesh.Observer) (err error) {
-	s.mesh, err = mesh.New(ctx, mesh.Config{
-		Workload: mesh.Workload{
-			Service: s.service,
-			Labels:  map[string]string{"app": s.service, "version": s.version},
-		},
-		Rules:     rules.Dir(dir), // read again when a file changes
-		Discovery: where,
-		Observer:  o,
-	})
-	if err != nil {
+// equip makes the server's mesh, the client that goes through it, and the port
+// that takes whom the rules let in.
+func (f *fleet) equip(ctx context.Context, s *server, o mesh.Observer) (err error) {
+	if s.mesh, err = f.mesh(ctx, s.service, s.version, o); err != nil {
 		return err
 	}
 	s.client = &http.Client{Transport: s.mesh.Transport(nil)}
-	return nil
+	s.listener, err = s.mesh.Protect(s.listener)
+	return err
 }
 
-// serve starts to answer. Handler takes over the deadline that a caller hands on.
+// mesh is the mesh of a process that runs a version of a service.
+func (f *fleet) mesh(ctx context.Context, service, version string, o mesh.Observer) (*mesh.Mesh, error) {
+	return mesh.New(ctx, mesh.Config{
+		Workload: mesh.Workload{
+			Service: service,
+			Labels:  map[string]string{"app": service, "version": version},
+		},
+		Rules:     rules.Dir(f.dir), // read again when a file changes
+		Discovery: f.where,
+		Identity:  f.ca.Workload(service),
+		Observer:  o,
+	})
+}
+
+// serve starts to answer. Handler lets in whom the policies let in, and takes over
+// the deadline that a caller hands on.
 func (f *fleet) serve(ill string, o observer) {
 	for _, s := range f.servers {
 		h := s.handler(s.client)
 		if s.service == "reviews" && s.version == ill {
 			h, ill = sickness(h, s, o), ""
 		}
-		s.http = &http.Server{Handler: s.mesh.Handler(h), Protocols: bothProtocols(), ReadHeaderTimeout: 5 * time.Second}
+		if s.service != "productpage" { // whose callers are people
+			h = f.census.counting(h)
+		}
+		s.http = &http.Server{
+			Handler:           s.mesh.Handler(h),
+			Protocols:         bothProtocols(),
+			ReadHeaderTimeout: 5 * time.Second,
+			// Callers that begin at once open more connections than HTTP/2 needs,
+			// and close the rest again: net/http would write a line for each.
+			ErrorLog: log.New(io.Discard, "", 0),
+		}
 		s.done = make(chan struct{})
 		go func() {
 			defer close(s.done)
@@ -160,11 +193,13 @@ func (f *fleet) serve(ill string, o observer) {
 	}
 }
 
-// bothProtocols is HTTP/1.1 and HTTP/2 without TLS: the rule for reviews says
-// h2UpgradePolicy UPGRADE, so its callers speak HTTP/2 from the first byte.
+// bothProtocols is HTTP/1.1 and HTTP/2, which callers agree on in their TLS
+// handshake: the rule for reviews says h2UpgradePolicy UPGRADE. Without TLS they
+// may speak it from the first byte.
 func bothProtocols() *http.Protocols {
 	var p http.Protocols
 	p.SetHTTP1(true)
+	p.SetHTTP2(true)
 	p.SetUnencryptedHTTP2(true)
 	return &p
 }

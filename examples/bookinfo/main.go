@@ -64,7 +64,7 @@ func tour(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	d := newDriver(fleet.url(), counts)
 	defer d.close()
 	if o.once {
-		return once(ctx, o, d, stdout, stderr)
+		return once(ctx, o, fleet, d, stdout, stderr)
 	}
 	return live(ctx, o, d, out, dir)
 }

@@ -73,6 +73,9 @@ func TestPagesSplitNinetyToTen(t *testing.T) {
 	if want := 1500 / 40; r.Retries < want || r.Retries > 2*want { // more if this machine is slow: tries have 500 ms
 		t.Errorf("retries: %d, want about %d", r.Retries, want)
 	}
+	if r.MTLS != 1 || r.Denied != 1 {
+		t.Errorf("mutual TLS on %v of the requests, %v of the stranger's refused, want all", r.MTLS, r.Denied)
+	}
 	if r.P50 <= 0 || r.P99 < r.P50 {
 		t.Errorf("p50 %v, p99 %v", r.P50, r.P99)
 	}
@@ -136,17 +139,17 @@ func TestItEndsByItselfWhereNothingCanBeRedrawn(t *testing.T) {
 	}
 }
 
-// A log is a writer that a test can wait on.
-type log struct {
+// A transcript is a writer that a test can wait on.
+type transcript struct {
 	mu      sync.Mutex
 	text    strings.Builder
 	changed chan struct{} // holds a token after each write
 	seen    int           // of the text, by the goroutine that waits
 }
 
-func newLog() *log { return &log{changed: make(chan struct{}, 1)} }
+func newTranscript() *transcript { return &transcript{changed: make(chan struct{}, 1)} }
 
-func (l *log) Write(p []byte) (int, error) {
+func (l *transcript) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
@@ -156,14 +159,14 @@ func (l *log) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-func (l *log) String() string {
+func (l *transcript) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
 // waitFor returns when want has been written after what was waited for before.
-func (l *log) waitFor(t *testing.T, want string) {
+func (l *transcript) waitFor(t *testing.T, want string) {
 	t.Helper()
 	deadline := time.After(15 * time.Second)
 	for !l.skipPast(want) {
@@ -175,7 +178,7 @@ func (l *log) waitFor(t *testing.T, want string) {
 	}
 }
 
-func (l *log) skipPast(want string) bool {
+func (l *transcript) skipPast(want string) bool {
 	text := l.String()[l.seen:]
 	at := strings.Index(text, want)
 	if at >= 0 {
@@ -185,13 +188,13 @@ func (l *log) skipPast(want string) bool {
 }
 
 // running starts the live tour on a copy of the rules.
-func running(t *testing.T) (dir string, out *log, stop func() int) {
+func running(t *testing.T) (dir string, out *transcript, stop func() int) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS("rules")); err != nil {
 		t.Fatal(err)
 	}
-	out = newLog()
+	out = newTranscript()
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"-rules", dir, "-for", "1m"}, out, out) }()
@@ -252,7 +255,7 @@ func TestRulesThatAreWrongAtTheStartEndIt(t *testing.T) {
 func TestAnInterruptedRunSaysHowFarItCame(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var stdout bytes.Buffer
-	stderr := newLog()
+	stderr := newTranscript()
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"-once", "-n", "1000000", "-json"}, &stdout, stderr) }()
 	stderr.waitFor(t, "rules in force")
@@ -295,6 +298,40 @@ func TestHelpIsNoError(t *testing.T) {
 	}
 }
 
+// edited is a copy of the shipped rules, without those files.
+func edited(t *testing.T, without ...string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(dir, shipped); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range without {
+		if err := os.Remove(filepath.Join(dir, "rules", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(dir, "rules")
+}
+
+func TestWithoutPoliciesAStrangerGetsIn(t *testing.T) {
+	_, stdout, stderr := program(t, "-once", "-n", "50", "-json", "-rules", edited(t, "authorization.yaml"))
+	if r := reportOf(t, []byte(stdout)); r.Failed != 0 || r.MTLS != 1 || r.Denied != 0 {
+		t.Errorf("%+v\n%s", r, stderr)
+	}
+}
+
+func TestWithoutMutualTLSNobodyHasProvenAnything(t *testing.T) {
+	dir := edited(t, "authentication.yaml")
+	const off = "apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default}\nspec: {mtls: {mode: DISABLE}}\n"
+	if err := os.WriteFile(filepath.Join(dir, "authentication.yaml"), []byte(off), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, stdout, stderr := program(t, "-once", "-n", "50", "-json", "-rules", dir)
+	if r := reportOf(t, []byte(stdout)); r.Failed != 50 || r.MTLS != 0 || r.Denied != 1 {
+		t.Errorf("%+v\n%s", r, stderr)
+	}
+}
+
 func TestTheShippedRulesAreThoseOnDisk(t *testing.T) {
 	entries, err := shipped.ReadDir("rules")
 	if err != nil {
@@ -304,7 +341,7 @@ func TestTheShippedRulesAreThoseOnDisk(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	want := []string{"details.yaml", "ratings.yaml", "reviews-destinationrule.yaml", "reviews-virtualservice.yaml"}
+	want := []string{"authentication.yaml", "authorization.yaml", "details.yaml", "ratings.yaml", "reviews-destinationrule.yaml", "reviews-virtualservice.yaml"}
 	if !slices.Equal(names, want) {
 		t.Errorf("%v, want %v", names, want)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,23 +17,34 @@ type report struct {
 	ByVersion map[string]int `json:"by_version"` // pages, by whose reviews are on them
 	Retries   int            `json:"retries"`
 	Ejections int            `json:"ejections"`
+	MTLS      float64        `json:"mtls"`   // share of the requests between services that came over mutual TLS
+	Denied    float64        `json:"denied"` // share of the requests of a service that may not call, that were refused
 	P50       float64        `json:"p50_ms"` // of a page
 	P99       float64        `json:"p99_ms"`
 }
 
 // once reads so many pages and reports.
-func once(ctx context.Context, o options, d *driver, stdout, stderr io.Writer) error {
+func once(ctx context.Context, o options, f *fleet, d *driver, stdout, stderr io.Writer) error {
 	err := d.pages(ctx, o.n)
 	p := d.counts.at(time.Now())
-	if o.json {
-		fmt.Fprintln(stderr, strings.Join(story(p, o.ill), "\n"))
-		if e := json.NewEncoder(stdout).Encode(p.report()); err == nil {
-			err = e
-		}
-		return err
+	r := p.report()
+	r.MTLS = f.census.share()
+	if err == nil {
+		r.Denied, err = f.probe(ctx)
 	}
-	fmt.Fprintln(stdout, strings.Join(append(p.table(), story(p, o.ill)...), "\n"))
+	words := append(story(p, o.ill), security(r))
+	if o.json {
+		fmt.Fprintln(stderr, strings.Join(words, "\n"))
+		return errors.Join(err, json.NewEncoder(stdout).Encode(r))
+	}
+	fmt.Fprintln(stdout, strings.Join(append(p.table(), words...), "\n"))
 	return err
+}
+
+// security says in words who could talk to whom.
+func security(r report) string {
+	return fmt.Sprintf("%.1f %% of the requests between services came over mutual TLS; of those of a service that may not call, %.0f %% were refused.",
+		100*r.MTLS, 100*r.Denied)
 }
 
 func (p picture) report() report {
