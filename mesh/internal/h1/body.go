@@ -58,8 +58,7 @@ func (b *body) end(err error) error {
 // closed.
 func (b *body) Close() error {
 	if e := b.over.Swap(closed); e == nil {
-		b.conn.close() // wakes a Read
-		b.conn.finish(false)
+		b.conn.finish(false) // which wakes a Read
 		b.trip.end()
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"time"
 )
@@ -22,7 +21,7 @@ type conn struct {
 
 	requests int
 	room     int64 // bytes that may still come before the head is in
-	ended    bool  // the server will send no more
+	failed   bool  // its message was not written whole
 	leash    leash
 	out      chan sending // tells when the message has been written; nil: it has
 
@@ -57,7 +56,7 @@ func (c *conn) begin(m *message) {
 // against it.
 func (c *conn) finish(reuse bool) {
 	calm := c.leash.untie()
-	if !calm || !reuse || !c.wrote() || c.ended || c.in.Buffered() > 0 || !c.pool.idle.put(c) {
+	if !calm || !reuse || !c.wrote() || c.failed || c.in.Buffered() > 0 || !c.pool.idle.put(c) {
 		c.close()
 	}
 }
@@ -115,6 +114,5 @@ func (s *source) Read(p []byte) (int, error) {
 	}
 	n, err := s.Conn.Read(p[:min(int64(len(p)), s.room)])
 	s.room -= int64(n)
-	s.ended = s.ended || err == io.EOF
 	return n, err
 }

@@ -77,9 +77,6 @@ func (c *conn) read(r *http.Request, m *message, sent sending) (*http.Response, 
 		c.abort(m, sent)
 		return nil, err
 	}
-	if sent.err != nil {
-		resp.Close = true
-	}
 	return resp, nil
 }
 

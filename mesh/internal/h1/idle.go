@@ -59,13 +59,16 @@ func (i *idle) put(c *conn) bool {
 	s := i.stacks[c.host]
 	if s == nil {
 		s = new(stack)
-		i.stacks[c.host] = s
 	}
 	full := i.config.MaxIdle > 0 && len(s.conns) >= i.config.MaxIdle
-	if c.idleSince = now; i.closing || full || c.expired(now) {
+	if i.closing || full {
 		return false
 	}
 	s.conns = append(s.conns, c)
+	if len(s.conns) == 1 {
+		i.stacks[c.host] = s
+	}
+	c.idleSince = now
 	c.watch.begin(c, now)
 	i.armLocked(c.due())
 	return true

@@ -15,7 +15,7 @@ type sending struct {
 func (c *conn) send(m *message) sending {
 	if c.watch.socket() {
 		n, err := c.Write(m.bytes)
-		return sending{n, err}
+		return c.written(sending{n, err})
 	}
 	m.inUse = true
 	out := make(chan sending, 1)
@@ -44,8 +44,7 @@ func (c *conn) settle(m *message) {
 func (c *conn) abort(m *message, s sending) sending {
 	if c.out != nil {
 		c.close()
-		s = <-c.out
-		c.written(s)
+		s = c.written(<-c.out)
 		m.inUse = false
 	}
 	return s
@@ -64,14 +63,14 @@ func (c *conn) wrote() bool {
 	defer timer.Stop()
 	select {
 	case s := <-c.out:
-		c.written(s)
-		return s.err == nil
+		return c.written(s).err == nil
 	case <-timer.C:
 		return false
 	}
 }
 
-func (c *conn) written(s sending) {
+func (c *conn) written(s sending) sending {
 	c.out = nil
-	c.ended = c.ended || s.err != nil
+	c.failed = s.err != nil
+	return s
 }

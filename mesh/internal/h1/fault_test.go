@@ -1,0 +1,157 @@
+package h1_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/h1"
+)
+
+// A faulty connection writes as its fault says: how much of the nth message, and
+// with what error.
+type faulty struct {
+	net.Conn
+	socket bool
+	writes int
+	fault  func(n int, p []byte) (int, error)
+}
+
+func (f *faulty) Write(p []byte) (int, error) {
+	f.writes++
+	n, err := f.fault(f.writes, p)
+	if n > 0 {
+		_, _ = f.Conn.Write(p[:n])
+	}
+	return n, err
+}
+
+// NetConn is the socket, if there is one.
+func (f *faulty) NetConn() net.Conn {
+	if f.socket {
+		return f.Conn
+	}
+	return nil
+}
+
+func dialFaulty(dials *atomic.Int32, fault func(dial, n int, p []byte) (int, error)) func(context.Context, string) (net.Conn, error) {
+	return func(ctx context.Context, host string) (net.Conn, error) {
+		c, err := dialTCP(ctx, host)
+		dial := int(dials.Add(1))
+		return &faulty{Conn: c, socket: true, fault: func(n int, p []byte) (int, error) { return fault(dial, n, p) }}, err
+	}
+}
+
+// A server that hangs up in the middle of a request may have said why.
+func TestAnAnswerToARequestThatCouldNotBeSentWholeIsAnAnswer(t *testing.T) {
+	s := startScript(t, always(sized("", "enough")))
+	var dials atomic.Int32
+	pool := h1.New(h1.Config{Dial: dialFaulty(&dials, func(_, _ int, p []byte) (int, error) { return len(p), errOwn })})
+	for range 3 {
+		if o := outcomeOf(pool, send("POST", "body")(0, s.url())); o.Body != "enough" {
+			t.Errorf("got %+v", o)
+		}
+	}
+	if dials.Load() != 3 {
+		t.Errorf("%d dials: a connection was used again", dials.Load())
+	}
+}
+
+// Nothing of it was sent: so any request goes over another connection.
+func TestARequestOfWhichNothingCouldBeSentIsSentOverAnother(t *testing.T) {
+	for sent, want := range map[int]string{0: "", 1: "error, " + errOwn.Error()} {
+		s := startScript(t, always(ok))
+		var dials atomic.Int32
+		pool := h1.New(h1.Config{Dial: dialFaulty(&dials, func(dial, n int, p []byte) (int, error) {
+			if dial == 1 && n == 2 {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				return sent, cutOff(s.conns[0])
+			}
+			return len(p), nil
+		})})
+		outcomeOf(pool, send("POST", "body")(0, s.url()))
+		if o := outcomeOf(pool, send("POST", "body")(0, s.url())); o.Failed != want {
+			t.Errorf("%d bytes were sent: %+v", sent, o)
+		}
+		pool.CloseIdle()
+	}
+}
+
+// cutOff ends a server's side, and says so to the client's.
+func cutOff(c net.Conn) error {
+	_ = c.Close()
+	return errOwn
+}
+
+func TestAFreshConnectionOnWhichNothingCouldBeSentIsAnError(t *testing.T) {
+	s := startScript(t, always(ok))
+	var dials atomic.Int32
+	pool := h1.New(h1.Config{Dial: dialFaulty(&dials, func(int, int, []byte) (int, error) {
+		s.stop()
+		return 0, errOwn
+	})})
+	if o := outcomeOf(pool, send("GET", "")(0, s.url())); o.Failed != "error, "+errOwn.Error() || dials.Load() != 1 {
+		t.Errorf("%d dials, %+v", dials.Load(), o)
+	}
+}
+
+// In memory, a failed write is all that says that no answer will come.
+func TestAWriteThatFailsInMemoryIsTheRequestsError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer func() { _ = server.Close() }()
+		pool := h1.New(h1.Config{Dial: func(context.Context, string) (net.Conn, error) {
+			return &faulty{Conn: client, fault: func(int, []byte) (int, error) { return 0, errOwn }}, nil
+		}})
+		began := time.Now()
+		if o := outcomeOf(pool, send("GET", "")(0, "http://a")); o.Failed != "error, "+errOwn.Error() || time.Since(began) > 0 {
+			t.Errorf("after %v: %+v", time.Since(began), o)
+		}
+	})
+}
+
+// TLS says goodbye before it closes, and waits for that to be sent.
+func TestARequestThatIsCutDoesNotWaitForTLS(t *testing.T) {
+	s, config := secureServer(t, tls.VersionTLS13)
+	synctest.Test(t, func(t *testing.T) {
+		done := make(chan struct{})
+		pool := h1.New(h1.Config{Dial: dialSecure(config, func(context.Context, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				_, _ = tls.Server(server, s.TLS).Read(make([]byte, 4096))
+				<-done
+				_ = server.Close()
+			}()
+			return client, nil
+		})})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://a/", nil)
+		if o := outcomeOf(pool, r); o.Failed != "error, context deadline exceeded, timeout" || time.Since(began) != time.Second {
+			t.Errorf("after %v: %+v", time.Since(began), o)
+		}
+		close(done)
+	})
+}
+
+// Contexts of all kinds take turns on one connection.
+func TestALeashIsLeftBehindWithItsRequest(t *testing.T) {
+	experiment(t, h1.Config{}, always(ok), func(l *lab) {
+		ctx, cancel := context.WithCancel(l.Context())
+		defer cancel()
+		for i := range 9 {
+			r, _ := http.NewRequestWithContext([]context.Context{newTether(), ctx, context.Background()}[i%3], http.MethodGet, "http://a/", nil)
+			if o := outcomeOf(l.pool, r); o.Body != "ok" {
+				t.Errorf("got %+v", o)
+			}
+		}
+		l.stand(1, 1)
+	})
+}
