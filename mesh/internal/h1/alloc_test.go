@@ -84,9 +84,9 @@ func TestAllocations(t *testing.T) {
 		request *http.Request
 		want    float64
 	}{
-		"whose context never ends": {r, 11},
-		"whose context is tied":    {r.WithContext(newTether()), 11},
-		"whose context may end":    {r.WithContext(ctx), 13},
+		"whose context never ends": {r, 10},
+		"whose context is tied":    {r.WithContext(newTether()), 10},
+		"whose context may end":    {r.WithContext(ctx), 12},
 	} {
 		if got := allocationsOf(t, pool, c.request); got != c.want {
 			t.Errorf("a request %s: %v allocations, want %v (http.Transport: %v)", name, got, c.want, allocationsOf(t, transport, c.request))

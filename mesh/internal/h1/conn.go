@@ -76,23 +76,32 @@ func (c *conn) wake(now time.Time) bool { return c.watch.end(c) && !c.expired(no
 
 // expired reports that an idle connection's time is up.
 func (c *conn) expired(now time.Time) bool {
-	at := c.expires()
+	at := c.endsBy(c.pool.config.IdleTimeout, c.pool.config.MaxAge)
 	return !at.IsZero() && !now.Before(at)
 }
 
-func (c *conn) expires() (at time.Time) {
-	cfg := &c.pool.config
-	if cfg.IdleTimeout > 0 {
-		at = c.idleSince.Add(cfg.IdleTimeout)
+// expiring is expired, up to a 64th of the time early.
+func (c *conn) expiring(now time.Time) bool {
+	idle, age := c.pool.config.IdleTimeout, c.pool.config.MaxAge
+	at := c.endsBy(idle-idle/64, age-age/64)
+	return !at.IsZero() && !now.Before(at)
+}
+
+// endsBy is when it has been idle for so long, or is so old; zero: never.
+func (c *conn) endsBy(idle, age time.Duration) (at time.Time) {
+	if idle > 0 {
+		at = c.idleSince.Add(idle)
 	}
-	if cfg.MaxAge > 0 {
-		at = earlier(at, c.born.Add(cfg.MaxAge))
+	if age > 0 {
+		at = earlier(at, c.born.Add(age))
 	}
 	return at
 }
 
 // due is when an idle connection is to be looked at; zero: never.
-func (c *conn) due() time.Time { return earlier(c.expires(), c.watch.next()) }
+func (c *conn) due() time.Time {
+	return earlier(c.endsBy(c.pool.config.IdleTimeout, c.pool.config.MaxAge), c.watch.next())
+}
 
 // earlier of two times, of which a zero is none.
 func earlier(a, b time.Time) time.Time {

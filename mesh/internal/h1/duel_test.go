@@ -227,3 +227,23 @@ func TestWhatAServerDoesIsSeenAsThroughATransport(t *testing.T) {
 		t.Run(d.name, d.run)
 	}
 }
+
+// What was unpacked and not read is gone with Close.
+func TestAnUnpackedBodyIsNotReadOnAfterItWasClosed(t *testing.T) {
+	s := startScript(t, always(sized("Content-Encoding: gzip\r\n", packed("packed"))))
+	pool := h1.New(h1.Config{Dial: dialTCP})
+	defer pool.CloseIdle()
+	for _, n := range []int{1, 6} {
+		resp, err := pool.RoundTrip(send("GET", "")(0, s.url()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadFull(resp.Body, make([]byte, n)); got != n || err != nil {
+			t.Errorf("%d bytes, %v", got, err)
+		}
+		_ = resp.Body.Close()
+		if n, err := resp.Body.Read(make([]byte, 1)); n != 0 || err == nil || err == io.EOF {
+			t.Errorf("after Close: %d bytes, %v", n, err)
+		}
+	}
+}

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A lostError is a connection that ended before the first byte of an answer.
+// A lostError is a connection that ended before the first byte of an answer. It
+// does not leave the package.
 type lostError struct {
 	err  error
 	sent bool // some of the request

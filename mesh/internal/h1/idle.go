@@ -11,7 +11,9 @@ import (
 // back is the first to be taken: its buffers are warm, and the others may age.
 //
 // One timer closes those whose time is up. It is set for the first of them and
-// only ever brought forward, so that a busy pool hardly touches it.
+// only ever brought forward, so that a busy pool hardly touches it. When it rings,
+// those whose time is almost up go too, and sockets are looked at a little before
+// it is their turn: so it rings seldom, however many connections there are.
 type idle struct {
 	config *Config
 
@@ -127,7 +129,7 @@ func (i *idle) prune(host string, now time.Time) (out []*conn) {
 		return nil
 	}
 	s.conns = slices.DeleteFunc(s.conns, func(c *conn) bool {
-		if c.expired(now) || c.watch.lost(now) {
+		if c.expiring(now) || c.watch.lost(now) {
 			out = append(out, c)
 			return true
 		}

@@ -81,6 +81,25 @@ func TestIdleConnectionsAreClosedAtTheirTime(t *testing.T) {
 	})
 }
 
+// Those whose time is almost up go with the first, so that the timer rings seldom.
+func TestIdleConnectionsAreClosedInBatches(t *testing.T) {
+	experiment(t, h1.Config{IdleTimeout: 64 * time.Second}, always(ok), func(l *lab) {
+		l.fetch("a")
+		<-time.After(time.Second)
+		l.fetch("b")
+		<-time.After(time.Second)
+		l.fetch("c")
+		<-time.After(62*time.Second - 1)
+		l.stand(3, 3)
+		<-time.After(1)
+		l.stand(3, 1)
+		<-time.After(2*time.Second - 1)
+		l.stand(3, 1)
+		<-time.After(1)
+		l.stand(3, 0)
+	})
+}
+
 func TestConnectionsAreClosedAtTheirAge(t *testing.T) {
 	experiment(t, h1.Config{MaxAge: time.Minute}, always(ok), func(l *lab) {
 		for range 59 {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"compress/gzip"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"sync"
@@ -94,13 +93,13 @@ func (p *Pool) roundTrip(t trip, m *message) (*http.Response, error) {
 			return nil, err
 		}
 		resp, err := c.exchange(t, m)
-		var lost *lostError
-		switch {
-		case err == nil:
-			return resp, nil
-		case !errors.As(err, &lost):
-			return nil, err
-		case !c.reused() || lost.sent && !repeatable(t.request):
+		lost, ok := err.(*lostError)
+		if !ok {
+			return resp, err
+		}
+		// A connection may end while it is idle, and nobody notices before it is
+		// used again; what a new one does is no accident.
+		if !c.reused() || lost.sent && !repeatable(t.request) {
 			return nil, lost.err
 		}
 	}

@@ -108,9 +108,10 @@ func (w *watch) nothingRead() bool {
 	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && w.secure.SetReadDeadline(time.Time{}) == nil
 }
 
-// lost reports, when it is time to look again, whether the connection is gone.
+// lost looks again, if it has been some time, and reports that the connection is
+// gone.
 func (w *watch) lost(now time.Time) bool {
-	if !w.socket() || now.Sub(w.checked) < checkEvery {
+	if !w.socket() || now.Sub(w.checked) < checkEvery/2 {
 		return false
 	}
 	w.checked = now
