@@ -1,0 +1,51 @@
+// Package consul makes a Consul cluster the control plane of many machines: its
+// catalogue says where services live, its KV store holds the rules, its
+// intentions say who may call whom.
+//
+//	client, err := api.NewClient(api.DefaultConfig()) // agent, token, TLS: CONSUL_HTTP_ADDR and so on
+//	m, err := mesh.New(ctx, mesh.Config{
+//		Discovery: consul.Discovery(client),
+//		Rules:     consul.Rules(client, "inmesh"),
+//		Identity:  consulca.New(client, "productpage"),
+//	})
+//
+// # Discovery
+//
+// A cluster-local host is the service of its name; reviews.service.consul and
+// [tag.]name.service[.datacenter].consul are what they are in Consul's DNS, and
+// name.query.consul is a prepared query. Any other host is asked for as it is
+// written.
+//
+// All instances are endpoints, whatever their checks say, since a balancer that
+// knows of sick ones can use them when all are: passing is healthy, warning too,
+// with the weight for it (none: unhealthy), critical is unhealthy, maintenance is
+// draining. Meta are labels, and tags of the form name=value; any other tag is a
+// label with the value true, and v2 is version=v2 where nothing else says so. The
+// locality is the service's, else the node's, else the datacenter's name as the
+// region.
+//
+// An agent that dies, restarts, loses the leader or its token, or says that there
+// is nobody, empties nothing: the last endpoints stand, Source.Status says how old
+// they are, and Config.Hold how long an empty answer is not believed.
+//
+// # Defaults
+//
+//  1. Queries wait 1 min, and are at least 500 ms apart when much changes; any
+//     server may answer. After trouble there is a random pause of at most 250 ms,
+//     doubling to 30 s.
+//  2. An empty answer is believed after 30 s.
+//  3. Prepared queries are executed every 5 s.
+//
+// # Concurrency
+//
+// Everything is safe for concurrent use. The goroutines behind a watch end with
+// it; there is nothing to close but a Registration.
+//
+// # Limits
+//
+// Each service that is watched keeps a connection to the agent, which takes 200
+// of one address (limits.http_max_conns_per_client). An http.Client with a
+// Timeout below a minute and a quarter ends every query. Consul's namespaces and
+// partitions are those of Enterprise, for which nothing here was tested against a
+// real server.
+package consul

@@ -1,0 +1,85 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/inmesh-go/inmesh/internal/blocking"
+)
+
+// found is what Consul says of a target.
+type found struct {
+	instances []*api.ServiceEntry // healthy or not
+	trust     string              // the trust domain of their identities; "": they have none
+}
+
+// errFiltered: an empty answer that says nothing about the service.
+var errFiltered = errors.New("the token may not read its instances")
+
+// lookup yields what Consul says of a target in one place.
+func (r *registry) lookup(ctx context.Context, t target, p Place) iter.Seq2[blocking.Answer[found], error] {
+	ask := r.query(t)
+	return blocking.Watch(ctx, r.config.blocking(t, p), func(o *api.QueryOptions) (found, *api.QueryMeta, error) {
+		instances, meta, err := ask(o)
+		if err == nil && len(instances) == 0 && meta.ResultsFilteredByACLs {
+			err = errFiltered
+		}
+		if err != nil || !r.config.Connect {
+			return found{instances: instances}, meta, err
+		}
+		trust, err := r.trustDomain(o.Context())
+		return found{instances, trust}, meta, err
+	})
+}
+
+// query asks for all instances, also those that are not passing: the balancer
+// is to know them, and to use them when all the others are gone.
+func (r *registry) query(t target) blocking.Query[[]*api.ServiceEntry] {
+	health := r.client.Health()
+	switch {
+	case t.query:
+		return r.prepared(t)
+	case r.config.Connect:
+		return func(o *api.QueryOptions) ([]*api.ServiceEntry, *api.QueryMeta, error) {
+			return health.Connect(t.name, t.tag, false, o)
+		}
+	default:
+		return func(o *api.QueryOptions) ([]*api.ServiceEntry, *api.QueryMeta, error) {
+			return health.Service(t.name, t.tag, false, o)
+		}
+	}
+}
+
+// prepared executes a prepared query. It does not block: the pace of the queries
+// makes it polling.
+func (r *registry) prepared(t target) blocking.Query[[]*api.ServiceEntry] {
+	return func(o *api.QueryOptions) ([]*api.ServiceEntry, *api.QueryMeta, error) {
+		o.WaitIndex, o.Connect = 0, r.config.Connect
+		executed, meta, err := r.client.PreparedQuery().Execute(t.name, o)
+		if status, ok := errors.AsType[api.StatusError](err); ok && status.Code == http.StatusNotFound {
+			return nil, &api.QueryMeta{}, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		out := make([]*api.ServiceEntry, len(executed.Nodes))
+		for i := range executed.Nodes {
+			out[i] = &executed.Nodes[i]
+		}
+		return out, meta, nil
+	}
+}
+
+// trustDomain asks the agent, which knows the roots, whose trust domain it is.
+func (r *registry) trustDomain(ctx context.Context) (string, error) {
+	roots, _, err := r.client.Agent().ConnectCARoots(new(api.QueryOptions).WithContext(ctx))
+	if err != nil {
+		return "", fmt.Errorf("the trust domain: %w", err)
+	}
+	return roots.TrustDomain, nil
+}
