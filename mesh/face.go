@@ -1,0 +1,72 @@
+package mesh
+
+import (
+	"context"
+	"net"
+	"net/http"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+)
+
+// Inside is for the mesh's own packages, such as meshgrpc: another face needs
+// more of a Mesh than its users do, who cannot name what it returns.
+func (m *Mesh) Inside() inside.Mesh {
+	return inside.Mesh{
+		Engine:          m.engine,
+		ReplayLimit:     m.config.ReplayLimit,
+		Now:             m.clock.now,
+		Refused:         func(c *engine.Call, err error) error { return newError(c, err) },
+		MirrorDropped:   m.MirrorDropped,
+		Dial:            m.config.DialContext,
+		Dialer:          m.dialerTo,
+		Credential:      (&wires{mesh: m}).credential,
+		Mode:            m.guard.Mode,
+		Receive:         m.receiveOther,
+		Admitted:        admitOther,
+		InboundDeadline: !m.config.IgnoreInboundDeadline,
+	}
+}
+
+// A road is how another face than HTTP's gets to the hosts of a cluster.
+type road struct {
+	wires  *wires
+	spec   *plan.Cluster
+	dialer dialer
+}
+
+func (m *Mesh) dialerTo(cl *engine.Cluster, spec *plan.Cluster) inside.Dialer {
+	r := &road{wires: &wires{mesh: m, template: new(http.Transport)}, spec: spec}
+	r.dialer = dialer{base: m.config.DialContext, gate: cl.Gate(), policy: spec.Connection, locks: r.wires.newLocks(spec), idle: func() {}}
+	return r
+}
+
+// Security implements inside.Dialer.
+func (r *road) Security(h *engine.Host, name string, callers bool) inside.Security {
+	l := r.wires.decide(h, r.spec, engine.Asked{Name: name, HTTPS: callers})
+	if l.security == byCaller {
+		l.security, l.name = inClear, "" // what the caller brings is the caller's to do
+	}
+	return inside.Security(l.host())
+}
+
+// Dial implements inside.Dialer.
+func (r *road) Dial(ctx context.Context, s inside.Security) (net.Conn, error) {
+	return r.dialer.onHTTP2(ctx, "tcp", string(s))
+}
+
+// receiveOther is Handler for requests that are not HTTP's.
+func (m *Mesh) receiveOther(in *inside.Inbound) *guard.Refusal {
+	refusal := m.guard.Admit(in.Context, &in.Visit)
+	m.tellAccess(&inbound{visit: in.Visit, path: in.Visit.Path.Escaped()}, refusal)
+	return refusal
+}
+
+// admitOther makes Peer know who calls.
+func admitOther(ctx context.Context, in *inside.Inbound) context.Context {
+	r := &http.Request{RemoteAddr: in.Address}
+	caller := callerOf(r, &in.Visit)
+	return context.WithValue(ctx, inboundKey{}, &caller)
+}

@@ -1,0 +1,67 @@
+// Package inside is what the mesh's own packages get of a Mesh beside what its
+// users do: the engine, the way to endpoints, the door. It has names for it and
+// no code.
+package inside
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/authz"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/tlsid"
+)
+
+// A Mesh is a mesh.Mesh from the inside. All of it may be called by many
+// goroutines at once.
+type Mesh struct {
+	Engine      *engine.Engine
+	ReplayLimit int64 // bytes of a request that are kept for a retry
+	Now         func() time.Time
+	// Refused is the *mesh.Error of a call that Route or Do ended.
+	Refused func(c *engine.Call, err error) error
+	// MirrorDropped tells that a copy was not sent.
+	MirrorDropped func(host string)
+
+	// Dial makes connections to what the mesh does not know, in the clear.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Dialer makes those to the hosts of a cluster, by one policy.
+	Dialer func(cl *engine.Cluster, spec *plan.Cluster) Dialer
+	// Credential is the process's own where connections by spec may be made by it.
+	// Connections do not outlive it by more than the requests that they carry.
+	Credential func(spec *plan.Cluster) tlsid.Credential
+
+	// Mode is how callers may connect to a port.
+	Mode func(port uint16) authz.Mode
+	// Receive carries an inbound request to the door. in.Caller is known when it
+	// may go in.
+	Receive func(in *Inbound) *guard.Refusal
+	// Admitted returns the context in which mesh.Peer knows the caller.
+	Admitted func(ctx context.Context, in *Inbound) context.Context
+	// InboundDeadline reports whether a caller's deadline is taken over.
+	InboundDeadline bool
+}
+
+// A Dialer makes connections to the hosts of a cluster.
+type Dialer interface {
+	// Security is how a connection to the host is to be made now: another one
+	// means another connection. name is the one that the caller asked for, and
+	// callers says that it brings TLS of its own.
+	Security(h *engine.Host, name string, callers bool) Security
+	// Dial connects, in HTTP/2, within the policy's timeout. By TLS it returns a
+	// *tls.Conn that has shaken hands.
+	Dial(ctx context.Context, s Security) (net.Conn, error)
+}
+
+// A Security is an opaque description of a connection, which compares.
+type Security string
+
+// An Inbound is one inbound request.
+type Inbound struct {
+	Context context.Context
+	Visit   guard.Visit
+	Address string // of the caller
+}

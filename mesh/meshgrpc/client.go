@@ -1,0 +1,87 @@
+package meshgrpc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
+)
+
+// NewClient makes a connection to a service of the mesh: mesh:///ratings, or
+// mesh:///ratings:9080. Options of the caller's own come after those of
+// DialOptions, and so before them where only one can hold.
+func NewClient(m *mesh.Mesh, target string, opts ...grpc.DialOption) (*grpc.ClientConn, error) {
+	if _, err := serviceOf(target); err != nil {
+		return nil, err
+	}
+	return grpc.NewClient(target, append(DialOptions(m), opts...)...)
+}
+
+// DialOptions makes a connection of grpc.NewClient one of the mesh; its target is
+// mesh:///service or mesh:///service:port.
+//
+// Interceptors that are chained to it run once for each try, the one of
+// grpc.WithUnaryInterceptor or grpc.WithStreamInterceptor once for each call.
+func DialOptions(m *mesh.Mesh) []grpc.DialOption {
+	c := newClient(m)
+	return []grpc.DialOption{
+		grpc.WithResolvers(resolvers{}),
+		grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"` + balancerName + `": {}}]}`),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithDisableRetry(), // the engine retries
+		grpc.WithContextDialer(dial),
+		grpc.WithTransportCredentials(clientCredentials{}),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: connectTimeout}),
+		grpc.WithStatsHandler(recorder{}),
+		grpc.WithChainUnaryInterceptor(c.unary),
+		grpc.WithChainStreamInterceptor(c.stream),
+	}
+}
+
+// A host that could not be connected to fails the tries that are sent there at
+// once for as long as this. It is short, for no connection is made unless a call
+// has picked the host: what keeps calls off it is its circuit.
+var reconnect = backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second}
+
+// connectTimeout bounds what no rule bounds: the server's first word.
+const connectTimeout = 10 * time.Second
+
+// A client is the calling side of a Mesh.
+type client struct {
+	mesh    inside.Mesh
+	unaries sync.Pool // of *unaryCall
+}
+
+func newClient(m *mesh.Mesh) *client {
+	return &client{mesh: m.Inside(), unaries: sync.Pool{New: func() any { return new(unaryCall) }}}
+}
+
+const scheme = "mesh"
+
+// serviceOf is the service of a target, with the port if one is written.
+func serviceOf(target string) (string, error) {
+	service, ok := strings.CutPrefix(target, scheme+":///")
+	if !ok || service == "" || strings.ContainsAny(service, "/?#") {
+		return "", fmt.Errorf("meshgrpc: target %q: want mesh:///service or mesh:///service:port", target)
+	}
+	return service, nil
+}
+
+// sleep waits for d and reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

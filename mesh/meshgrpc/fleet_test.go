@@ -1,0 +1,185 @@
+package meshgrpc_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A fleet is gRPC services in memory.
+type fleet struct {
+	tb     testing.TB
+	source *discovery.Static
+
+	mu        sync.Mutex
+	next      int
+	listeners map[string]*bufconn.Listener
+	instances map[string][]*instance
+}
+
+func newFleet(tb testing.TB) *fleet {
+	source, err := discovery.NewStatic(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &fleet{tb: tb, source: source, listeners: map[string]*bufconn.Listener{}, instances: map[string][]*instance{}}
+}
+
+// dial is a mesh.Config.DialContext.
+func (f *fleet) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	f.mu.Lock()
+	lis := f.listeners[address]
+	f.mu.Unlock()
+	if lis == nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return lis.DialContext(ctx)
+}
+
+// An instance is an endpoint of a service.
+type instance struct {
+	fleet    *fleet
+	service  string
+	endpoint discovery.Endpoint
+	server   *grpc.Server
+	double   *double
+}
+
+// start adds an instance that does what its double is told to.
+func (f *fleet) start(service, version string, opts ...grpc.ServerOption) *instance {
+	return f.serve(service, discovery.Endpoint{Labels: map[string]string{"version": version}}, nil, opts...)
+}
+
+// serve adds an instance whose connections come through wrap, if there is one.
+func (f *fleet) serve(service string, e discovery.Endpoint, wrap func(net.Listener) net.Listener, opts ...grpc.ServerOption) *instance {
+	f.mu.Lock()
+	f.next++
+	e.Address = fmt.Sprintf("10.0.%d.%d:9080", f.next>>8, f.next&0xff)
+	f.mu.Unlock()
+	i := &instance{fleet: f, service: service, endpoint: e, server: grpc.NewServer(opts...), double: newDouble(e.Address, e.Labels["version"])}
+	testpb.RegisterTestServiceServer(i.server, i.double)
+	i.listen(wrap)
+	f.edit(service, func(all []*instance) []*instance { return append(all, i) })
+	return i
+}
+
+func (i *instance) listen(wrap func(net.Listener) net.Listener) {
+	lis := bufconn.Listen(1 << 20)
+	i.fleet.mu.Lock()
+	i.fleet.listeners[i.endpoint.Address] = lis
+	i.fleet.mu.Unlock()
+	var accept net.Listener = at{lis, i.endpoint.Address}
+	if wrap != nil {
+		accept = wrap(accept)
+	}
+	var served sync.WaitGroup
+	served.Go(func() { _ = i.server.Serve(accept) })
+	i.fleet.tb.Cleanup(func() {
+		i.server.Stop()
+		served.Wait()
+	})
+}
+
+// at is a listener whose connections know their address.
+type at struct {
+	net.Listener
+	address string
+}
+
+type atConn struct {
+	net.Conn
+	address string
+}
+
+func (l at) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return atConn{c, l.address}, err
+}
+func (l at) Addr() net.Addr           { return net.TCPAddrFromAddrPort(mustAddrPort(l.address)) }
+func (c atConn) LocalAddr() net.Addr  { return net.TCPAddrFromAddrPort(mustAddrPort(c.address)) }
+func (c atConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(mustAddrPort("10.9.9.9:40000")) }
+
+// edit changes the instances of a service and tells discovery.
+func (f *fleet) edit(service string, change func([]*instance) []*instance) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.instances[service] = change(f.instances[service])
+	endpoints := make([]discovery.Endpoint, 0, len(f.instances[service]))
+	for _, i := range f.instances[service] {
+		endpoints = append(endpoints, i.endpoint)
+	}
+	if err := f.source.Set(service, endpoints); err != nil {
+		f.tb.Error(err)
+	}
+}
+
+// withdraw takes the instance out of discovery; it goes on serving.
+func (i *instance) withdraw() {
+	i.fleet.edit(i.service, func(all []*instance) []*instance {
+		return slices.DeleteFunc(slices.Clone(all), func(o *instance) bool { return o == i })
+	})
+}
+
+// refuse makes connections refused; those that exist stay.
+func (i *instance) refuse() {
+	i.fleet.mu.Lock()
+	defer i.fleet.mu.Unlock()
+	delete(i.fleet.listeners, i.endpoint.Address)
+}
+
+// die ends the instance and breaks what is connected.
+func (i *instance) die() {
+	i.refuse()
+	i.server.Stop()
+}
+
+func (f *fleet) mesh(cfg mesh.Config) *mesh.Mesh {
+	f.tb.Helper()
+	if cfg.Discovery == nil {
+		cfg.Discovery = f.source
+	}
+	cfg.DialContext = f.dial
+	m, err := mesh.New(context.Background(), cfg)
+	if err != nil {
+		f.tb.Fatal(err)
+	}
+	f.tb.Cleanup(func() { _ = m.Close() })
+	return m
+}
+
+func (f *fleet) dialMesh(m *mesh.Mesh, service string, opts ...grpc.DialOption) *grpc.ClientConn {
+	f.tb.Helper()
+	conn, err := meshgrpc.NewClient(m, "mesh:///"+service, opts...)
+	if err != nil {
+		f.tb.Fatal(err)
+	}
+	f.tb.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// client calls a service by rules.
+func (f *fleet) client(service, documents string, opts ...grpc.DialOption) testpb.TestServiceClient {
+	f.tb.Helper()
+	return f.clientOf(mesh.Config{Rules: rules.Static(documents)}, service, opts...)
+}
+
+func (f *fleet) clientOf(cfg mesh.Config, service string, opts ...grpc.DialOption) testpb.TestServiceClient {
+	f.tb.Helper()
+	return testpb.NewTestServiceClient(f.dialMesh(f.mesh(cfg), service, opts...))
+}

@@ -1,0 +1,51 @@
+package meshgrpc
+
+import (
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+)
+
+// options are a call's, and what the mesh has to know of them.
+type options struct {
+	all      []grpc.CallOption // for each try
+	wait     bool              // for a connection: see grpc.WaitForReady
+	headers  []*metadata.MD    // that get the answer's
+	finished []func(error)     // told of the end of the call, rather than of each try
+}
+
+// read looks at each option once. There are none, as a rule.
+func (o *options) read(opts []grpc.CallOption) {
+	o.all = slices.Clip(opts)
+	for _, opt := range opts {
+		switch opt := opt.(type) {
+		case grpc.FailFastCallOption:
+			o.wait = !opt.FailFast
+		case grpc.HeaderCallOption:
+			o.headers = append(o.headers, opt.HeaderAddr)
+		case grpc.OnFinishCallOption:
+			o.finished = append(o.finished, opt.OnFinish)
+		}
+	}
+	if len(o.finished) > 0 {
+		o.all = slices.DeleteFunc(slices.Clone(o.all), isOnFinish)
+	}
+	if o.wait { // for any connection, not for one to the host that was picked first
+		o.add(grpc.WaitForReady(false))
+	}
+}
+
+func isOnFinish(o grpc.CallOption) bool {
+	_, is := o.(grpc.OnFinishCallOption)
+	return is
+}
+
+func (o *options) add(opt grpc.CallOption) { o.all = append(o.all, opt) }
+
+// finish tells who wants to know that the call is over.
+func (o *options) finish(err error) {
+	for _, f := range o.finished {
+		f(err)
+	}
+}

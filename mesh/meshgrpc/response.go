@@ -1,0 +1,40 @@
+package meshgrpc
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/inmesh-go/inmesh/mesh"
+)
+
+// unready reports whether a call was ended because nobody could be reached.
+func (r *rpc) unready(err error) bool {
+	if err == nil || r.local != nil {
+		return false
+	}
+	e := r.client.mesh.Refused(&r.call, err)
+	return errors.Is(e, mesh.ErrNoHealthy) || errors.Is(e, mesh.ErrConnect)
+}
+
+// respond changes the answer's headers, for those who look at them.
+func (r *rpc) respond() {
+	for _, header := range r.opts.headers {
+		*header = r.changed(*header)
+	}
+}
+
+// changed is the answer's header as the rules want it.
+func (r *rpc) changed(header metadata.MD) metadata.MD {
+	c := &r.call
+	if header == nil || len(c.Destination.Response) == 0 && c.Cookie == nil {
+		return header
+	}
+	v := r.values()
+	v.Upstream, v.Status, v.Response = c.Host.Address(), c.Outcome.Status, header
+	c.Destination.Response.Apply(header, v)
+	if c.Cookie != nil {
+		header.Append("set-cookie", c.Cookie.Name+"="+c.Key)
+	}
+	return header
+}

@@ -1,0 +1,154 @@
+package meshgrpc
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+)
+
+// An rpc is one call on its journey, as unary calls and streams have it in
+// common. It is most of an engine.Wire.
+type rpc struct {
+	call   engine.Call
+	client *client
+	ctx    context.Context // the caller's
+	conn   *grpc.ClientConn
+	opts   options
+
+	method   string      // that is sent
+	metadata metadata.MD // that is sent, if owned; else the caller's own
+	owned    bool
+	last     *try
+	sends    sight          // what has been sent when a server can be to blame
+	perTry   bool           // the limit of the try is a rule's for a single one
+	local    error          // why a try failed on this side, if it did
+	broken   engine.Outcome // how the answer broke off
+}
+
+// begin fills the call in.
+func (r *rpc) begin(ctx context.Context, conn *grpc.ClientConn, method string, opts []grpc.CallOption) error {
+	service, err := serviceOf(conn.Target())
+	if err != nil {
+		return err
+	}
+	r.ctx, r.conn, r.method = ctx, conn, method
+	r.opts.read(opts)
+	call := &r.call
+	call.Start = r.client.mesh.Now()
+	call.Deadline, _ = ctx.Deadline()
+	header, _ := metadata.FromOutgoingContext(ctx)
+	call.Request = plan.Request{
+		Method: http.MethodPost, Scheme: "http", Authority: service, Path: plan.NormalizePath(method),
+		Header: header, LowerKeys: true, Remote: mesh.Peer(ctx).Address,
+	}
+	call.Idempotent = len(header["idempotency-key"]) > 0 || len(header["x-idempotency-key"]) > 0
+	call.Replayable = true
+	return nil
+}
+
+const protocol = "HTTP/2"
+
+// Prepare implements engine.Wire: it applies what the route and the destination
+// change.
+func (r *rpc) Prepare(c *engine.Call) {
+	if len(c.Destination.Request) > 0 {
+		c.Destination.Request.Apply(r.own(), r.values())
+	}
+	if c.Route.Rewrites() {
+		r.method = c.Route.Path(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
+		r.own()["x-envoy-original-path"] = []string{c.Request.Path}
+	}
+	if c.Destination.RewritesAuthority() {
+		if authority := c.Destination.Authority(r.values()); authority != "" {
+			r.opts.add(grpc.CallAuthority(authority))
+		}
+	}
+	if c.Cookie != nil {
+		r.own().Append("cookie", c.Cookie.Name+"="+c.Key)
+	}
+}
+
+// own makes the metadata the call's own before it is written to.
+func (r *rpc) own() metadata.MD {
+	if !r.owned {
+		r.metadata, r.owned = metadata.MD(r.call.Request.Header).Copy(), true
+	}
+	return r.metadata
+}
+
+func (r *rpc) values() plan.Values { return r.call.Values(protocol) }
+
+// newTry is the next attempt, as a context under the caller's. The deadline is
+// what the server is told; zero: the caller's.
+func (r *rpc) newTry(ctx context.Context, deadline time.Time) (*try, context.CancelFunc) {
+	c, cancel := &r.call, context.CancelFunc(func() {})
+	if sooner(ctx, deadline) {
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+	}
+	if md := r.outgoing(); md != nil {
+		ctx = metadata.NewOutgoingContext(ctx, md)
+	}
+	r.last = &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, name: hostOf(c.Request.Authority)}
+	return r.last, cancel
+}
+
+func sooner(ctx context.Context, deadline time.Time) bool {
+	if deadline.IsZero() {
+		return false
+	}
+	have, ok := ctx.Deadline()
+	return !ok || deadline.Before(have)
+}
+
+// outgoing is the metadata of the next try; nil: the caller's own. A first try
+// says neither that it is one, nor how long it may take, which is grpc-timeout's
+// to say.
+func (r *rpc) outgoing() metadata.MD {
+	if r.call.Tries <= 1 {
+		return r.metadata
+	}
+	md := metadata.MD(r.call.Request.Header).Copy()
+	if r.owned {
+		md = r.metadata.Copy()
+	}
+	md["grpc-previous-rpc-attempts"] = []string{strconv.Itoa(r.call.Tries - 1)}
+	md["x-envoy-attempt-count"] = []string{strconv.Itoa(r.call.Tries)}
+	return md
+}
+
+// finish ends a call that has been answered.
+func (r *rpc) finish(err error) {
+	r.call.Outcome.GRPCStatus = int(codeOf(err)) // what observers are told; decided upon it was before
+	r.call.Finish(r.broken)
+}
+
+// hostOf is an authority without its port.
+func hostOf(authority string) string {
+	if host, _, err := net.SplitHostPort(authority); err == nil {
+		return host
+	}
+	return authority
+}
+
+// addressOf is what to dial for an authority that is none of the mesh's.
+func addressOf(authority string) string {
+	if _, _, err := net.SplitHostPort(authority); err == nil {
+		return authority
+	}
+	return net.JoinHostPort(authority, "80")
+}
+
+// pass is the one try of a call to a host that the mesh does not know.
+func (r *rpc) pass() *try {
+	service := r.call.Request.Authority
+	return &try{Context: r.ctx, client: r.client, address: addressOf(service), name: hostOf(service)}
+}

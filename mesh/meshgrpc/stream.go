@@ -1,0 +1,220 @@
+package meshgrpc
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A stream is a streaming call on its journey, which runs on a goroutine of its
+// own until there is an answer: meanwhile the caller may send.
+type stream struct {
+	rpc
+	desc *grpc.StreamDesc
+	open grpc.Streamer
+	out  *outbox
+
+	begun func()        // closes started, once
+	start chan struct{} // closed when the first try has a stream, or the journey is over
+	done  chan struct{} // closed when the journey is over; what follows is written before
+
+	answer grpc.ClientStream
+	err    error // why there is none
+
+	limit limiter
+}
+
+// stream is a grpc.StreamClientInterceptor.
+func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	s := &stream{desc: desc, open: open, out: newOutbox(c.mesh.ReplayLimit), start: make(chan struct{}), done: make(chan struct{})}
+	s.begun = sync.OnceFunc(func() { close(s.start) })
+	s.client, s.sends = c, sawRequest
+	if err := s.begin(ctx, conn, method, opts); err != nil {
+		return nil, err
+	}
+	ours, err := c.mesh.Engine.Route(ctx, &s.call)
+	if !ours && err == nil {
+		return open(s.pass(), desc, conn, method, opts...)
+	}
+	go s.run(err, method, opts)
+	<-s.start
+	select {
+	case <-s.done:
+		if s.err != nil {
+			return nil, s.err
+		}
+	default:
+	}
+	return s, nil
+}
+
+// run is the journey. A caller who waits for a connection takes it as often as
+// need be.
+func (s *stream) run(err error, method string, opts []grpc.CallOption) {
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		if err == nil {
+			err = s.client.mesh.Engine.Do(s.ctx, &s.call, s)
+		}
+		if !s.opts.wait || !s.unready(err) || !sleep(s.ctx, wait) {
+			break
+		}
+		err = s.anew(method, opts)
+	}
+	s.settle(err)
+}
+
+// anew begins the journey once more.
+func (s *stream) anew(method string, opts []grpc.CallOption) error {
+	ctx, conn := s.ctx, s.conn
+	s.rpc = rpc{client: s.client, sends: s.sends}
+	if err := s.begin(ctx, conn, method, opts); err != nil {
+		return err
+	}
+	_, err := s.client.mesh.Engine.Route(ctx, &s.call)
+	return err
+}
+
+// settle ends the journey. The answer's stream has an end of its own.
+func (s *stream) settle(err error) {
+	switch {
+	case err != nil:
+		s.err = s.refused(err)
+	case s.call.Local != nil:
+		s.err = s.rpc.answer()
+	}
+	s.out.settle(s.err == nil)
+	if s.err == nil {
+		s.limit.headers()
+		s.last.watch(s.over)
+	} else {
+		s.limit.stop()
+		s.opts.finish(s.err)
+	}
+	close(s.done)
+	s.begun()
+}
+
+// Send implements engine.Wire. It returns when the answer's headers are there.
+func (s *stream) Send(ctx context.Context, c *engine.Call) {
+	t := s.limited(ctx, c)
+	opts := append(s.opts.all[:len(s.opts.all):len(s.opts.all)], grpc.OnFinish(t.end))
+	var header metadata.MD
+	opened, err := s.open(t, s.desc, s.conn, s.method, opts...)
+	if err == nil {
+		s.out.attach(opened)
+		s.begun()
+		header, _ = opened.Header()
+	}
+	c.Outcome = s.seen(t, header, err)
+	c.Replayable, _, _ = s.out.state()
+	s.answer = opened
+}
+
+// limited is the next try, under the limits of the rule. The server is told the
+// route's where that counts from the start.
+func (s *stream) limited(ctx context.Context, c *engine.Call) *try {
+	ctx, cancel := context.WithCancel(ctx)
+	deadline, route := c.Deadline, time.Duration(0)
+	if s.desc.ClientStreams {
+		deadline, route = time.Time{}, c.Route.Timeout
+	}
+	t, release := s.newTry(ctx, deadline)
+	end := func() {
+		cancel()
+		release()
+	}
+	s.limit.begin(end, route, c.Route.Retry.TryTimeout(c.Route.Timeout), !s.desc.ClientStreams)
+	return t
+}
+
+// seen classifies a try that has its headers, or has ended.
+func (s *stream) seen(t *try, header metadata.MD, err error) engine.Outcome {
+	if header != nil {
+		return answered(-1)
+	}
+	if err == nil {
+		err = t.result()
+	}
+	if _, _, local := s.out.state(); local != nil {
+		s.local = local
+		return engine.Failed(retry.Canceled, local)
+	}
+	s.perTry = s.limit.has() == tryUp
+	return s.outcome(t, err)
+}
+
+// Again implements engine.Wire.
+func (s *stream) Again(*engine.Call) bool {
+	if !s.out.detach() {
+		return false
+	}
+	s.limit.stop()
+	return true
+}
+
+// over ends a call whose answer has ended, with err.
+func (s *stream) over(err error) {
+	if seen, _, _ := s.last.sight(); err != nil && !seen.has(sawTrailer) && s.last.Err() == nil {
+		s.broken = brokeOff(err)
+	}
+	s.limit.stop()
+	s.respond()
+	s.finish(err)
+	s.opts.finish(err)
+}
+
+// Header implements grpc.ClientStream.
+func (s *stream) Header() (metadata.MD, error) {
+	<-s.done
+	if s.err != nil {
+		return nil, nil // RecvMsg says why
+	}
+	header, err := s.answer.Header()
+	return s.changed(header), err
+}
+
+// Trailer implements grpc.ClientStream.
+func (s *stream) Trailer() metadata.MD {
+	<-s.done
+	if s.err != nil {
+		return nil
+	}
+	return s.answer.Trailer()
+}
+
+// CloseSend implements grpc.ClientStream.
+func (s *stream) CloseSend() error {
+	s.limit.requested()
+	return s.out.close()
+}
+
+// Context implements grpc.ClientStream.
+func (s *stream) Context() context.Context {
+	<-s.done
+	if s.err != nil {
+		return s.ctx
+	}
+	return s.answer.Context()
+}
+
+// SendMsg implements grpc.ClientStream.
+func (s *stream) SendMsg(m any) error { return s.out.send(m) }
+
+// RecvMsg implements grpc.ClientStream.
+func (s *stream) RecvMsg(m any) error {
+	<-s.done
+	if s.err != nil {
+		return s.err
+	}
+	err := s.answer.RecvMsg(m)
+	if err != nil && s.limit.has() == routeUp {
+		return errRouteTimeout
+	}
+	return err
+}

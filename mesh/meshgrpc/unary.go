@@ -1,0 +1,91 @@
+package meshgrpc
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+)
+
+// A unaryCall is a unary call on its journey. It is used again once it is over:
+// what gRPC can hold on to stands in its tries.
+type unaryCall struct {
+	rpc
+	request, reply any
+	invoke         grpc.UnaryInvoker
+	err            error // of the last try
+}
+
+// unary is a grpc.UnaryClientInterceptor.
+func (c *client) unary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		again, err := c.unaryOnce(ctx, method, request, reply, conn, invoke, opts)
+		if !again || !sleep(ctx, wait) {
+			return err
+		}
+	}
+}
+
+// The pauses between the rounds of a call that waits for a connection.
+const (
+	firstWait = 20 * time.Millisecond
+	lastWait  = time.Second
+)
+
+// unaryOnce is one round. It reports whether the caller would rather wait than
+// be told that nobody can be reached.
+func (c *client) unaryOnce(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts []grpc.CallOption) (again bool, err error) {
+	x := c.unaries.Get().(*unaryCall)
+	defer x.free()
+	x.client, x.request, x.reply, x.invoke, x.sends = c, request, reply, invoke, sawMessage
+	if err := x.begin(ctx, conn, method, opts); err != nil {
+		return false, err
+	}
+	ours, err := c.mesh.Engine.Route(ctx, &x.call)
+	if !ours && err == nil {
+		return false, invoke(x.pass(), method, request, reply, conn, opts...)
+	}
+	if err == nil {
+		err = c.mesh.Engine.Do(ctx, &x.call, x)
+	}
+	again = x.opts.wait && x.unready(err)
+	err = x.end(err)
+	if !again {
+		x.opts.finish(err)
+	}
+	return again, err
+}
+
+func (x *unaryCall) free() {
+	pool := &x.client.unaries
+	*x = unaryCall{}
+	pool.Put(x)
+}
+
+// end is what the caller is told.
+func (x *unaryCall) end(err error) error {
+	switch {
+	case err != nil:
+		return x.refused(err)
+	case x.call.Local != nil:
+		return x.answer()
+	}
+	x.respond()
+	x.finish(x.err)
+	return x.err
+}
+
+// Send implements engine.Wire. A unary call has its headers when it has all.
+func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
+	var deadline time.Time
+	deadline, x.perTry = c.TryDeadline()
+	t, cancel := x.newTry(ctx, deadline)
+	defer cancel()
+	x.err = x.invoke(t, x.method, x.request, x.reply, x.conn, x.opts.all...)
+	c.Outcome = x.outcome(t, x.err)
+}
+
+// Again implements engine.Wire: a message can be sent as often as one likes.
+func (x *unaryCall) Again(*engine.Call) bool { return true }
