@@ -61,7 +61,7 @@ func (a *attempt) end() {
 		a.slot = nil
 	}
 	if a.wire != nil && a.wire.retired.Load() {
-		a.wire.closeIdle()
+		a.wire.windUp()
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 // its connections began and ended.
 type sentry struct {
 	address string
+	goOn    chan struct{} // ends an answer to /slow
 
 	mu     sync.Mutex // guards what follows
 	first  []byte     // byte of each connection from which something was read
@@ -29,7 +30,7 @@ type sentry struct {
 // with the protocol.
 func (s *scene) sentry(address string, config *tls.Config) *sentry {
 	s.Helper()
-	g := &sentry{address: address}
+	g := &sentry{address: address, goOn: make(chan struct{})}
 	l := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: g, Protocols: new(http.Protocols), ErrorLog: quiet()}
 	server.Protocols.SetHTTP1(true)
@@ -47,6 +48,15 @@ func (s *scene) sentry(address string, config *tls.Config) *sentry {
 }
 
 func (g *sentry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	g.note(r)
+	_, _ = w.Write([]byte(r.Proto))
+	if r.URL.Path == "/slow" {
+		_ = http.NewResponseController(w).Flush()
+		<-g.goOn
+	}
+}
+
+func (g *sentry) note(r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	peer := ""
@@ -58,7 +68,6 @@ func (g *sentry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	g.peers = append(g.peers, peer)
-	_, _ = w.Write([]byte(r.Proto))
 }
 
 // seen returns how many connections brought something, how many of them began

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/h1"
@@ -267,6 +268,19 @@ func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
 func (w *wire) retire() {
 	w.retired.Store(true)
 	w.closeIdle()
+}
+
+// forgetting is how long it may take, after an answer over HTTP/2 has been read,
+// until its connection counts as idle: net/http sees to that on a goroutine of
+// its own, and tells nobody.
+const forgetting = 100 * time.Millisecond
+
+// windUp closes what a request has left behind on a wire that is retired.
+func (w *wire) windUp() {
+	w.closeIdle()
+	if w.dialer.open.Load() > 0 {
+		time.AfterFunc(forgetting, w.closeIdle)
+	}
 }
 
 func (w *wire) closeIdle() {
