@@ -42,7 +42,7 @@ func (m *Mesh) receive(in *inbound, r *http.Request) *guard.Refusal {
 	v.Source = addrPort(r.RemoteAddr).Addr()
 	to := localOf(r)
 	v.Destination, v.Port = to.Addr(), to.Port()
-	in.path = pathSent(r)
+	in.path = pathSent(r.URL)
 	err := ambiguous(r)
 	if err == nil {
 		v.Path, err = m.config.PathNormalization.Path(in.path)
@@ -77,13 +77,9 @@ func ambiguous(r *http.Request) error {
 	return nil
 }
 
-// pathSent is the escaped path, "/" for none. A backslash that was sent as such
-// is not escaped: for Envoy it is a slash, as %5C is not.
-func pathSent(r *http.Request) string {
-	u := r.URL
-	if u.Path == "" && r.Method != http.MethodConnect {
-		return "/" // RFC 9110 §4.2.3: "an empty path component is equivalent to an absolute path of "/""
-	}
+// pathSent is the escaped path. A backslash that was sent as such is not escaped:
+// for Envoy it is a slash, as %5C is not.
+func pathSent(u *url.URL) string {
 	if strings.IndexByte(u.RawPath, '\\') >= 0 {
 		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
 			return u.RawPath
@@ -119,14 +115,32 @@ func (in *inbound) admitted(r *http.Request) *http.Request {
 	}
 	v, to := &in.visit, *r.URL
 	to.Path, to.RawPath, to.RawQuery = v.Path.Decoded(), v.Path.Escaped(), v.RawQuery
-	r.URL, r.RequestURI = &to, to.RequestURI()
+	r.URL, r.RequestURI = &to, originForm(&to)
 	r.Form = nil // whoever has parsed it has seen another query
 	return r
 }
 
-// sameTarget says that all of URL and RequestURI is what policies have seen.
+// sameTarget says that all of URL and RequestURI is what policies have seen. The
+// target of a CONNECT may be a host alone, of OPTIONS a star.
 func (in *inbound) sameTarget(r *http.Request) bool {
 	v := &in.visit
-	return v.Path.Escaped() == in.path && v.Path.Decoded() == r.URL.Path && v.RawQuery == r.URL.RawQuery &&
-		(r.Method == http.MethodConnect || strings.Trim(r.RequestURI, "*") == "" || r.RequestURI[0] == '/')
+	if r.Method == http.MethodConnect && r.URL.Path == "" || r.URL.Path == "*" {
+		return true
+	}
+	return v.Path.Escaped() == in.path && v.Path.Decoded() == r.URL.Path && v.RawQuery == r.URL.RawQuery && isOriginForm(r.RequestURI)
+}
+
+func isOriginForm(target string) bool {
+	return target == "" || target[0] == '/' && !strings.HasPrefix(target, "//")
+}
+
+// originForm is the target without scheme and host. A path that begins with two
+// slashes gets a dot before it, as in https://url.spec.whatwg.org/#url-serializing:
+// whoever parses it again would take the first segment for a host.
+func originForm(u *url.URL) string {
+	target := u.RequestURI()
+	if strings.HasPrefix(target, "//") {
+		return "/." + target
+	}
+	return target
 }
