@@ -56,19 +56,20 @@ func (c Config) limit(from cursor) time.Duration {
 	return c.Wait + c.Wait/16 + patience
 }
 
-// pauses are the times to wait after trouble: random, below a ceiling that
+// Pauses are the times to wait after trouble: random, below a ceiling that
 // doubles ("full jitter"), so that a fleet whose agent comes back does not come
-// back at once.
+// back at once. The zero Pauses begin with at most 250 ms.
 // https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-type pauses struct{ ceiling time.Duration }
+type Pauses struct{ ceiling time.Duration }
 
-func (p *pauses) wait(ctx context.Context, limit time.Duration) {
+// Next is the next of the pauses, of at most limit.
+func (p *Pauses) Next(limit time.Duration) time.Duration {
 	p.ceiling = min(max(2*p.ceiling, firstPause), limit)
-	sleep(ctx, rand.N(p.ceiling+1))
+	return rand.N(p.ceiling + 1)
 }
 
-// sleep returns after d, or when ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
+// Sleep returns after d, or when ctx ends.
+func Sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -48,13 +48,13 @@ type watch struct {
 	config Config
 	pace   *rate.Limiter
 	cursor cursor
-	pauses pauses
+	pauses Pauses
 }
 
 // await returns when the next query may be sent; false: ctx has ended. The
 // limiter's own Wait ends before a deadline, when it sees it coming.
 func (w *watch) await(ctx context.Context) bool {
-	sleep(ctx, w.pace.Reserve().Delay())
+	Sleep(ctx, w.pace.Reserve().Delay())
 	return ctx.Err() == nil
 }
 
@@ -90,9 +90,9 @@ func (w *watch) options(ctx context.Context) *api.QueryOptions {
 func (w *watch) settle(ctx context.Context, index uint64, err error) {
 	if err == nil {
 		w.cursor.advance(index)
-		w.pauses = pauses{}
+		w.pauses = Pauses{}
 		return
 	}
 	w.cursor = cursor{}
-	w.pauses.wait(ctx, w.config.MaxPause)
+	Sleep(ctx, w.pauses.Next(w.config.MaxPause))
 }
