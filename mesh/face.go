@@ -15,18 +15,17 @@ import (
 // more of a Mesh than its users do, who cannot name what it returns.
 func (m *Mesh) Inside() inside.Mesh {
 	return inside.Mesh{
-		Engine:          m.engine,
-		ReplayLimit:     m.config.ReplayLimit,
-		Now:             m.clock.now,
-		Refused:         func(c *engine.Call, err error) error { return newError(c, err) },
-		MirrorDropped:   m.MirrorDropped,
-		Dial:            m.config.DialContext,
-		Dialer:          m.dialerTo,
-		Credential:      (&wires{mesh: m}).credential,
-		Mode:            m.guard.Mode,
-		Receive:         m.receiveOther,
-		Admitted:        admitOther,
-		InboundDeadline: !m.config.IgnoreInboundDeadline,
+		Engine:        m.engine,
+		ReplayLimit:   m.config.ReplayLimit,
+		Now:           m.clock.now,
+		Refused:       func(c *engine.Call, err error) error { return newError(c, err) },
+		MirrorDropped: m.MirrorDropped,
+		Dial:          m.config.DialContext,
+		Dialer:        m.dialerTo,
+		Credential:    (&wires{mesh: m}).credential,
+		Mode:          m.guard.Mode,
+		Inherit:       m.inheritFrom,
+		Admit:         m.admit,
 	}
 }
 
@@ -57,16 +56,18 @@ func (r *road) Dial(ctx context.Context, s inside.Security) (net.Conn, error) {
 	return r.dialer.onHTTP2(ctx, "tcp", string(s))
 }
 
-// receiveOther is Handler for requests that are not HTTP's.
-func (m *Mesh) receiveOther(in *inside.Inbound) *guard.Refusal {
-	refusal := m.guard.Admit(in.Context, &in.Visit)
-	m.tellAccess(&inbound{visit: in.Visit, path: in.Visit.Path.Escaped()}, refusal)
-	return refusal
+func (m *Mesh) inheritFrom(ctx context.Context, values []string) (context.Context, context.CancelFunc) {
+	if len(values) == 0 {
+		return ctx, stay
+	}
+	return m.inherit(ctx, http.Header{headerExpectedTimeout: values})
 }
 
-// admitOther makes Peer know who calls.
-func admitOther(ctx context.Context, in *inside.Inbound) context.Context {
-	r := &http.Request{RemoteAddr: in.Address}
-	caller := callerOf(r, &in.Visit)
-	return context.WithValue(ctx, inboundKey{}, &caller)
+// admit is Handler for what comes otherwise than over net/http.
+func (m *Mesh) admit(ctx context.Context, v *guard.Visit, address string) (context.Context, *guard.Refusal) {
+	refusal := m.guard.Admit(ctx, v)
+	in := &inbound{Context: ctx, visit: *v, path: v.Path.Escaped()}
+	m.tellAccess(in, refusal)
+	in.caller = callerOf(&http.Request{RemoteAddr: address}, v)
+	return in, refusal
 }

@@ -46,15 +46,13 @@ func bringsTLS(c credentials.TransportCredentials) bool {
 	return !ours && c.Info().SecurityProtocol != "insecure"
 }
 
-var errClientSide = errors.New("meshgrpc: these are credentials for callers: servers take ServerOptions")
-
 func tlsInfo(state tls.ConnectionState) credentials.TLSInfo {
 	return credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
 }
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (clientCredentials) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return nil, nil, errClientSide
+	return nil, nil, errors.New("meshgrpc: these are credentials for callers: servers take ServerOptions")
 }
 
 // Info implements credentials.TransportCredentials. There is no security protocol

@@ -36,13 +36,12 @@ type Mesh struct {
 
 	// Mode is how callers may connect to a port.
 	Mode func(port uint16) authz.Mode
-	// Receive carries an inbound request to the door. in.Caller is known when it
-	// may go in.
-	Receive func(in *Inbound) *guard.Refusal
-	// Admitted returns the context in which mesh.Peer knows the caller.
-	Admitted func(ctx context.Context, in *Inbound) context.Context
-	// InboundDeadline reports whether a caller's deadline is taken over.
-	InboundDeadline bool
+	// Inherit takes over the deadline that a caller has handed on beside gRPC's
+	// own, by the values of x-envoy-expected-rq-timeout-ms.
+	Inherit func(ctx context.Context, values []string) (context.Context, context.CancelFunc)
+	// Admit carries an inbound request to the door of its handler. If there is no
+	// refusal, the context is the handler's: mesh.Peer knows the caller by it.
+	Admit func(ctx context.Context, v *guard.Visit, address string) (context.Context, *guard.Refusal)
 }
 
 // A Dialer makes connections to the hosts of a cluster.
@@ -58,10 +57,3 @@ type Dialer interface {
 
 // A Security is an opaque description of a connection, which compares.
 type Security string
-
-// An Inbound is one inbound request.
-type Inbound struct {
-	Context context.Context
-	Visit   guard.Visit
-	Address string // of the caller
-}

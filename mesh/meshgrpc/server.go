@@ -1,0 +1,147 @@
+package meshgrpc
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/authz"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
+)
+
+// ServerOptions puts a mesh before a grpc.Server. Callers may connect as the
+// PeerAuthentications say of its port, whether it listens by net.Listen or by
+// Mesh.Listen; and each call, unary or a stream,
+//
+//   - inherits the deadline that its caller handed on: gRPC's own, and the
+//     x-envoy-expected-rq-timeout-ms of an HTTP hop;
+//   - is identified by the certificate that its connection has proven;
+//   - passes the providers of CUSTOM policies, the RequestAuthentications
+//     (Unauthenticated), the AuthorizationPolicies (PermissionDenied) and the rate
+//     limits (Unavailable, with grpc-retry-pushback-ms).
+//
+// mesh.Peer tells handlers who calls. Interceptors chained after these see calls
+// that were let in; methods that nobody has registered are answered by gRPC,
+// before all interceptors.
+func ServerOptions(m *mesh.Mesh) []grpc.ServerOption {
+	s := &server{m.Inside()}
+	return []grpc.ServerOption{
+		grpc.Creds(serverCredentials{mesh: s.mesh, config: m.ServerTLS()}),
+		grpc.ChainUnaryInterceptor(s.unary),
+		grpc.ChainStreamInterceptor(s.stream),
+	}
+}
+
+// A server is the called side of a Mesh.
+type server struct{ mesh inside.Mesh }
+
+// unary is a grpc.UnaryServerInterceptor.
+func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	ctx, leave, err := s.admit(ctx, info.FullMethod)
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	return handle(ctx, request)
+}
+
+// stream is a grpc.StreamServerInterceptor.
+func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	ctx, leave, err := s.admit(stream.Context(), info.FullMethod)
+	defer leave()
+	if err != nil {
+		return err
+	}
+	return handle(srv, admittedStream{stream, ctx})
+}
+
+type admittedStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context implements grpc.ServerStream.
+func (s admittedStream) Context() context.Context { return s.ctx }
+
+// admit returns the context of a call that may go in, as policies have seen it.
+func (s *server) admit(ctx context.Context, method string) (context.Context, context.CancelFunc, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	ctx, leave := s.mesh.Inherit(ctx, md["x-envoy-expected-rq-timeout-ms"])
+	v, address := visit(ctx, method, md)
+	in, refusal := s.mesh.Admit(ctx, v, address)
+	if refusal != nil {
+		return ctx, leave, refuse(ctx, refusal)
+	}
+	return metadata.NewIncomingContext(in, v.Header), leave, nil
+}
+
+// visit is what the guard is to see of a call, and its caller's address.
+func visit(ctx context.Context, method string, md metadata.MD) (*guard.Visit, string) {
+	v := &guard.Visit{Scheme: "http"}
+	v.Method, v.Path, v.Header, v.LowerKeys = http.MethodPost, authz.LiteralPath(method), md, true
+	if authority := md[":authority"]; len(authority) > 0 {
+		v.Host = authority[0]
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return v, ""
+	}
+	to, state := reached(p)
+	v.Source, v.Destination, v.Port = addrPort(p.Addr).Addr(), to.Addr(), to.Port()
+	if state != nil {
+		v.TLS, v.Scheme = state, "https"
+	}
+	return v, p.Addr.String()
+}
+
+// reached is which address a caller has reached, and by what TLS. A connection
+// that has come through the mesh's credentials knows both.
+func reached(p *peer.Peer) (netip.AddrPort, *tls.ConnectionState) {
+	if door, ok := p.LocalAddr.(*door); ok {
+		return door.to, door.state
+	}
+	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
+		return addrPort(p.LocalAddr), &info.State
+	}
+	return addrPort(p.LocalAddr), nil
+}
+
+// addrPort is the zero AddrPort for what is none, such as a unix socket.
+func addrPort(a net.Addr) netip.AddrPort {
+	var ap netip.AddrPort
+	switch a := a.(type) {
+	case nil:
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	default:
+		ap, _ = netip.ParseAddrPort(a.String())
+	}
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// refuse is what the caller is told.
+func refuse(ctx context.Context, why *guard.Refusal) error {
+	trailer := metadata.MD{}
+	if why.Flag == "RL" {
+		trailer["x-envoy-ratelimited"] = []string{"true"}
+	}
+	if why.RetryAfter > 0 {
+		trailer["grpc-retry-pushback-ms"] = []string{strconv.Itoa(1000 * why.RetryAfter)}
+	}
+	if why.Challenge != "" {
+		trailer["www-authenticate"] = []string{why.Challenge}
+	}
+	_ = grpc.SetTrailer(ctx, trailer) // it fails for calls that are none of a server's
+	return status.Error(grpcCode(why.Status), why.Message)
+}
