@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -186,24 +187,31 @@ func TestNoRequestFailsWhileCredentialsRotate(t *testing.T) {
 			}
 			client := &http.Client{Transport: m.Transport(nil)}
 			defer func() { _ = m.Close() }()
+			before := ca.Bundles()
+			if err := ca.Rotate(); err != nil {
+				t.Fatal(err)
+			}
+			late := time.Now().Add(10 * time.Second)
 			var sent atomic.Int64
 			var all sync.WaitGroup
 			for range callers {
 				all.Go(func() {
-					for sent.Add(1) <= requests || rotations.Load() < 12 { // and for as long as it takes
+					// At the end, the root of the beginning is not trusted any more.
+					for sent.Add(1) <= requests || rotations.Load() < 15 && time.Now().Before(late) {
 						if err := call(client, protocol); err != nil {
 							t.Error(err)
 							return
-						}
-						if sent.Load() == requests/4 {
-							if err := ca.Rotate(); err != nil {
-								t.Error(err)
-							}
 						}
 					}
 				})
 			}
 			all.Wait()
+			if old := before.Roots(before.Domains()[0])[0]; slices.ContainsFunc(ca.Bundles().Roots(before.Domains()[0]), old.Equal) {
+				t.Error("the old root is trusted still")
+			}
+			if rotations.Load() < 10 {
+				t.Errorf("%d rotations", rotations.Load())
+			}
 			if got := peers.Load().(string); got != productpage {
 				t.Errorf("the server saw %s", got)
 			}
