@@ -77,7 +77,7 @@ func TestModesOfTLS(t *testing.T) {
 			{"SIMPLE, nobody revoked", "mode: SIMPLE, caCertificates: " + root + ", caCrl: " + web.revoking(s.T), named, ""},
 			{"SIMPLE, revoked", "mode: SIMPLE, caCertificates: " + root + ", caCrl: " + web.revoking(s.T, 2), named, "revoked"},
 			{"SIMPLE with a server in the clear", "mode: SIMPLE, caCertificates: " + root, nil, "first record does not look like a TLS handshake"},
-			{"SIMPLE where a client must prove himself", "mode: SIMPLE, caCertificates: " + root, wantsClient, "upstream closed without answer"}, // TLS 1.3: the client is judged after his handshake
+			{"SIMPLE where a client must prove himself", "mode: SIMPLE, caCertificates: " + root, wantsClient, "certificate required"}, // TLS 1.3: the client is judged after his handshake
 			{"MUTUAL", "mode: MUTUAL, caCertificates: " + root + ", clientCertificate: " + chain + ", privateKey: " + key, wantsClient, "me"},
 			{"MUTUAL without a key", "mode: MUTUAL, caCertificates: " + root + ", clientCertificate: " + chain + ", privateKey: /none", wantsClient, "/none: no such file"},
 			{"MUTUAL with another's key", "mode: MUTUAL, caCertificates: " + root + ", clientCertificate: " + root + ", privateKey: " + key, wantsClient, "private key does not match"},

@@ -1,12 +1,12 @@
 package h1
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -70,8 +70,7 @@ func (c *conn) answer(r *http.Request, m *message, sent sending) (*http.Response
 
 func (c *conn) read(r *http.Request, m *message, sent sending) (*http.Response, error) {
 	if _, err := c.in.Peek(1); err != nil {
-		sent = c.abort(m, sent)
-		return nil, &lostError{cmp.Or(sent.err, err), sent.n > 0}
+		return nil, c.lost(err, m, sent)
 	}
 	resp, err := c.head(r)
 	if err != nil {
@@ -79,6 +78,17 @@ func (c *conn) read(r *http.Request, m *message, sent sending) (*http.Response, 
 		return nil, err
 	}
 	return resp, nil
+}
+
+// lost says why there will be no answer: what went wrong first. Writing that is
+// still under way is ended here, which is not it.
+func (c *conn) lost(err error, m *message, sent sending) error {
+	writing := c.out != nil
+	sent = c.abort(m, sent)
+	if why := sent.err; why != nil && (!writing || errors.Is(err, os.ErrDeadlineExceeded)) {
+		err = why
+	}
+	return &lostError{err, sent.n > 0}
 }
 
 // head reads heads until one is the answer's: RFC 9110 §15.2, "A client MUST be
