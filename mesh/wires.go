@@ -2,8 +2,6 @@ package mesh
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -38,75 +36,6 @@ type wire struct {
 	h2         *streams        // HTTP/2 alone
 	speaks     sync.Map        // address → *h2Probe
 	retired    atomic.Bool     // no new request comes
-}
-
-// carry sends one try.
-func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Response, error) {
-	if t.own == nil {
-		return t.overBase(c, a, r)
-	}
-	spec := c.Cluster.Spec()
-	w := t.own.of(c.Cluster, spec)
-	a.wire = w
-	l := t.own.lineTo(c.Host, c.Cluster, spec, r)
-	r.URL.Host = l.Spelt
-	secure := security(l.Security) != inClear
-	switch h2, err := w.usesHTTP2(r); {
-	case err != nil:
-		return nil, err
-	case h2:
-		return a.overHTTP2(w, w.forTransport(r, secure))
-	case w.plain != nil && w.plain.Takes(r):
-		return a.overHTTP1(c.Cluster, w.plain, r)
-	}
-	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
-}
-
-// forTransport readies a request for an http.Transport, which looks at a
-// connection for what ALPN has agreed on only for https. The caller never sees
-// that scheme, nor does an HTTP/1.1 server.
-func (w *wire) forTransport(r *http.Request, secure bool) *http.Request {
-	if secure {
-		r.URL.Scheme = "https"
-	}
-	if r.GetBody == nil {
-		r.GetBody = unprocessed
-	}
-	if w.spec.Connection.MaxRequests > 0 || w.spec.Connection.MaxAge > 0 {
-		r = w.dialer.traced(r)
-	}
-	return r
-}
-
-// errUnprocessed says that upstream has not worked on a request, or that its
-// sender lets it be executed twice.
-var errUnprocessed = errors.New("the request was not processed")
-
-// unprocessed is the GetBody of a body that can be read once. net/http calls it
-// when it would send the request again by itself: because nothing was written, or
-// the stream was refused. It then forgets why; but that it asked says enough.
-func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
-
-// overHTTP2 sends a request that shares its connection with others.
-func (a *attempt) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
-	lane, done := w.h2.take(r.URL.Host)
-	a.stream = done
-	resp, err := lane.RoundTrip(r)
-	if err != nil && r.Context().Err() == nil {
-		w.speaks.Delete(r.URL.Host) // another server may stand there now
-	}
-	return resp, err
-}
-
-// overHTTP1 sends a request that has a connection to itself while it is under
-// way: with a limit on connections it waits in line for one. The attempt holds
-// the place until its answer has been read.
-func (a *attempt) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Request) (*http.Response, error) {
-	if err := cl.Gate().AcquireSlot(r.Context()); err != nil {
-		return nil, err
-	}
-	a.slot = cl.Gate()
-	return rt.RoundTrip(r)
 }
 
 // of finds the wire of a cluster. A changed policy, or a new credential, gets a
@@ -245,24 +174,6 @@ func (w *wires) transport(wr *wire, protocols *http.Protocols, dial func(context
 // idlePerHost keeps what bursts have opened; net/http's default of 2 would close
 // most of it between two bursts.
 const idlePerHost = 1024
-
-// usesHTTP2: a caller who asks for https leaves the choice to ALPN.
-func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
-	if r.URL.Scheme == "https" {
-		return false, nil
-	}
-	switch w.spec.Connection.HTTP2 {
-	case plan.HTTP2Only:
-		return true, nil
-	case plan.HTTP2Client:
-		return r.ProtoMajor == 2, nil
-	case plan.HTTP2Upgrade:
-		if !upgrades(r) {
-			return w.speaksHTTP2(r.Context(), r.URL.Host)
-		}
-	}
-	return false, nil
-}
 
 // retire closes what is idle now, and what requests under way leave behind.
 func (w *wire) retire() {
