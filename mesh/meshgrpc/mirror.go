@@ -1,10 +1,80 @@
 package meshgrpc
 
 import (
+	"cmp"
+	"context"
+	"reflect"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
-func (r *rpc) Mirror(_ *engine.Call, m *plan.Mirror) {
-	r.client.mesh.MirrorDropped(m.Route.Destinations[0].Host)
+const mirrorTimeout = 15 * time.Second // where the route has none
+
+// Mirror implements engine.Wire: streams are not mirrored, which is counted.
+func (s *stream) Mirror(_ *engine.Call, m *plan.Mirror) { s.client.dropped(m) }
+
+func (c *client) dropped(m *plan.Mirror) { c.mesh.MirrorDropped(m.Route.Destinations[0].Host) }
+
+// Mirror implements engine.Wire. The copy may outlive the call, and so shares no
+// message with it: one that is not protobuf's cannot be copied.
+func (x *unaryCall) Mirror(_ *engine.Call, m *plan.Mirror) {
+	request, ok := x.request.(proto.Message)
+	reply := reflect.TypeOf(x.reply)
+	if !ok || reply == nil || reply.Kind() != reflect.Pointer {
+		x.client.dropped(m)
+		return
+	}
+	c := &copied{
+		client: x.client, conn: x.conn, invoke: x.invoke, route: m.Route, target: x.call.Target,
+		ctx: context.WithoutCancel(x.ctx), method: x.method, authority: x.authority, metadata: x.sent(),
+		request: proto.Clone(request), reply: reflect.New(reply.Elem()).Interface(),
+	}
+	c.client.mesh.Engine.Shadow(m.Route.Destinations[0].Host, c.run)
+}
+
+// sent is a copy of what is sent.
+func (x *unaryCall) sent() metadata.MD {
+	if x.owned {
+		return x.metadata.Copy()
+	}
+	return metadata.MD(x.call.Request.Header).Copy()
+}
+
+// A copied call is a mirrored one, detached: neither the caller's context nor its
+// options have anything to do with it.
+type copied struct {
+	client         *client
+	conn           *grpc.ClientConn
+	invoke         grpc.UnaryInvoker
+	route          *plan.Route
+	target         plan.Target
+	ctx            context.Context
+	method         string
+	authority      string
+	metadata       metadata.MD
+	request, reply any
+}
+
+// run sends the copy on its own journey and throws the answer away.
+func (c *copied) run(life context.Context) {
+	ctx, cancel := context.WithTimeout(c.ctx, cmp.Or(c.route.Timeout, mirrorTimeout))
+	defer cancel()
+	defer context.AfterFunc(life, cancel)()
+	ctx = metadata.NewOutgoingContext(ctx, c.metadata)
+	x := c.client.unaries.Get().(*unaryCall)
+	defer x.free()
+	x.client, x.request, x.reply, x.invoke, x.sends = c.client, c.request, c.reply, c.invoke, sawMessage
+	if x.begin(ctx, c.conn, c.method, nil) != nil {
+		return
+	}
+	x.address(c.authority)
+	call := &x.call
+	call.Shadow, call.Route, call.Target = true, c.route, c.target
+	_ = x.end(c.client.mesh.Engine.Do(ctx, call, x)) // nobody wants to know
 }

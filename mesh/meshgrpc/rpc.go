@@ -24,14 +24,15 @@ type rpc struct {
 	conn   *grpc.ClientConn
 	opts   options
 
-	method   string      // that is sent
-	metadata metadata.MD // that is sent, if owned; else the caller's own
-	owned    bool
-	last     *try
-	sends    sight          // what has been sent when a server can be to blame
-	perTry   bool           // the limit of the try is a rule's for a single one
-	local    error          // why a try failed on this side, if it did
-	broken   engine.Outcome // how the answer broke off
+	method    string      // that is sent
+	authority string      // that is sent; "": the connection's
+	metadata  metadata.MD // that is sent, if owned; else the caller's own
+	owned     bool
+	last      *try
+	sends     sight          // what has been sent when a server can be to blame
+	perTry    bool           // the limit of the try is a rule's for a single one
+	local     error          // why a try failed on this side, if it did
+	broken    engine.Outcome // how the answer broke off
 }
 
 // begin fills the call in.
@@ -68,12 +69,17 @@ func (r *rpc) Prepare(c *engine.Call) {
 		r.own()["x-envoy-original-path"] = []string{c.Request.Path}
 	}
 	if c.Destination.RewritesAuthority() {
-		if authority := c.Destination.Authority(r.values()); authority != "" {
-			r.opts.add(grpc.CallAuthority(authority))
-		}
+		r.address(c.Destination.Authority(r.values()))
 	}
 	if c.Cookie != nil {
 		r.own().Append("cookie", c.Cookie.Name+"="+c.Key)
+	}
+}
+
+// address sends another authority than the connection's; "": the connection's.
+func (r *rpc) address(authority string) {
+	if r.authority = authority; authority != "" {
+		r.opts.add(grpc.CallAuthority(authority))
 	}
 }
 
