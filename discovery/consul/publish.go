@@ -1,0 +1,118 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// maxChanges is how many objects one transaction can write: Consul takes 128
+// operations.
+const maxChanges = 128
+
+// ErrConflict is returned (wrapped) by Commit when somebody else has changed an
+// object since the Plan was made.
+var ErrConflict = errors.New("changed by somebody else meanwhile")
+
+// A Plan is what is to be written. Nothing has been yet.
+type Plan struct {
+	// Changes are those of all objects in the files, also of unchanged ones.
+	Changes []Change
+	// Version is what rules.Set.Version of every subscriber will be.
+	Version string
+	// Warnings are the faults that keep nothing from being used.
+	Warnings rules.Faults
+
+	client *api.Client
+}
+
+// Diff says what Publish would do with the files. What is at fault is of type
+// rules.Faults: the objects in the files, and those that stand in KV already, for
+// what subscribers take is all or nothing.
+func Diff(ctx context.Context, client *api.Client, prefix string, files ...rules.Text) (*Plan, error) {
+	return plan(ctx, client, newFolder(prefix), files, func(d string) string { return d })
+}
+
+// DiffDelete says what becomes of KV without the objects in the files.
+func DiffDelete(ctx context.Context, client *api.Client, prefix string, files ...rules.Text) (*Plan, error) {
+	return plan(ctx, client, newFolder(prefix), files, func(string) string { return "" })
+}
+
+// Publish writes the objects in the files into KV, for the subscribers of Rules
+// with the same prefix: all of them or none, and only if the whole is valid. It
+// is Diff and Commit.
+func Publish(ctx context.Context, client *api.Client, prefix string, files ...rules.Text) (*Plan, error) {
+	p, err := Diff(ctx, client, prefix, files...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Commit(ctx)
+}
+
+// plan makes of each document in the files what becomes says; "" deletes it.
+func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text, becomes func(string) string) (*Plan, error) {
+	wanted, warnings, err := f.objects(files)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range wanted {
+		wanted[i].Data = []byte(becomes(string(t.Data)))
+	}
+	o := &api.QueryOptions{RequireConsistent: true}
+	old, _, err := client.KV().List(string(f), o.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("consul: rules under %s: %w", f, err)
+	}
+	changes := f.changes(old, wanted)
+	set, err := f.parse(new(rules.Parser), after(old, changes))
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{changes, set.Version, warnings, client}, nil
+}
+
+// Commit writes the changes in one transaction, if nobody has changed one of
+// the objects since. A plan without changes writes nothing.
+func (p *Plan) Commit(ctx context.Context) error {
+	ops := p.operations()
+	switch {
+	case len(ops) == 0:
+		return nil
+	case len(ops) > maxChanges:
+		return fmt.Errorf("consul: %d objects change; one transaction writes at most %d: publish them in parts", len(ops), maxChanges)
+	}
+	ok, result, _, err := p.client.KV().Txn(ops, new(api.QueryOptions).WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("consul: publish: %w", err)
+	}
+	if !ok {
+		return refused(ops, result.Errors)
+	}
+	return nil
+}
+
+func (p *Plan) operations() (ops api.KVTxnOps) {
+	for _, c := range p.Changes {
+		switch c.Verb() {
+		case "create", "update":
+			ops = append(ops, &api.KVTxnOp{Verb: api.KVCAS, Key: c.Key, Value: []byte(c.New), Index: c.index})
+		case "delete":
+			ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: c.Key, Index: c.index})
+		}
+	}
+	return ops
+}
+
+// refused says which operations a transaction failed by. An operation by an index
+// that is another one now is a conflict.
+func refused(ops api.KVTxnOps, faults api.TxnErrors) error {
+	var out []error
+	for _, e := range faults {
+		out = append(out, fmt.Errorf("%s: %w: %s", ops[e.OpIndex].Key, ErrConflict, e.What))
+	}
+	return fmt.Errorf("consul: publish: nothing was written: %w", errors.Join(out...))
+}

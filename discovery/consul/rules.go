@@ -1,0 +1,174 @@
+package consul
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/inmesh-go/inmesh/internal/blocking"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A RulesConfig says where rules stand, and who reads them.
+type RulesConfig struct {
+	// Prefix is the folder in KV. Needed.
+	Prefix string
+	// Subscriber is the name under which it is reported which rules are in force.
+	// "": the host's name and the number of the process.
+	Subscriber string
+	// Quiet says that nothing is reported, for tokens that may not write. False:
+	// it is.
+	Quiet bool
+	// Hold is for how long the rules stand when Consul says that there are none
+	// left. 0: 30 s. Negative: not at all.
+	Hold time.Duration
+}
+
+// A RuleSource is a rules.Source that follows KV. It is safe for concurrent use.
+type RuleSource struct {
+	client    *api.Client
+	config    RulesConfig
+	folder    folder
+	reporters reporters
+}
+
+// Rules is NewRules with a prefix and nothing else.
+func Rules(client *api.Client, prefix string) *RuleSource {
+	return NewRules(client, RulesConfig{Prefix: prefix})
+}
+
+// NewRules returns the source of the rules that stand in KV under
+// prefix/namespace/kind/name, each a document in YAML or JSON. An object at
+// fault keeps the whole set out, and the rules before it stand.
+func NewRules(client *api.Client, c RulesConfig) *RuleSource {
+	if c.Subscriber == "" {
+		c.Subscriber = processName()
+	}
+	if c.Hold == 0 {
+		c.Hold = 30 * time.Second
+	}
+	return &RuleSource{client: client, config: c, folder: newFolder(c.Prefix)}
+}
+
+// Watch implements rules.Source. Each iteration reports for itself.
+func (s *RuleSource) Watch(ctx context.Context) iter.Seq2[*rules.Set, error] {
+	return func(yield func(*rules.Set, error) bool) {
+		reporter := s.reporters.begin(s)
+		defer s.reporters.end(reporter)
+		w := ruleWatch{source: s, reporter: reporter}
+		for answer, err := range blocking.Watch(ctx, blocking.Config{}, s.list) {
+			if !w.hear(answer.Value, err, time.Now(), yield) {
+				return
+			}
+		}
+	}
+}
+
+// list reads all rules. An answer that leaves some out for want of permissions
+// is none: what is missing may be what protects.
+func (s *RuleSource) list(o *api.QueryOptions) ([]rules.Text, *api.QueryMeta, error) {
+	pairs, meta, err := s.client.KV().List(string(s.folder), o)
+	if err == nil && meta.ResultsFilteredByACLs {
+		err = errors.New("the token may not read all of them")
+	}
+	return texts(pairs), meta, err
+}
+
+// texts are the objects, in the order of their keys.
+func texts(pairs api.KVPairs) []rules.Text {
+	var out []rules.Text
+	for _, p := range pairs {
+		if !marker(p.Key) {
+			out = append(out, rules.Text{Name: p.Key, Data: p.Value})
+		}
+	}
+	return out
+}
+
+// ruleWatch is one iteration.
+type ruleWatch struct {
+	source   *RuleSource
+	reporter *reporter
+	parser   rules.Parser
+	told     []rules.Text // what was told last, good or bad
+	spoke    bool
+	trouble  string    // that was told last
+	emptied  time.Time // since when there are no rules that had been some
+}
+
+// hear takes in what Consul has said, and tells what follows.
+func (w *ruleWatch) hear(texts []rules.Text, err error, now time.Time, yield func(*rules.Set, error) bool) bool {
+	if err == nil {
+		err = w.doubt(texts, now)
+	}
+	if err != nil {
+		return w.lament(fmt.Errorf("consul: rules under %s: %w", w.source.folder, err), yield)
+	}
+	mended := w.trouble != ""
+	w.trouble = ""
+	if w.spoke && !mended && slices.EqualFunc(texts, w.told, same) {
+		return true
+	}
+	w.spoke, w.told = true, texts
+	return w.tell(texts, yield)
+}
+
+// lament tells trouble once.
+func (w *ruleWatch) lament(err error, yield func(*rules.Set, error) bool) bool {
+	if err.Error() == w.trouble {
+		return true
+	}
+	w.trouble = err.Error()
+	return yield(nil, err)
+}
+
+// doubt is that all rules are gone: a KV store that was restored or emptied by
+// mistake says so in the same words as one that means it. It is over when an
+// answer says so after Hold.
+func (w *ruleWatch) doubt(texts []rules.Text, now time.Time) error {
+	hold := w.source.config.Hold
+	switch {
+	case len(texts) > 0 || len(w.told) == 0 || hold < 0:
+		w.emptied = time.Time{}
+		return nil
+	case w.emptied.IsZero():
+		w.emptied = now
+	case now.Sub(w.emptied) >= hold:
+		return nil
+	}
+	return fmt.Errorf("there are none any more; the last %d stand for %v", len(w.told), hold)
+}
+
+func (w *ruleWatch) tell(texts []rules.Text, yield func(*rules.Set, error) bool) bool {
+	set, err := w.source.folder.parse(&w.parser, texts)
+	if err != nil {
+		w.reporter.reject(err)
+		return yield(nil, err)
+	}
+	w.reporter.offer(set.Version)
+	if !yield(set, nil) {
+		return false
+	}
+	w.reporter.accept(set.Version)
+	return true
+}
+
+// parse is what every subscriber makes of the objects in a folder.
+func (f folder) parse(p *rules.Parser, texts []rules.Text) (*rules.Set, error) {
+	set, err := p.Parse(texts...)
+	if err != nil {
+		return nil, err
+	}
+	if faults := f.misplaced(set); faults != nil {
+		return nil, faults
+	}
+	return set, nil
+}
+
+func same(a, b rules.Text) bool { return a.Name == b.Name && bytes.Equal(a.Data, b.Data) }
