@@ -66,6 +66,8 @@ func ambiguous(r *http.Request) error {
 		return errors.New("target: it has a fragment")
 	case r.URL.Path == "*" && r.Method != http.MethodOptions:
 		return fmt.Errorf("target: * is for OPTIONS, not %.20q", r.Method)
+	case !isHost(r.Host):
+		return fmt.Errorf("host: %.100q is not a name, or an address, and a port", r.Host)
 	case r.URL.Host != "" && !strings.EqualFold(r.URL.Host, r.Host):
 		return errors.New("target: it names another host than Host or :authority does")
 	}
@@ -75,6 +77,12 @@ func ambiguous(r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// isHost refuses what some take one part of for the host, and some another.
+func isHost(authority string) bool {
+	colons := strings.Count(authority, ":")
+	return !strings.ContainsAny(authority, "@/?#\\") && (colons < 2 || authority[0] == '[')
 }
 
 // pathSent is the escaped path. A backslash that was sent as such is not escaped:
