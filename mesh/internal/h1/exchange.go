@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"os"
@@ -80,13 +81,15 @@ func (c *conn) read(r *http.Request, m *message, sent sending) (*http.Response, 
 	return resp, nil
 }
 
-// lost says why there will be no answer: what went wrong first. Writing that is
-// still under way is ended here, which is not it.
+// lost says why there will be no answer. The server may have said it, as TLS does
+// of a client that it refuses; else it is why the message could not be written.
+// Writing that is still under way is ended here, which is not it.
 func (c *conn) lost(err error, m *message, sent sending) error {
 	writing := c.out != nil
 	sent = c.abort(m, sent)
-	if why := sent.err; why != nil && (!writing || errors.Is(err, os.ErrDeadlineExceeded)) {
-		err = why
+	silent := errors.Is(err, os.ErrDeadlineExceeded) || err == io.EOF && !writing
+	if sent.err != nil && silent {
+		err = sent.err
 	}
 	return &lostError{err, sent.n > 0}
 }

@@ -3,6 +3,7 @@ package h1_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -93,11 +94,31 @@ func TestAFreshConnectionOnWhichNothingCouldBeSentIsAnError(t *testing.T) {
 	s := startScript(t, always(ok))
 	var dials atomic.Int32
 	pool := h1.New(h1.Config{Dial: dialFaulty(&dials, func(int, int, []byte) (int, error) {
-		s.stop()
-		return 0, errOwn
+		eventually(t, "the server has accepted", func() bool { return s.connections() == 1 })
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return 0, cutOff(s.conns[0])
 	})})
 	if o := outcomeOf(pool, send("GET", "")(0, s.url())); o.Failed != "error, "+errOwn.Error() || dials.Load() != 1 {
 		t.Errorf("%d dials, %+v", dials.Load(), o)
+	}
+}
+
+// A TLS server refuses a client after the client's handshake, and hangs up.
+func TestWhatTheServerSaidIsToldRatherThanThatWritingFailed(t *testing.T) {
+	s, config := secureServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert})
+	var dials atomic.Int32
+	dial := dialFaulty(&dials, func(_, n int, p []byte) (int, error) {
+		if n > 2 { // two of the handshake
+			return 0, errOwn
+		}
+		return len(p), nil
+	})
+	pool := h1.New(h1.Config{Dial: dialSecure(config, dial)})
+	_, err := pool.RoundTrip(send("GET", "")(0, "http://"+s.Listener.Addr().String()))
+	var said *net.OpError
+	if !errors.As(err, &said) || said.Op != "remote error" {
+		t.Error(err)
 	}
 }
 
@@ -118,7 +139,7 @@ func TestAWriteThatFailsInMemoryIsTheRequestsError(t *testing.T) {
 
 // TLS says goodbye before it closes, and waits for that to be sent.
 func TestARequestThatIsCutDoesNotWaitForTLS(t *testing.T) {
-	s, config := secureServer(t, tls.VersionTLS13)
+	s, config := secureServer(t, new(tls.Config))
 	synctest.Test(t, func(t *testing.T) {
 		done := make(chan struct{})
 		pool := h1.New(h1.Config{Dial: dialSecure(config, func(context.Context, string) (net.Conn, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,10 +26,11 @@ func dialSecure(config *tls.Config, dial func(context.Context, string) (net.Conn
 	}
 }
 
-func secureServer(t *testing.T, version uint16) (*httptest.Server, *tls.Config) {
+func secureServer(t *testing.T, settings *tls.Config) (*httptest.Server, *tls.Config) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(review))
-	s.TLS = &tls.Config{MaxVersion: version}
+	s.TLS = settings
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	config := s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
@@ -39,7 +41,7 @@ func secureServer(t *testing.T, version uint16) (*httptest.Server, *tls.Config) 
 func TestConnectionsMayBeTLS(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
-			s, config := secureServer(t, version)
+			s, config := secureServer(t, &tls.Config{MaxVersion: version})
 			dials := 0
 			dial := func(ctx context.Context, host string) (net.Conn, error) { dials++; return dialTCP(ctx, host) }
 			pool := h1.New(h1.Config{Dial: dialSecure(config, dial)})
@@ -72,7 +74,7 @@ func TestConnectionsMayBeTLS(t *testing.T) {
 
 // What nobody has asked for may have left the socket already, and wait within TLS.
 func TestWhatNobodyAskedForIsFoundWithinTLS(t *testing.T) {
-	s, config := secureServer(t, tls.VersionTLS13)
+	s, config := secureServer(t, new(tls.Config))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +129,7 @@ func (l *late) Read(p []byte) (int, error) {
 }
 
 func TestTLSInMemory(t *testing.T) {
-	s, config := secureServer(t, tls.VersionTLS13)
+	s, config := secureServer(t, new(tls.Config))
 	synctest.Test(t, func(t *testing.T) {
 		dials := 0
 		pool := h1.New(h1.Config{Dial: dialSecure(config, func(context.Context, string) (net.Conn, error) {
