@@ -36,6 +36,9 @@ type Call struct {
 	Idempotent bool // may be executed twice
 	Replayable bool // may be sent twice
 	Shadow     bool // a mirror's copy
+	// Via is a connection of the caller's own, which carries the call and picks the
+	// host; "": the engine picks.
+	Via string
 
 	Start    time.Time
 	Deadline time.Time // the caller's, then also the route's; zero: none

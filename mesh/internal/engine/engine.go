@@ -55,10 +55,11 @@ type upstreamKey struct {
 	host        string
 	port        uint16
 	passthrough bool
+	via         string
 }
 
 func keyOf(spec *plan.Cluster) upstreamKey {
-	return upstreamKey{spec.Key.Host, spec.Key.Port, spec.Passthrough}
+	return upstreamKey{spec.Key.Host, spec.Key.Port, spec.Passthrough, spec.Key.Via}
 }
 
 // New makes an engine without rules.

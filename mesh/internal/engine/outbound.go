@@ -70,6 +70,7 @@ func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
 func (c *Call) route(ctx context.Context) (ours bool, err error) {
 	c.Target = c.state.plan.Lookup(c.Request.Authority)
 	c.Target.Secure = c.Request.Scheme == "https"
+	c.Target.Via = c.Via
 	if c.Target.VirtualHost == nil {
 		if known, err := c.engine.unknown(ctx, c.state, c); !known {
 			return err != nil, err

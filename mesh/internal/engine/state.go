@@ -25,6 +25,7 @@ type binding struct {
 type portCluster struct {
 	name    string
 	port    uint16
+	via     string
 	cluster *Cluster
 }
 
@@ -40,13 +41,13 @@ func (e *Engine) cluster(s *state, d *plan.Destination, t *plan.Target) *Cluster
 		b = &binding{of: s}
 	}
 	for i := range b.known {
-		if k := &b.known[i]; k.port == t.Port && (d.Host != "" || k.name == t.Name) {
+		if k := &b.known[i]; k.port == t.Port && k.via == t.Via && (d.Host != "" || k.name == t.Name) {
 			return k.cluster
 		}
 	}
 	cl := e.live(s.plan.Key(d, *t))
 	if n := len(b.known); n < maxBound {
-		d.Live.Store(&binding{s, append(b.known[:n:n], portCluster{t.Name, t.Port, cl})})
+		d.Live.Store(&binding{s, append(b.known[:n:n], portCluster{t.Name, t.Port, t.Via, cl})})
 	}
 	return cl
 }

@@ -12,6 +12,9 @@ var ErrUnknownHost = errors.New("no rule and no source knows the host")
 
 // unknown decides about a host that no rule names: a source may know it.
 func (e *Engine) unknown(ctx context.Context, s *state, c *Call) (known bool, err error) {
+	if c.Via != "" { // nobody has to be found
+		return false, nil
+	}
 	if e.config.Discovery != nil {
 		known, err = e.discover(ctx, s, c)
 	}

@@ -21,6 +21,7 @@ type ClusterKey struct {
 	Host   string
 	Port   uint16 // 0: the endpoints' own
 	Subset string
+	Via    string // Target.Via
 }
 
 // String is Istio's name of the cluster: outbound|9080|v1|reviews.default.svc.cluster.local.
@@ -56,7 +57,7 @@ type Cluster struct {
 // to target. A port that the rule writes stands; else the request's, if its URL
 // has one; else the destination's own.
 func (p *Plan) Key(d *Destination, t Target) ClusterKey {
-	k := ClusterKey{Host: or(d.Host, t.Name), Port: d.Port, Subset: d.Subset}
+	k := ClusterKey{Host: or(d.Host, t.Name), Port: d.Port, Subset: d.Subset, Via: t.Via}
 	if k.Port == 0 {
 		k.Port = t.Port
 	}
@@ -81,10 +82,13 @@ func (p *Plan) Cluster(key ClusterKey) *Cluster {
 	}
 	c.Labels, c.Missing = dr.labels(key.Subset)
 	c.Implied = key.Subset != "" && (dr == nil || len(dr.subsets) == 0)
-	if c.Missing == "" {
+	if c.Missing == "" && key.Via == "" {
 		c.Missing = service.missingPort(key.Port)
 	}
 	c.apply(effective(dr, key), p.workload)
+	if key.Via != "" {
+		c.Labels, c.Passthrough = nil, true
+	}
 	if b := &c.Balancer; dr != nil && b.Policy == balancer.LeastRequest && dr.meta.Annotations[rules.AnnotationBalancer] == rules.PeakEWMA {
 		b.Policy = balancer.PeakEWMA
 	}
@@ -210,8 +214,11 @@ func first[T any](a, b *T) *T {
 }
 
 // Original is the one endpoint of a passthrough cluster: the host of the request
-// itself, looked up when it is dialled.
+// itself, looked up when it is dialled, or the connection that carries it.
 func (c *Cluster) Original() discovery.Endpoint {
+	if c.Key.Via != "" {
+		return discovery.Endpoint{Address: c.Key.Via}
+	}
 	port := strconv.Itoa(int(c.Key.Port))
 	if c.Key.Port == 0 {
 		port = defaultPort("http")

@@ -43,6 +43,9 @@ type Target struct {
 	Port uint16 // written in the URL; 0 if none is
 	// Secure says that the scheme is https, whose port is another one.
 	Secure bool
+	// Via is a connection of the caller's own, which carries the request whatever
+	// host it picks; "": the mesh picks.
+	Via string
 }
 
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
