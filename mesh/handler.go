@@ -18,6 +18,10 @@ import (
 //   - passes the providers of CUSTOM policies, the RequestAuthentications (401),
 //     the AuthorizationPolicies (403) and the rate limits (429).
 //
+// A connection is closed after an answer when it has lasted for three quarters of
+// the time for which its client's certificate was still valid at its beginning, so
+// that clients show the new one while the roots of the old one are still there.
+//
 // Peer tells next who calls. Handler goes outermost: what stands before it and
 // changes the path, as http.StripPrefix does, or chooses by it, as http.ServeMux
 // does, goes by a path that the policies never see.
@@ -34,6 +38,9 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 		if refusal != nil {
 			refuse(w, r, refusal)
 			return
+		}
+		if in.visit.Aged {
+			w.Header().Set("Connection", "close") // of HTTP/2: GOAWAY
 		}
 		in.caller = callerOf(r, &in.visit)
 		next.ServeHTTP(w, in.admitted(r))

@@ -39,13 +39,13 @@ func (g *Guard) Admit(ctx context.Context, v *Visit) *Refusal {
 // identify finds out who the peer is. A certificate that is no workload's says
 // nothing; one that is no longer trusted ends the connection.
 func (g *Guard) identify(v *Visit) *Refusal {
-	id, err := g.peers.of(v.TLS)
-	if err != nil {
-		r := forbidden(err.Error())
+	peer := g.peers.of(v.TLS)
+	if peer.err != nil {
+		r := forbidden(peer.err.Error())
 		r.Close = true
 		return r
 	}
-	v.Peer = id
+	v.Peer, v.Aged = peer.id, peer.aged(time.Now())
 	if v.TLS != nil {
 		v.SNI = v.TLS.ServerName
 	}

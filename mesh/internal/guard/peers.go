@@ -39,18 +39,22 @@ type verdict struct {
 	id    tlsid.ID
 	err   error
 	since time.Time // when the peer was verified first, on this connection
+	age   time.Time // from when on the peer should connect anew; zero: at no time
 }
 
 func newPeers(own *tlsid.Current, aliases []tlsid.TrustDomain) *peers {
 	return &peers{own: own, aliases: aliases, met: map[connection]*acquaintance{}}
 }
 
-// of returns the zero ID for whoever proves nothing, and an error for a peer that
-// nobody vouches for (any more).
-func (p *peers) of(state *tls.ConnectionState) (tlsid.ID, error) {
+// nobody is the verdict on whoever proves nothing.
+var nobody = new(verdict)
+
+// of returns the verdict on who is at the other end; its err is that nobody
+// vouches for the peer (any more).
+func (p *peers) of(state *tls.ConnectionState) *verdict {
 	own, ok := p.own.Load()
 	if !ok || state == nil || len(state.PeerCertificates) == 0 {
-		return tlsid.ID{}, nil
+		return nobody
 	}
 	a := p.meet(state)
 	v := a.verdict.Load()
@@ -58,8 +62,15 @@ func (p *peers) of(state *tls.ConnectionState) (tlsid.ID, error) {
 		v = p.judge(own, state, v)
 		a.verdict.Store(v)
 	}
-	return v.id, v.err
+	return v
 }
+
+// aged reports whether the connection should give way to a new one. The peer
+// renews its certificate and goes on with the connections that it has; when the
+// roots go that have vouched for the old one, these would be refused. So they are
+// over when three quarters have passed of the time that the certificate had left:
+// then there is a new one (all renew theirs earlier), and the old root is there.
+func (v *verdict) aged(now time.Time) bool { return !v.age.IsZero() && now.After(v.age) }
 
 func (p *peers) meet(state *tls.ConnectionState) *acquaintance {
 	key := weak.Make(state)
@@ -100,10 +111,11 @@ func (p *peers) judge(own tlsid.Credential, state *tls.ConnectionState, before *
 		return v
 	}
 	v.id, _ = tlsid.PeerOf(*state) // verify has called it
+	v.age = v.since.Add(state.PeerCertificates[0].NotAfter.Sub(v.since) / 4 * 3)
 	if before == nil || before.err != nil {
 		return v
 	}
-	v.since = before.since
+	v.since, v.age = before.since, before.age
 	if v.err != nil && p.vouched(own, v.id, state.PeerCertificates, v.since) {
 		v.err = nil
 	}

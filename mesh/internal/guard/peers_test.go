@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"runtime"
 	"testing"
@@ -131,4 +132,34 @@ func TestConnectionsAreForgottenWhenTheyAreGone(t *testing.T) {
 	if n := d.Known(); n > 1 {
 		t.Errorf("%d connections of 100 are remembered", n)
 	}
+}
+
+// Connections give way while the root of their certificate is still there; those
+// that are made late, with a certificate of little time, sooner.
+func TestConnectionsAgeWithTheirCertificates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, guard.Config{}, "")
+		credential := d.issue(d.ca, "productpage") // for an hour
+		early, late := stateOf(t, credential), stateOf(t, credential)
+		aged := func(conn *tls.ConnectionState) bool {
+			v := visit(conn, "/")
+			d.admits(v, 0)
+			return v.Aged
+		}
+		for _, step := range []struct {
+			wait        time.Duration
+			early, late bool
+		}{{0, false, false}, {44 * time.Minute, false, false}, {2 * time.Minute, true, false}, {9 * time.Minute, true, true}} {
+			time.Sleep(step.wait) // paused time
+			if got := aged(early); got != step.early {
+				t.Errorf("after %v more: the early one is aged: %t", step.wait, got)
+			}
+			if step.wait < 44*time.Minute && step.wait > 0 && aged(late) != step.late {
+				t.Errorf("after %v more: the late one is aged: %t", step.wait, !step.late)
+			}
+		}
+		if v := visit(nil, "/"); d.Admit(t.Context(), v) != nil || v.Aged {
+			t.Error("plaintext ages")
+		}
+	})
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A Visit is one inbound request on its journey. Whoever serves it fills in what
-// it sees; Admit fills in the peer, the remote address and the claims, and puts a
+// it sees; Admit fills in the peer, the remote address, the claims and what stands below, and puts a
 // changed copy in the place of Header, and changes RawQuery, where the rules of
 // its token say so: the handler must see these.
 type Visit struct {
@@ -18,6 +18,9 @@ type Visit struct {
 	Scheme   string
 	RawQuery string
 
+	// Aged says that the peer should connect anew, once this request is answered:
+	// the certificate of its connection will soon be of no use.
+	Aged bool
 	// Auth is what the request's verified token says; nil without one.
 	Auth *jwt.Auth
 	// Decision is the policies', once they were asked.
