@@ -149,7 +149,7 @@ func TestConnectionsAgeWithTheirCertificates(t *testing.T) {
 		for _, step := range []struct {
 			wait        time.Duration
 			early, late bool
-		}{{0, false, false}, {44 * time.Minute, false, false}, {2 * time.Minute, true, false}, {9 * time.Minute, true, true}} {
+		}{{0, false, false}, {44 * time.Minute, false, false}, {2 * time.Minute, true, false}, {11 * time.Minute, true, true}} {
 			time.Sleep(step.wait) // paused time
 			if got := aged(early); got != step.early {
 				t.Errorf("after %v more: the early one is aged: %t", step.wait, got)
