@@ -40,11 +40,10 @@ func (c Config) settings(dir string, p ports) settings {
 		"log_level":            "warn",
 		"disable_update_check": true,
 		"leave_on_terminate":   false,
-		// Leaves of a new root come at once, and not some time in the next minute.
-		"connect":     settings{"enabled": true, "test_ca_leaf_root_change_spread": "100ms"},
-		"performance": settings{"raft_multiplier": 1},
-		"autopilot":   settings{"cleanup_dead_servers": false},
-		"gossip_lan":  settings{"gossip_interval": "100ms", "probe_interval": "300ms", "probe_timeout": "200ms"},
+		"connect":              settings{"enabled": true},
+		"performance":          settings{"raft_multiplier": 1},
+		"autopilot":            settings{"cleanup_dead_servers": false},
+		"gossip_lan":           settings{"gossip_interval": "100ms", "probe_interval": "300ms", "probe_timeout": "200ms"},
 		// Agents re-read what they were told by others, and tests have no minute.
 		"check_update_interval": "0s",
 		// All processes of a test have one address.

@@ -78,6 +78,7 @@ func listen(dial func() (net.Conn, error)) ([]byte, error) {
 }
 
 func TestAProcessReachesAServiceBehindConsulsProxy(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	app, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -94,6 +95,7 @@ func TestAProcessReachesAServiceBehindConsulsProxy(t *testing.T) {
 }
 
 func TestConsulsProxyReachesAProcess(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	client := dial(t, agent)
 	books := start(t, consulca.New(client, "books"))
