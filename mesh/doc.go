@@ -7,6 +7,9 @@
 //	defer m.Close()
 //	client := &http.Client{Transport: m.Transport(nil)}
 //
+//	lis, err := m.Listen("tcp", ":9080")
+//	err = http.Serve(lis, m.Handler(mux))
+//
 // Requests through the Transport obey the rules. What the mesh itself refuses is
 // an *Error; an answer from upstream is returned as it came.
 //
@@ -23,6 +26,9 @@
 //  7. Request bodies without GetBody are kept for a retry up to 64 KiB.
 //  8. 128 mirrored requests may be under way; more are dropped, and counted.
 //  9. A set of endpoints that becomes empty is kept for 30 s.
+//  10. With an Identity, connections are mutual TLS to each endpoint whose
+//     identity discovery or a ServiceEntry names, over HTTP/1.1; else plaintext.
+//  11. A port takes mutual TLS and plaintext, and everybody may call.
 //
 // Rules are read anew within a second of a change; bad ones change nothing.
 //
@@ -31,6 +37,7 @@
 //
 // Limits: breakers, ejections and budgets are those of one process. Connections
 // are governed if they are the mesh's own (Transport of nil or of an
-// *http.Transport). maxConcurrentStreams opens a further connection where net/http
+// *http.Transport). Policies hold for requests that pass Handler; what else reads
+// from a listener of Listen is held to its PeerAuthentication alone. maxConcurrentStreams opens a further connection where net/http
 // would wait. Requests with Upgrade and CONNECT are sent once and not mirrored.
 package mesh

@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"sync"
@@ -93,11 +94,23 @@ func (m *Mesh) compiled(ctx context.Context) iter.Seq2[edition, error] {
 }
 
 func (m *Mesh) compile(set *rules.Set) (edition, error) {
+	o := m.options()
 	policies, err := m.guard.Compile(set)
+	if m.config.Identity == nil {
+		err = errors.Join(plan.TLSFaults(set, o).Err(), err)
+	}
 	if err != nil {
 		return edition{}, err
 	}
-	return edition{set, plan.Compile(set, m.config.options()), policies}, nil
+	return edition{set, plan.Compile(set, o), policies}, nil
+}
+
+// options are what rules mean beyond their own text. Whose trust domain it is, the
+// credential in force says.
+func (m *Mesh) options() plan.Options {
+	o := m.config.options()
+	o.TrustDomain = m.identity.own().ID().TrustDomain()
+	return o
 }
 
 // apply puts new rules in force: the door first, then the ways out.
@@ -118,7 +131,9 @@ func (m *Mesh) reject(err error) {
 //
 // Base says what carries each try. Nil: connections of the mesh's own, by the
 // rules. An *http.Transport: the same, with its settings where rules have none.
-// Any other RoundTripper: that one, and rules on connections have no effect.
+// Any other RoundTripper: that one, and rules on connections have no effect; but
+// an http request is refused (ErrConnect) where mutual TLS is due, which it could
+// not speak.
 // Requests that are not the mesh's go through base unchanged; for nil through a
 // clone of http.DefaultTransport.
 //

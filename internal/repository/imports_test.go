@@ -68,7 +68,10 @@ var mayImport = map[string]why{
 		"mesh/internal/plan":      "which route it takes, for rates by route",
 		"tlsid":                   "who the peer is",
 	},
-	"mesh/internal/h1":     {},
+	"mesh/internal/h1": {},
+	"mesh/internal/clienttls": {
+		"tlsid": "connections by the own identity",
+	},
 	"mesh/internal/follow": {},
 	"mesh/internal/replay": {},
 	"mesh/internal/plan": {
