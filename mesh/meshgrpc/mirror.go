@@ -22,19 +22,21 @@ func (s *stream) Mirror(_ *engine.Call, m *plan.Mirror) { s.client.dropped(m) }
 func (c *client) dropped(m *plan.Mirror) { c.mesh.MirrorDropped(m.Route.Destinations[0].Host) }
 
 // Mirror implements engine.Wire. The copy may outlive the call, and so shares no
-// message with it: one that is not protobuf's cannot be copied.
+// message with it: one that is not protobuf's cannot be copied. A connection of
+// the caller's own leads nowhere else.
 func (x *unaryCall) Mirror(_ *engine.Call, m *plan.Mirror) {
 	request, ok := x.request.(proto.Message)
 	reply := reflect.TypeOf(x.reply)
-	if !ok || reply == nil || reply.Kind() != reflect.Pointer {
+	if x.wrapped() || !ok || reply == nil || reply.Kind() != reflect.Pointer {
 		x.client.dropped(m)
 		return
 	}
 	c := &copied{
-		client: x.client, conn: x.conn, invoke: x.invoke, route: m.Route, target: x.call.Target,
-		ctx: context.WithoutCancel(x.ctx), method: x.method, authority: x.authority, metadata: x.sent(),
+		client: x.client, order: x.order, invoke: x.invoke, route: m.Route, target: x.call.Target,
+		authority: x.authority, metadata: x.sent(),
 		request: proto.Clone(request), reply: reflect.New(reply.Elem()).Interface(),
 	}
+	c.ctx, c.method, c.options = context.WithoutCancel(x.ctx), x.path, nil
 	c.client.mesh.Engine.Shadow(m.Route.Destinations[0].Host, c.run)
 }
 
@@ -49,13 +51,11 @@ func (x *unaryCall) sent() metadata.MD {
 // A copied call is a mirrored one, detached: neither the caller's context nor its
 // options have anything to do with it.
 type copied struct {
+	order
 	client         *client
-	conn           *grpc.ClientConn
 	invoke         grpc.UnaryInvoker
 	route          *plan.Route
 	target         plan.Target
-	ctx            context.Context
-	method         string
 	authority      string
 	metadata       metadata.MD
 	request, reply any
@@ -66,15 +66,13 @@ func (c *copied) run(life context.Context) {
 	ctx, cancel := context.WithTimeout(c.ctx, cmp.Or(c.route.Timeout, mirrorTimeout))
 	defer cancel()
 	defer context.AfterFunc(life, cancel)()
-	ctx = metadata.NewOutgoingContext(ctx, c.metadata)
+	c.ctx = metadata.NewOutgoingContext(ctx, c.metadata)
 	x := c.client.unaries.Get().(*unaryCall)
 	defer x.free()
-	x.client, x.request, x.reply, x.invoke, x.sends = c.client, c.request, c.reply, c.invoke, sawMessage
-	if x.begin(ctx, c.conn, c.method, nil) != nil {
-		return
-	}
+	x.request, x.reply, x.invoke, x.sends = c.request, c.reply, c.invoke, sawMessage
+	x.begin(c.client, c.order)
 	x.address(c.authority)
 	call := &x.call
 	call.Shadow, call.Route, call.Target = true, c.route, c.target
-	_ = x.end(c.client.mesh.Engine.Do(ctx, call, x)) // nobody wants to know
+	_ = x.end(c.client.mesh.Engine.Do(c.ctx, call, x)) // nobody wants to know
 }

@@ -15,13 +15,14 @@ type options struct {
 	finished []func(error)     // told of the end of the call, rather than of each try
 }
 
-// read looks at each option once. There are none, as a rule.
-func (o *options) read(opts []grpc.CallOption) {
+// read looks at each option once. There are none, as a rule. A connection of the
+// caller's own does its own waiting.
+func (o *options) read(opts []grpc.CallOption, wrapped bool) {
 	o.all = slices.Clip(opts)
 	for _, opt := range opts {
 		switch opt := opt.(type) {
 		case grpc.FailFastCallOption:
-			o.wait = !opt.FailFast
+			o.wait = !opt.FailFast && !wrapped
 		case grpc.HeaderCallOption:
 			o.headers = append(o.headers, opt.HeaderAddr)
 		case grpc.OnFinishCallOption:

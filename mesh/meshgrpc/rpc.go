@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,16 +16,25 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
+// An order is what a caller wants.
+type order struct {
+	ctx     context.Context
+	service string           // with the port if one is written
+	conn    *grpc.ClientConn // nil: the call goes by a connection of the caller's own
+	via     string           // its name
+	method  string
+	options []grpc.CallOption
+}
+
 // An rpc is one call on its journey, as unary calls and streams have it in
 // common. It is most of an engine.Wire.
 type rpc struct {
+	order
 	call   engine.Call
 	client *client
-	ctx    context.Context // the caller's
-	conn   *grpc.ClientConn
 	opts   options
 
-	method    string      // that is sent
+	path      string      // the method that is sent
 	authority string      // that is sent; "": the connection's
 	metadata  metadata.MD // that is sent, if owned; else the caller's own
 	owned     bool
@@ -36,25 +46,23 @@ type rpc struct {
 }
 
 // begin fills the call in.
-func (r *rpc) begin(ctx context.Context, conn *grpc.ClientConn, method string, opts []grpc.CallOption) error {
-	service, err := serviceOf(conn.Target())
-	if err != nil {
-		return err
-	}
-	r.ctx, r.conn, r.method = ctx, conn, method
-	r.opts.read(opts)
+func (r *rpc) begin(c *client, o order) {
+	r.client, r.order, r.path = c, o, o.method
+	r.opts.read(o.options, r.wrapped())
 	call := &r.call
-	call.Start = r.client.mesh.Now()
-	call.Deadline, _ = ctx.Deadline()
-	header, _ := metadata.FromOutgoingContext(ctx)
+	call.Start, call.Via = c.mesh.Now(), o.via
+	call.Deadline, _ = o.ctx.Deadline()
+	header, _ := metadata.FromOutgoingContext(o.ctx)
 	call.Request = plan.Request{
-		Method: http.MethodPost, Scheme: "http", Authority: service, Path: plan.NormalizePath(method),
-		Header: header, LowerKeys: true, Remote: mesh.Peer(ctx).Address,
+		Method: http.MethodPost, Scheme: "http", Authority: o.service, Path: plan.NormalizePath(o.method),
+		Header: header, LowerKeys: true, Remote: mesh.Peer(o.ctx).Address,
 	}
 	call.Idempotent = len(header["idempotency-key"]) > 0 || len(header["x-idempotency-key"]) > 0
 	call.Replayable = true
-	return nil
 }
+
+// wrapped reports that the call goes by a connection of the caller's own.
+func (r *rpc) wrapped() bool { return r.conn == nil }
 
 const protocol = "HTTP/2"
 
@@ -65,7 +73,7 @@ func (r *rpc) Prepare(c *engine.Call) {
 		c.Destination.Request.Apply(r.own(), r.values())
 	}
 	if c.Route.Rewrites() {
-		r.method = c.Route.Path(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
+		r.path = c.Route.Path(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
 		r.own()["x-envoy-original-path"] = []string{c.Request.Path}
 	}
 	if c.Destination.RewritesAuthority() {
@@ -103,7 +111,7 @@ func (r *rpc) newTry(ctx context.Context, deadline time.Time) (*try, context.Can
 	if md := r.outgoing(); md != nil {
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
-	r.last = &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, name: hostOf(c.Request.Authority)}
+	r.last = &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, name: hostOf(c.Request.Authority), wrapped: r.wrapped()}
 	return r.last, cancel
 }
 
@@ -113,6 +121,14 @@ func sooner(ctx context.Context, deadline time.Time) bool {
 	}
 	have, ok := ctx.Deadline()
 	return !ok || deadline.Before(have)
+}
+
+// options are those of a try. Where nobody else tells what comes back, they do.
+func (r *rpc) optionsOf(t *try) []grpc.CallOption {
+	if !t.wrapped {
+		return r.opts.all
+	}
+	return append(slices.Clip(r.opts.all), grpc.Header(&t.header), grpc.Trailer(&t.rest))
 }
 
 // outgoing is the metadata of the next try; nil: the caller's own. A first try
@@ -155,6 +171,5 @@ func addressOf(authority string) string {
 
 // pass is the one try of a call to a host that the mesh does not know.
 func (r *rpc) pass() *try {
-	service := r.call.Request.Authority
-	return &try{Context: r.ctx, client: r.client, address: addressOf(service), name: hostOf(service)}
+	return &try{Context: r.ctx, client: r.client, address: addressOf(r.service), name: hostOf(r.service)}
 }

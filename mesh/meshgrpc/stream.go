@@ -2,6 +2,8 @@ package meshgrpc
 
 import (
 	"context"
+	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,17 +34,23 @@ type stream struct {
 
 // stream is a grpc.StreamClientInterceptor.
 func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	s := &stream{desc: desc, open: open, out: newOutbox(c.mesh.ReplayLimit), start: make(chan struct{}), done: make(chan struct{})}
-	s.begun = sync.OnceFunc(func() { close(s.start) })
-	s.client, s.sends = c, sawRequest
-	if err := s.begin(ctx, conn, method, opts); err != nil {
+	service, err := serviceOf(conn.Target())
+	if err != nil {
 		return nil, err
 	}
-	ours, err := c.mesh.Engine.Route(ctx, &s.call)
+	return c.converse(order{ctx: ctx, service: service, conn: conn, method: method, options: opts}, desc, open)
+}
+
+// converse returns when the first try has a stream.
+func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (grpc.ClientStream, error) {
+	s := &stream{desc: desc, open: open, out: newOutbox(c.mesh.ReplayLimit), start: make(chan struct{}), done: make(chan struct{})}
+	s.begun = sync.OnceFunc(func() { close(s.start) })
+	s.begin(c, o)
+	ours, err := c.mesh.Engine.Route(o.ctx, &s.call)
 	if !ours && err == nil {
-		return open(s.pass(), desc, conn, method, opts...)
+		return open(s.pass(), desc, o.conn, o.method, o.options...)
 	}
-	go s.run(err, method, opts)
+	go s.run(err)
 	<-s.start
 	select {
 	case <-s.done:
@@ -56,7 +64,7 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.C
 
 // run is the journey. A caller who waits for a connection takes it as often as
 // need be.
-func (s *stream) run(err error, method string, opts []grpc.CallOption) {
+func (s *stream) run(err error) {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		if err == nil {
 			err = s.client.mesh.Engine.Do(s.ctx, &s.call, s)
@@ -64,20 +72,19 @@ func (s *stream) run(err error, method string, opts []grpc.CallOption) {
 		if !s.opts.wait || !s.unready(err) || !sleep(s.ctx, wait) {
 			break
 		}
-		err = s.anew(method, opts)
+		c, o := s.client, s.order
+		s.rpc = rpc{}
+		s.begin(c, o)
+		_, err = c.mesh.Engine.Route(o.ctx, &s.call)
 	}
 	s.settle(err)
 }
 
-// anew begins the journey once more.
-func (s *stream) anew(method string, opts []grpc.CallOption) error {
-	ctx, conn := s.ctx, s.conn
-	s.rpc = rpc{client: s.client, sends: s.sends}
-	if err := s.begin(ctx, conn, method, opts); err != nil {
-		return err
+func (s *stream) begin(c *client, o order) {
+	s.rpc.begin(c, o)
+	if s.sends = sawRequest; s.wrapped() {
+		s.sends = sawMessage // nobody tells
 	}
-	_, err := s.client.mesh.Engine.Route(ctx, &s.call)
-	return err
 }
 
 // settle ends the journey. The answer's stream has an end of its own.
@@ -103,13 +110,15 @@ func (s *stream) settle(err error) {
 // Send implements engine.Wire. It returns when the answer's headers are there.
 func (s *stream) Send(ctx context.Context, c *engine.Call) {
 	t := s.limited(ctx, c)
-	opts := append(s.opts.all[:len(s.opts.all):len(s.opts.all)], grpc.OnFinish(t.end))
+	opts := append(slices.Clip(s.optionsOf(t)), grpc.OnFinish(t.end))
 	var header metadata.MD
-	opened, err := s.open(t, s.desc, s.conn, s.method, opts...)
+	opened, err := s.open(t, s.desc, s.conn, s.path, opts...)
 	if err == nil {
 		s.out.attach(opened)
 		s.begun()
-		header, _ = opened.Header()
+		if header, _ = opened.Header(); header == nil {
+			err = t.ending(opened)
+		}
 	}
 	c.Outcome = s.seen(t, header, err)
 	c.Replayable, _, _ = s.out.state()
@@ -135,11 +144,8 @@ func (s *stream) limited(ctx context.Context, c *engine.Call) *try {
 
 // seen classifies a try that has its headers, or has ended.
 func (s *stream) seen(t *try, header metadata.MD, err error) engine.Outcome {
-	if header != nil {
+	if header != nil || err == nil {
 		return answered(-1)
-	}
-	if err == nil {
-		err = t.result()
 	}
 	if _, _, local := s.out.state(); local != nil {
 		s.local = local
@@ -213,8 +219,21 @@ func (s *stream) RecvMsg(m any) error {
 		return s.err
 	}
 	err := s.answer.RecvMsg(m)
+	if s.wrapped() {
+		s.told(err)
+	}
 	if err != nil && s.limit.has() == routeUp {
 		return errRouteTimeout
 	}
 	return err
+}
+
+// told ends the call where the connection does not say that its stream has ended.
+func (s *stream) told(err error) {
+	switch {
+	case err == io.EOF || err == nil && !s.desc.ServerStreams:
+		s.last.end(nil)
+	case err != nil:
+		s.last.end(err)
+	}
 }

@@ -2,9 +2,12 @@ package meshgrpc
 
 import (
 	"context"
+	"io"
 	"sync"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 )
@@ -20,6 +23,9 @@ type try struct {
 	host    *engine.Host // nil: none of the mesh's
 	address string       // of a host that is none of the mesh's
 	name    string       // that was asked for
+	wrapped bool         // by a connection of the caller's own
+	header  metadata.MD  // what comes back, if it is
+	rest    metadata.MD
 
 	mu      sync.Mutex // guards all below
 	seen    sight
@@ -102,7 +108,8 @@ func (t *try) sawStatus(trailer metadata.MD) {
 	t.trailer = trailer
 }
 
-// end: the stream has ended; no other takes its place.
+// end: the stream has ended; no other takes its place. Only the first to say so
+// is heard.
 func (t *try) end(err error) {
 	if over := t.finish(err); over != nil {
 		over(err)
@@ -112,6 +119,9 @@ func (t *try) end(err error) {
 func (t *try) finish(err error) (over func(error)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.ended {
+		return nil
+	}
 	t.ended, t.err = true, err
 	over, t.over = t.over, nil
 	return over
@@ -133,15 +143,35 @@ func (t *try) listen(over func(error)) (ended bool, err error) {
 	return t.ended, t.err
 }
 
-// result is how the stream has ended.
-func (t *try) result() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.err
+// guess is what can be known of the stream of a connection that has no recorder:
+// a status in headers comes with their content type.
+func (t *try) guess() sight {
+	switch {
+	case t.header != nil:
+		return sawRequest | sawHeader | sawTrailer
+	case len(t.rest["content-type"]) > 0:
+		return sawRequest | sawTrailer
+	}
+	return sawRequest
+}
+
+// ending is how a stream without headers has ended. What gRPC is still about to
+// tell, the stream knows.
+func (t *try) ending(stream grpc.ClientStream) error {
+	if ended, err := t.listen(nil); ended {
+		return err
+	}
+	if err := stream.RecvMsg(new(emptypb.Empty)); err != io.EOF {
+		return err
+	}
+	return nil
 }
 
 // sight is what has been seen so far.
 func (t *try) sight() (seen sight, trailer metadata.MD, connect error) {
+	if t.wrapped {
+		return t.guess(), t.rest, nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seen, t.trailer, t.connect

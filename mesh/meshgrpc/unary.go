@@ -20,9 +20,19 @@ type unaryCall struct {
 
 // unary is a grpc.UnaryClientInterceptor.
 func (c *client) unary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	service, err := serviceOf(conn.Target())
+	if err != nil {
+		return err
+	}
+	return c.call(order{ctx: ctx, service: service, conn: conn, method: method, options: opts}, request, reply, invoke)
+}
+
+// call takes a caller who waits for a connection on the journey as often as need
+// be.
+func (c *client) call(o order, request, reply any, invoke grpc.UnaryInvoker) error {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		again, err := c.unaryOnce(ctx, method, request, reply, conn, invoke, opts)
-		if !again || !sleep(ctx, wait) {
+		again, err := c.once(o, request, reply, invoke)
+		if !again || !sleep(o.ctx, wait) {
 			return err
 		}
 	}
@@ -34,21 +44,19 @@ const (
 	lastWait  = time.Second
 )
 
-// unaryOnce is one round. It reports whether the caller would rather wait than
-// be told that nobody can be reached.
-func (c *client) unaryOnce(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts []grpc.CallOption) (again bool, err error) {
+// once is one round. It reports whether the caller would rather wait than be
+// told that nobody can be reached.
+func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
 	x := c.unaries.Get().(*unaryCall)
 	defer x.free()
-	x.client, x.request, x.reply, x.invoke, x.sends = c, request, reply, invoke, sawMessage
-	if err := x.begin(ctx, conn, method, opts); err != nil {
-		return false, err
-	}
-	ours, err := c.mesh.Engine.Route(ctx, &x.call)
+	x.request, x.reply, x.invoke, x.sends = request, reply, invoke, sawMessage
+	x.begin(c, o)
+	ours, err := c.mesh.Engine.Route(o.ctx, &x.call)
 	if !ours && err == nil {
-		return false, invoke(x.pass(), method, request, reply, conn, opts...)
+		return false, invoke(x.pass(), o.method, request, reply, o.conn, o.options...)
 	}
 	if err == nil {
-		err = c.mesh.Engine.Do(ctx, &x.call, x)
+		err = c.mesh.Engine.Do(o.ctx, &x.call, x)
 	}
 	again = x.opts.wait && x.unready(err)
 	err = x.end(err)
@@ -83,7 +91,7 @@ func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	deadline, x.perTry = c.TryDeadline()
 	t, cancel := x.newTry(ctx, deadline)
 	defer cancel()
-	x.err = x.invoke(t, x.method, x.request, x.reply, x.conn, x.opts.all...)
+	x.err = x.invoke(t, x.path, x.request, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
 }
 
