@@ -72,7 +72,7 @@ func TestNothingThatIsSaidHasKeysOrTokensInIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := b.diary.text() + string(status) + fmt.Sprintf("%+v %#v %v", b.mesh.Status(), b.mesh.Status(), v)
+	said := b.diary.text() + string(status) + fmt.Sprintf("%+v %#v", b.mesh.Status(), b.mesh.Status())
 	if len(b.diary.takeAccess()) < 50 {
 		t.Errorf("little was said: %s", said)
 	}
