@@ -12,7 +12,8 @@ import (
 
 // An Authorizer decides for the AuthorizationPolicies of action CUSTOM that name
 // it as their provider. It is asked for requests that one of their rules matches,
-// before tokens are verified. It is called by many goroutines.
+// before tokens are verified. It is called by many goroutines, on those of the
+// requests: ctx ends when the caller is gone, or will wait no longer.
 type Authorizer interface {
 	// Authorize lets the request in by returning nil. Any error refuses it with
 	// 403; what the error says is for the log, not for the caller.
@@ -27,7 +28,7 @@ type AccessRequest struct {
 	Host     string
 	Path     string // normalised, escaped
 	RawQuery string
-	Header   map[string][]string // canonical keys; of gRPC, lower-case ones
+	Header   map[string][]string // as the caller sent them, tokens too; canonical keys, of gRPC lower-case ones
 	Policy   string              // namespace/name of the policy that asks
 	Rule     int                 // the index of its rule
 }

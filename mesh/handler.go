@@ -39,8 +39,8 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 			refuse(w, r, refusal)
 			return
 		}
-		if in.visit.Aged {
-			w.Header().Set("Connection", "close") // of HTTP/2: GOAWAY
+		if in.visit.Aged && r.Header["Upgrade"] == nil {
+			w.Header().Set("Connection", "close") // in HTTP/2: GOAWAY
 		}
 		in.caller = callerOf(r, &in.visit)
 		next.ServeHTTP(w, in.admitted(r))

@@ -129,17 +129,18 @@ func (in *inbound) admitted(r *http.Request) *http.Request {
 }
 
 // sameTarget says that all of URL and RequestURI is what policies have seen. The
-// target of a CONNECT may be a host alone, of OPTIONS a star.
+// target of a CONNECT may be a host alone.
 func (in *inbound) sameTarget(r *http.Request) bool {
 	v := &in.visit
-	if r.Method == http.MethodConnect && r.URL.Path == "" || r.URL.Path == "*" {
+	if r.Method == http.MethodConnect && r.URL.Path == "" {
 		return true
 	}
 	return v.Path.Escaped() == in.path && v.Path.Decoded() == r.URL.Path && v.RawQuery == r.URL.RawQuery && isOriginForm(r.RequestURI)
 }
 
+// isOriginForm is true of a path, of the star of OPTIONS, and where none is given.
 func isOriginForm(target string) bool {
-	return target == "" || target[0] == '/' && !strings.HasPrefix(target, "//")
+	return target == "" || target[0] == '*' || target[0] == '/' && !strings.HasPrefix(target, "//")
 }
 
 // originForm is the target without scheme and host. A path that begins with two

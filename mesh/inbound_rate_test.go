@@ -103,7 +103,7 @@ func TestGRPCCallersOverTheirRateAreToldUnavailable(t *testing.T) {
 	b := open(t, nil, hello, rate("all", "{"+server+", total: {requestsPerSecond: 1}}"))
 	g := b.guest("productpage", http2)
 	g.get("/", 200)
-	if a := g.get("/", 200, "Content-Type: application/grpc"); a.header.Get("Grpc-Status") != "14" {
+	if a := g.get("/", 200, "Content-Type: application/grpc"); a.header.Get("Grpc-Status") != "14" || a.header.Get("Grpc-Retry-Pushback-Ms") != "1000" {
 		t.Errorf("%v", a.header)
 	}
 }

@@ -19,10 +19,7 @@ func refuse(w http.ResponseWriter, r *http.Request, why *guard.Refusal) {
 		h.Set("X-Envoy-Ratelimited", "true") // callers' proxies know by it not to try again
 	}
 	if speaksGRPC(r.Header.Get("Content-Type")) {
-		h.Set("Content-Type", "application/grpc")
-		h.Set("Grpc-Status", strconv.Itoa(grpcStatus(why.Status)))
-		h.Set("Grpc-Message", why.Message)
-		w.WriteHeader(http.StatusOK)
+		refuseGRPC(w, why)
 		return
 	}
 	if why.Challenge != "" {
@@ -34,6 +31,17 @@ func refuse(w http.ResponseWriter, r *http.Request, why *guard.Refusal) {
 	h.Set("Content-Type", "text/plain")
 	w.WriteHeader(why.Status)
 	_, _ = w.Write([]byte(why.Message))
+}
+
+func refuseGRPC(w http.ResponseWriter, why *guard.Refusal) {
+	h := w.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Status", strconv.Itoa(grpcStatus(why.Status)))
+	h.Set("Grpc-Message", why.Message)
+	if why.RetryAfter > 0 {
+		h.Set("Grpc-Retry-Pushback-Ms", strconv.Itoa(1000*why.RetryAfter))
+	}
+	w.WriteHeader(http.StatusOK)
 }
 
 // speaksGRPC is Envoy's Grpc::Common::hasGrpcContentType: application/grpc and
