@@ -1,0 +1,159 @@
+package consul
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/inmesh-go/inmesh/mesh/rules"
+)
+
+// A permission is what an intention says of requests of one kind.
+type permission struct {
+	allow   bool
+	path    func(string) bool // nil: any
+	methods []string          // nil: any
+	headers []headerMatch
+}
+
+func compilePermission(p *api.IntentionPermission) (out permission, err error) {
+	if p.JWT != nil {
+		return out, errJWT
+	}
+	if out.allow, err = allows(p.Action); err != nil || p.HTTP == nil {
+		return out, err
+	}
+	out.methods = p.HTTP.Methods
+	if out.path, err = compilePath(p.HTTP); err != nil {
+		return out, err
+	}
+	for _, h := range p.HTTP.Header {
+		match, err := compileHeader(h)
+		if err != nil {
+			return out, fmt.Errorf("header %s: %w", h.Name, err)
+		}
+		out.headers = append(out.headers, match)
+	}
+	return out, nil
+}
+
+var errJWT = errors.New("it asks for a token (JWT), which intentions are not looked up for here: use a RequestAuthentication")
+
+func compilePath(p *api.IntentionHTTPPermission) (func(string) bool, error) {
+	switch {
+	case p.PathExact != "":
+		return func(s string) bool { return s == p.PathExact }, nil
+	case p.PathPrefix != "":
+		return func(s string) bool { return strings.HasPrefix(s, p.PathPrefix) }, nil
+	case p.PathRegex != "":
+		return whole(p.PathRegex)
+	}
+	return nil, nil
+}
+
+// whole matches as Envoy's safe_regex does: "the entire value must match".
+func whole(expr string) (func(string) bool, error) {
+	re, err := rules.CompileWhole(expr)
+	if err != nil {
+		return nil, err
+	}
+	return re.MatchString, nil
+}
+
+// readings are the ways in which a handler may read a request.
+type readings struct {
+	call  *Call
+	paths []string
+}
+
+func readingsOf(c *Call) readings {
+	r := readings{c, []string{c.Path}}
+	if decoded, err := url.PathUnescape(c.Path); err == nil && decoded != c.Path {
+		r.paths = append(r.paths, decoded)
+	}
+	return r
+}
+
+// matches says whether the permission is about a request: of one that can be read
+// in several ways, a permission that allows is if all of them match, one that
+// denies if one does.
+func (p *permission) matches(r *readings) bool {
+	if p.methods != nil && !slices.Contains(p.methods, r.call.Method) {
+		return false
+	}
+	if p.path != nil && !p.quantify(r.paths, p.path) {
+		return false
+	}
+	for _, h := range p.headers {
+		if !p.header(h, r.call.Header) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *permission) quantify(values []string, match func(string) bool) bool {
+	if p.allow {
+		return !slices.ContainsFunc(values, func(v string) bool { return !match(v) })
+	}
+	return slices.ContainsFunc(values, match)
+}
+
+// A headerMatch is a condition on one header.
+type headerMatch struct {
+	name   string
+	value  func(string) bool // nil: it is there
+	invert bool
+}
+
+// header says whether a condition holds. A header that is not there has no value
+// that could differ: as in Envoy, only the inverse of its presence holds.
+func (p *permission) header(h headerMatch, header map[string][]string) bool {
+	values := lookUp(header, h.name)
+	if len(values) == 0 || h.value == nil {
+		return h.value == nil && h.invert == (len(values) == 0)
+	}
+	if len(values) > 1 {
+		values = append([]string{strings.Join(values, ",")}, values...)
+	}
+	return p.quantify(values, func(v string) bool { return h.value(v) != h.invert })
+}
+
+func lookUp(header map[string][]string, name string) []string {
+	if values, ok := header[http.CanonicalHeaderKey(name)]; ok {
+		return values
+	}
+	return header[strings.ToLower(name)]
+}
+
+func compileHeader(h api.IntentionHTTPHeaderPermission) (headerMatch, error) {
+	out := headerMatch{name: h.Name, invert: h.Invert}
+	if strings.HasPrefix(h.Name, ":") {
+		return out, errors.New("pseudo-headers are not supported")
+	}
+	fold := func(s string) string { return s }
+	if h.IgnoreCase {
+		fold = strings.ToLower
+	}
+	var err error
+	switch {
+	case h.Exact != "":
+		out.value = func(s string) bool { return fold(s) == fold(h.Exact) }
+	case h.Regex != "":
+		out.value, err = whole(h.Regex)
+	case h.Prefix != "":
+		out.value = func(s string) bool { return strings.HasPrefix(fold(s), fold(h.Prefix)) }
+	case h.Suffix != "":
+		out.value = func(s string) bool { return strings.HasSuffix(fold(s), fold(h.Suffix)) }
+	case h.Contains != "":
+		out.value = func(s string) bool { return strings.Contains(fold(s), fold(h.Contains)) }
+	case !h.Present:
+		err = errors.New("it says nothing")
+	}
+	return out, err
+}
