@@ -49,7 +49,11 @@ func (b *body) end(err error) error {
 	if !b.over.CompareAndSwap(nil, e) {
 		return b.over.Load().err
 	}
-	b.conn.finish(b.reuse && e == complete)
+	if e == complete {
+		b.conn.finish(b.reuse)
+	} else {
+		b.conn.abandon()
+	}
 	b.trip.end()
 	return e.err
 }
@@ -58,7 +62,7 @@ func (b *body) end(err error) error {
 // closed.
 func (b *body) Close() error {
 	if e := b.over.Swap(closed); e == nil {
-		b.conn.finish(false) // which wakes a Read
+		b.conn.abandon() // which wakes a Read
 		b.trip.end()
 	}
 	return nil

@@ -52,22 +52,40 @@ func (c *conn) begin(m *message) {
 	}
 }
 
-// finish gives the connection up: back to the idle ones, if nothing speaks
-// against it.
+// finish gives the connection up after an exchange that ended well: back to the
+// idle ones, if nothing speaks against it.
 func (c *conn) finish(reuse bool) {
-	calm := c.leash.untie()
-	if !calm || !reuse || !c.wrote() || c.failed || c.in.Buffered() > 0 || !c.pool.idle.put(c) {
+	switch calm := c.leash.untie(); {
+	case !calm:
+		c.drop()
+	case !reuse || !c.wrote() || c.failed || c.in.Buffered() > 0 || !c.pool.idle.put(c):
 		c.close()
 	}
 }
 
+// abandon gives the connection up in the middle of an exchange.
+func (c *conn) abandon() {
+	c.leash.untie()
+	c.drop()
+}
+
 func (c *conn) close() { _ = c.Conn.Close() }
 
-// cut ends whatever waits for the connection, from any goroutine, at once: Close
-// alone may take its time, as that of a TLS connection does.
+// drop closes without the farewell of TLS, which waits until the server has room
+// for it: a server that nobody listens to any more may not be listening either.
+func (c *conn) drop() {
+	if c.watch.secure != nil {
+		_ = c.watch.secure.NetConn().Close()
+		return
+	}
+	c.close()
+}
+
+// cut ends whatever waits for the connection, from any goroutine, and itself waits
+// for nothing.
 func (c *conn) cut() {
 	_ = c.SetDeadline(longAgo)
-	go c.close()
+	go c.drop()
 }
 
 // wake readies an idle connection for a request, and reports false if it has had

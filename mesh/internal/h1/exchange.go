@@ -46,7 +46,7 @@ func (c *conn) exchange(t trip, m *message) (*http.Response, error) {
 	sent := c.send(m)
 	resp, err := c.answer(t.request, m, sent)
 	if err != nil {
-		c.finish(false)
+		c.abandon()
 		return nil, t.explain(err)
 	}
 	c.deliver(t, m, resp)

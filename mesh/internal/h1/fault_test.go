@@ -4,8 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -137,28 +141,68 @@ func TestAWriteThatFailsInMemoryIsTheRequestsError(t *testing.T) {
 	})
 }
 
-// TLS says goodbye before it closes, and waits for that to be sent.
+// deaf serves TLS in memory, on a connection from which it reads no more than the
+// handshake and one request, and sends what it has to say.
+func deaf(s *httptest.Server, config *tls.Config, answer string) (dial func(context.Context, string) (net.Conn, error), end func()) {
+	done := make(chan struct{})
+	return dialSecure(config, func(context.Context, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go func() {
+			secure := tls.Server(server, s.TLS)
+			_, _ = secure.Read(make([]byte, 4096))
+			_, _ = io.WriteString(secure, answer)
+			<-done
+			_ = server.Close()
+		}()
+		return client, nil
+	}), func() { close(done) }
+}
+
+// TLS says goodbye before it closes, and waits up to five seconds for that to be
+// heard.
 func TestARequestThatIsCutDoesNotWaitForTLS(t *testing.T) {
 	s, config := secureServer(t, new(tls.Config))
+	for what, c := range map[string]struct {
+		header time.Duration
+		answer string
+		want   string
+	}{
+		"before an answer":      {0, "", "{Failed:error, context deadline exceeded, timeout "},
+		"within an answer":      {0, sized("", "half")[:40], "Broken:error, context deadline exceeded, timeout "},
+		"for want of an answer": {time.Second, "", "{Failed:error, context deadline exceeded, timeout "},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			dial, end := deaf(s, config, c.answer)
+			defer end()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if c.header > 0 {
+				ctx = t.Context()
+			}
+			began := time.Now()
+			r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://a/", nil)
+			o := fmt.Sprintf("%+v", outcomeOf(h1.New(h1.Config{Dial: dial, HeaderTimeout: c.header}), r))
+			if !strings.Contains(o, c.want) || time.Since(began) != time.Second {
+				t.Errorf("%s: after %v: %s", what, time.Since(began), o)
+			}
+		})
+	}
+}
+
+func TestABodyThatIsClosedEarlyDoesNotWaitForTLS(t *testing.T) {
+	s, config := secureServer(t, new(tls.Config))
 	synctest.Test(t, func(t *testing.T) {
-		done := make(chan struct{})
-		pool := h1.New(h1.Config{Dial: dialSecure(config, func(context.Context, string) (net.Conn, error) {
-			client, server := net.Pipe()
-			go func() {
-				_, _ = tls.Server(server, s.TLS).Read(make([]byte, 4096))
-				<-done
-				_ = server.Close()
-			}()
-			return client, nil
-		})})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		dial, end := deaf(s, config, sized("", big(100_000)))
+		defer end()
 		began := time.Now()
-		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, "http://a/", nil)
-		if o := outcomeOf(pool, r); o.Failed != "error, context deadline exceeded, timeout" || time.Since(began) != time.Second {
-			t.Errorf("after %v: %+v", time.Since(began), o)
+		resp, err := h1.New(h1.Config{Dial: dial}).RoundTrip(send("GET", "")(0, "http://a"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		close(done)
+		_ = resp.Body.Close()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("took %v", took)
+		}
 	})
 }
 

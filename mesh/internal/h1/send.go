@@ -43,7 +43,7 @@ func (c *conn) settle(m *message) {
 // abort ends the writing, and returns what has come of it.
 func (c *conn) abort(m *message, s sending) sending {
 	if c.out != nil {
-		c.close()
+		c.drop()
 		s = c.written(<-c.out)
 		m.inUse = false
 	}
