@@ -27,7 +27,7 @@ type Config struct {
 	// Domain is that of Consul's DNS, which agents may change. "": consul.
 	Domain string
 	// Wait is how long a blocking query waits; the age of what is known is below
-	// that while all is well. 0: 1 min. At most 10 min.
+	// that while all is well. 0: 30 s. At most 10 min.
 	Wait time.Duration
 	// Interval is the mean time between two queries for a service that changes all
 	// the time. 0: 500 ms.

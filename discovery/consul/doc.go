@@ -30,7 +30,7 @@
 //
 // # Defaults
 //
-//  1. Queries wait 1 min, and are at least 500 ms apart when much changes; any
+//  1. Queries wait 30 s, and are at least 500 ms apart when much changes; any
 //     server may answer. After trouble there is a random pause of at most 250 ms,
 //     doubling to 30 s.
 //  2. An empty answer is believed after 30 s.
@@ -45,7 +45,8 @@
 //
 // Each service that is watched keeps a connection to the agent, which takes 200
 // of one address (limits.http_max_conns_per_client). An http.Client with a
-// Timeout below a minute and a quarter ends every query. Consul's namespaces and
+// Timeout below 45 s ends every query. An old snapshot that is restored is seen
+// when the query's wait is over, by agents that stream. Consul's namespaces and
 // partitions are those of Enterprise, for which nothing here was tested against a
 // real server.
 package consul

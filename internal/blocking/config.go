@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	defaultWait     = time.Minute
+	defaultWait     = 30 * time.Second
 	defaultInterval = 500 * time.Millisecond
 	defaultMaxPause = 30 * time.Second
 	// patience is how much longer than it should take a query may take.
@@ -27,7 +27,7 @@ type Config struct {
 	// said here about waiting and about stale answers is not looked at.
 	Options api.QueryOptions
 	// Wait is how long a query waits for a change, at most 10 min, which is
-	// Consul's own bound. Zero: one minute.
+	// Consul's own bound. Zero: 30 s.
 	Wait time.Duration
 	// Interval is the mean time between queries that return at once, of which
 	// two may follow each other without. What does not block is asked at this

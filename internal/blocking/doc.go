@@ -12,7 +12,7 @@
 //
 // # Defaults
 //
-//  1. A query waits one minute, to which the server adds up to a sixteenth; it is
+//  1. A query waits 30 s, to which the server adds up to a sixteenth; it is
 //     given up 10 s after that, or 10 s after it was sent if it was not to wait.
 //  2. Two queries may follow each other at once, then there is one each 500 ms.
 //  3. Trouble is followed by a random pause of at most 250 ms, doubling to 30 s,
@@ -26,7 +26,7 @@
 //
 // # Limits
 //
-// An http.Client with a Timeout below a minute and a quarter, given to the
+// An http.Client with a Timeout below 45 s, given to the
 // api.Client, ends every query that waits. Each Watch keeps one connection of
 // the agent, which takes 200 of one address (limits.http_max_conns_per_client).
 package blocking

@@ -86,7 +86,7 @@ func (w *watch) options(ctx context.Context) *api.QueryOptions {
 
 // settle says how to go on after an answer or an error, and pauses after the
 // latter. What follows is a query that does not wait: one that does would tell
-// of the end of the trouble when something changes, or after a minute.
+// of the end of the trouble when something changes, or after the wait.
 func (w *watch) settle(ctx context.Context, index uint64, err error) {
 	if err == nil {
 		w.cursor.advance(index)

@@ -20,7 +20,7 @@
 //
 // # Defaults
 //
-//  1. Leaf and roots are asked for by blocking queries of one minute. After
+//  1. Leaf and roots are asked for by blocking queries of 30 s. After
 //     trouble there is a random pause of at most 250 ms, doubling to 30 s.
 //
 // # Concurrency

@@ -43,8 +43,7 @@ func (r *relay) step(ctx context.Context, heard <-chan part) (more bool) {
 	}
 }
 
-// take takes in what the agent has said. Most of it is what it has said before,
-// a minute ago.
+// take takes in what the agent has said. Most of it is what it has said before.
 func (r *relay) take(p part, now time.Time) bool {
 	if p.err != nil {
 		return r.lament(p.what, p.err)

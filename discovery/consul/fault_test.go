@@ -1,0 +1,260 @@
+package consul_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/discovery/consul"
+	"github.com/inmesh-go/inmesh/internal/consultest"
+)
+
+// A field is where faults are tried: a cluster, an agent beside the process under
+// test, and a service of instances that no agent looks after, so that nothing
+// but the test changes them.
+type field struct {
+	t       *testing.T
+	cluster *consultest.Cluster
+	local   *consultest.Agent
+	source  *consul.Source
+	*follower
+	ports []int // of the instances
+	lost  *atomic.Int32
+}
+
+func newField(t *testing.T) *field {
+	cluster := consultest.StartCluster(t, 3)
+	f := &field{t: t, cluster: cluster, local: cluster.StartClient(), lost: new(atomic.Int32)}
+	// Agents that stream do not notice that an index has gone backwards: what was
+	// restored is seen when a query's wait is over.
+	source, err := consul.NewSource(dial(t, f.local), consul.Config{Wait: 5 * time.Second})
+	must(t, err)
+	f.source = source
+	f.add(1001)
+	f.add(1002)
+	f.follower = follow(t, witnessed{f.source, f.lost}, reviews)
+	f.awaitAll()
+	return f
+}
+
+// witnessed counts the times at which endpoints that there were are no more.
+type witnessed struct {
+	discovery.Source
+	lost *atomic.Int32
+}
+
+func (w witnessed) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		some := false
+		for endpoints, err := range w.Source.Watch(ctx, s) {
+			if some && (errors.Is(err, discovery.ErrUnknown) || err == nil && len(endpoints) == 0) {
+				w.lost.Add(1)
+			}
+			some = some || len(endpoints) > 0
+			if !yield(endpoints, err) {
+				return
+			}
+		}
+	}
+}
+
+// add registers one more instance with the leader.
+func (f *field) add(port int) {
+	f.t.Helper()
+	_, err := dial(f.t, f.cluster.Leader()).Catalog().Register(&api.CatalogRegistration{
+		Node: "machine", Address: "127.0.0.1",
+		Service: &api.AgentService{ID: fmt.Sprint("reviews-", port), Service: "reviews", Port: port, Address: "127.0.0.1"},
+	}, nil)
+	must(f.t, err)
+	f.ports = append(f.ports, port)
+}
+
+// awaitAll waits until the instances that were added are the endpoints.
+func (f *field) awaitAll() time.Duration {
+	f.t.Helper()
+	var want []string
+	for _, port := range f.ports {
+		want = append(want, fmt.Sprintf("127.0.0.1:%d healthy", port))
+	}
+	return f.await(fmt.Sprint("the instances ", want), healths(want...))
+}
+
+// stands fails the test if the endpoints have been gone at any time.
+func (f *field) stands() {
+	f.t.Helper()
+	if n := f.lost.Load(); n > 0 {
+		f.t.Errorf("the endpoints were gone %d times", n)
+	}
+}
+
+func TestEndpointsStandThroughFaultsAndFollowAfterThem(t *testing.T) {
+	f := newField(t)
+	for _, fault := range []struct {
+		name string
+		try  func()
+	}{
+		{"the leader is killed", f.killLeader},
+		{"the local agent is killed", f.killLocal},
+		{"the local agent is frozen", f.freezeLocal},
+		{"the servers have no majority", f.loseMajority},
+		{"an old snapshot is restored", f.restore},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			f.on(t)
+			fault.try()
+			f.stands()
+		})
+	}
+}
+
+// on makes a test the one that fails.
+func (f *field) on(t *testing.T) { f.t, f.follower.t = t, t }
+
+func (f *field) killLeader() {
+	leader := f.cluster.Leader()
+	leader.Kill()
+	f.add(1003)
+	f.t.Logf("followed after another leader was elected: %v", f.awaitAll())
+	leader.Restart()
+}
+
+func (f *field) killLocal() {
+	f.local.Kill()
+	f.awaitError("connection refused")
+	status := f.source.Status()
+	if len(status) != 1 || status[0].Err == nil || status[0].Endpoints != len(f.ports) || status[0].Age(time.Now()) == 0 {
+		f.t.Errorf("the status is %+v", status)
+	}
+	f.add(1004)
+	f.local.Restart()
+	f.t.Logf("followed after the agent came back: %v", f.awaitAll())
+}
+
+// freezeLocal freezes the agent for 3 s: queries are sent and not answered. That
+// they are given up, and when, is for tests with a clock of their own.
+func (f *field) freezeLocal() {
+	f.local.Pause()
+	f.add(1005)
+	<-time.After(3 * time.Second)
+	f.local.Resume()
+	f.t.Logf("followed after the agent woke up: %v", f.awaitAll())
+}
+
+// loseMajority freezes two of three servers, so that nobody leads the third.
+func (f *field) loseMajority() {
+	leader := f.cluster.Leader()
+	others := slices.DeleteFunc(slices.Clone(f.cluster.Servers), func(a *consultest.Agent) bool { return a == leader })
+	for _, a := range others {
+		a.Pause()
+	}
+	<-time.After(3 * time.Second)
+	for _, a := range others {
+		a.Resume()
+	}
+	f.add(1006)
+	f.t.Logf("followed after the majority was back: %v", f.awaitAll())
+}
+
+// restore takes the state of the cluster back to before 30 writes and the last
+// instance.
+func (f *field) restore() {
+	client := dial(f.t, f.cluster.Leader())
+	snapshot, _, err := client.Snapshot().Save(nil)
+	must(f.t, err)
+	saved, err := io.ReadAll(snapshot)
+	must(f.t, err)
+	must(f.t, snapshot.Close())
+	for i := range 30 {
+		_, err := client.KV().Put(&api.KVPair{Key: fmt.Sprint("key", i)}, nil)
+		must(f.t, err)
+	}
+	before := f.ports
+	f.add(1007)
+	f.awaitAll()
+	must(f.t, client.Snapshot().Restore(nil, bytes.NewReader(saved)))
+	f.ports = before
+	f.t.Logf("followed back: %v", f.awaitAll())
+	f.add(1008)
+	f.t.Logf("followed after that: %v", f.awaitAll())
+}
+
+// Two hundred processes lose their agent and get it back: how many queries come
+// in one second is bounded, and all follow again.
+func TestTwoHundredClientsDoNotComeBackAtOnce(t *testing.T) {
+	agent := consultest.Start(t, consultest.Config{})
+	c := catalog{t, dial(t, agent)}
+	c.register("reviews", "127.0.0.1:1001")
+	var load load
+	followers := make([]*follower, 200)
+	for i := range followers {
+		followers[i] = follow(t, consul.Discovery(newClient(t, &api.Config{Address: agent.Address(), HttpClient: load.client(t)})), reviews)
+	}
+	for _, f := range followers {
+		f.await("the service", healths("127.0.0.1:1001 healthy"))
+	}
+	agent.Kill()
+	<-time.After(3 * time.Second)
+	agent.Restart()
+	back := time.Now()
+	c.register("reviews", "127.0.0.1:1002")
+	for _, f := range followers {
+		f.await("the service again", func(endpoints []discovery.Endpoint) bool { return len(endpoints) == 2 })
+	}
+	most := load.most(back)
+	t.Logf("200 clients: at most %d queries in one second, all back after %v", most, time.Since(back))
+	if most > 2*len(followers) { // one that does not wait, and one that does
+		t.Errorf("%d queries in one second of 200 clients", most)
+	}
+}
+
+// A load is the times of queries.
+type load struct {
+	mu    sync.Mutex
+	times []time.Time
+}
+
+func (l *load) client(t *testing.T) *http.Client {
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: counting{l, transport}}
+}
+
+type counting struct {
+	load *load
+	next http.RoundTripper
+}
+
+func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.load.mu.Lock()
+	c.load.times = append(c.load.times, time.Now())
+	c.load.mu.Unlock()
+	return c.next.RoundTrip(r)
+}
+
+// most is the largest number of queries in one second since then.
+func (l *load) most(since time.Time) (most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	seconds := map[time.Duration]int{}
+	for _, at := range l.times {
+		if at.After(since) {
+			seconds[at.Sub(since)/time.Second]++
+		}
+	}
+	for _, n := range seconds {
+		most = max(most, n)
+	}
+	return most
+}
