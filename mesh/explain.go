@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -154,7 +155,7 @@ func (m *Mesh) explainDestination(e *Explanation, x *exchange, d *plan.Destinati
 		if err := m.engine.Await(x.in.Context(), cl); err != nil {
 			out.Trouble = err.Error()
 		}
-		out.Hosts = endpointsOf(cl, time.Now())
+		out.Hosts = m.endpointsOf(cl, time.Now())
 	}
 	if spec.Implied {
 		e.note("no DestinationRule of %s defines subsets: %q means the label version=%s", cl.Key.Host, cl.Key.Subset, cl.Key.Subset)
@@ -196,16 +197,20 @@ type EndpointStatus struct {
 	Until     time.Time         `json:"until,omitzero"`   // end of the ejection
 	Reason    string            `json:"reason,omitempty"` // of the last ejection
 	Active    int64             `json:"active"`           // requests of this process under way
+	// TLS is how http requests go there: "none", "simple", "mutual" (files that a
+	// rule names), or by this process's identity, "identity", with whom that
+	// expects if it is somebody in particular.
+	TLS string `json:"tls"`
 }
 
-func endpointsOf(cl *engine.Cluster, now time.Time) []EndpointStatus {
+func (m *Mesh) endpointsOf(cl *engine.Cluster, now time.Time) []EndpointStatus {
 	var out []EndpointStatus
 	for _, h := range cl.Hosts() {
 		ep, info := h.Endpoint(), cl.CircuitInfo(h, now)
 		s := EndpointStatus{
 			Address: ep.Address, Labels: ep.Labels, Locality: ep.Locality.String(), Weight: ep.EffectiveWeight(),
 			Priority: h.Priority(), Available: h.Available(), Circuit: info.State.String(), Ejections: info.Times,
-			Until: info.Until, Active: h.Active(),
+			Until: info.Until, Active: h.Active(), TLS: m.tlsTo(cl.Spec(), &ep),
 		}
 		if info.Times > 0 {
 			s.Reason = info.Reason.String()
@@ -213,4 +218,20 @@ func endpointsOf(cl *engine.Cluster, now time.Time) []EndpointStatus {
 		out = append(out, s)
 	}
 	return out
+}
+
+func (m *Mesh) tlsTo(spec *plan.Cluster, ep *discovery.Endpoint) string {
+	switch spec.TLS.Mode {
+	case plan.TLSSimple:
+		return "simple"
+	case plan.TLSMutual:
+		return "mutual"
+	}
+	switch expect, mutual := spec.MutualTLS(ep, m.config.Identity != nil); {
+	case !mutual:
+		return "none"
+	case expect != "":
+		return "identity, expecting " + expect
+	}
+	return "identity"
 }

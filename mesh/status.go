@@ -81,7 +81,7 @@ func (m *Mesh) Clusters() []ClusterStatus {
 		out = append(out, ClusterStatus{
 			Service: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset,
 			Requests: usage.Requests, Pending: usage.Pending, Retries: usage.Retries,
-			Endpoints: endpointsOf(cl, now),
+			Endpoints: m.endpointsOf(cl, now),
 		})
 	}
 	slices.SortFunc(out, func(a, b ClusterStatus) int {

@@ -46,3 +46,22 @@ func TestAMeshedInstanceKnowsWhoCalls(t *testing.T) {
 		}
 	})
 }
+
+func TestExplainTellsHowAnEndpointIsReached(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := meshtest.New(t)
+		fleet.StartMesh(mesh.Config{Workload: mesh.Workload{Service: "reviews"}}, say("good"))
+		fleet.Start("legacy", say("good"), nil)
+		m := fleet.Mesh(mesh.Config{Identity: fleet.Identity("productpage")})
+		for url, want := range map[string]string{
+			"http://reviews/": "identity, expecting spiffe://cluster.local/ns/default/sa/reviews",
+			"http://legacy/":  "none",
+		} {
+			r, _ := http.NewRequestWithContext(t.Context(), "GET", url, nil)
+			e := m.Explain(r)
+			if len(e.Destinations) != 1 || len(e.Destinations[0].Hosts) != 1 || e.Destinations[0].Hosts[0].TLS != want {
+				t.Errorf("%s: %+v, want TLS %q", url, e.Destinations, want)
+			}
+		}
+	})
+}
