@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 
@@ -55,9 +56,10 @@ func (s *script) client(t *testing.T) *api.Client {
 func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	a, index, changed := s.now(r.URL.Path, query)
-	if query.Get("index") == index && query.Get("wait") != "" {
+	if wait, err := time.ParseDuration(query.Get("wait")); err == nil && query.Get("index") == index {
 		select {
 		case <-changed:
+		case <-time.After(wait):
 		case <-r.Context().Done():
 			return
 		}
