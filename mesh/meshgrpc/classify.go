@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -21,22 +22,21 @@ func codeOf(err error) codes.Code { return status.Code(err) }
 // outcome classifies a try that has ended with err, or has an answer. What the
 // server has said counts before what gRPC made of it.
 func (r *rpc) outcome(t *try, err error) engine.Outcome {
-	seen, trailer, connect := t.sight()
+	seen := t.sight()
 	switch {
-	case err == nil || seen.has(sawHeader) && seen.has(sawTrailer):
+	case err == nil:
 		return answered(-1)
-	case seen.has(sawTrailer) && !r.timeUp(t, err):
-		return r.refusedBy(trailer, err)
+	case trailersOnly(seen.trailer) && !r.timeUp(t, err):
+		return r.refusedBy(seen.trailer, err)
 	}
 	if o, ended := r.ended(t, err); ended {
 		return o
 	}
 	switch {
-	case seen.has(sawHeader):
-		r.broken = brokeOff(err)
-		return answered(-1)
-	case connect != nil && !seen.has(sawRequest):
-		return unconnected(connect)
+	case seen.connect != nil:
+		return unconnected(seen.connect)
+	case seen.received:
+		return r.halfAnswered(t, seen, err)
 	}
 	return r.unanswered(seen, err)
 }
@@ -104,41 +104,71 @@ func unconnected(err error) engine.Outcome {
 	return engine.Failed(retry.ConnectFailure, err)
 }
 
-// unanswered classifies a try of which nothing has been heard.
-func (r *rpc) unanswered(seen sight, err error) engine.Outcome {
-	code := codeOf(err)
+// halfAnswered classifies a try whose answer came in headers and trailers, or
+// broke off, or was not gRPC's. To tell the first from the last costs each call
+// something. So it is taken for the first, and calls ask from now on, for a while.
+func (r *rpc) halfAnswered(t *try, seen sight, err error) engine.Outcome {
 	switch {
-	case seen.has(r.sends) && httpStatus(code) != 0: // an answer that was not gRPC's
-		return engine.Outcome{Try: retry.Try{Status: httpStatus(code), GRPCStatus: -1}}
-	case seen.has(r.sends) || code == codes.Unavailable && seen != 0:
-		o := engine.Failed(retry.Reset, err)
-		o.Unsent = !seen.has(sawRequest)
-		return o
+	case seen.lost && codeOf(err) == codes.Unavailable:
+		r.broken = engine.Failed(retry.Reset, err)
+	case t.asks && t.header == nil:
+		return engine.Outcome{Try: retry.Try{Status: httpStatus(codeOf(err)), GRPCStatus: -1}}
+	case !t.asks:
+		r.client.doubt.Store(time.Now().Add(doubtful).UnixNano())
 	}
-	r.local = err // a message that cannot be sent, credentials that cannot be had
-	return engine.Failed(retry.Canceled, err)
+	return answered(-1)
 }
 
-// httpStatus is the status for which gRPC has a code of its own, when the server,
-// or a proxy before it, answers in HTTP; 0 for other codes.
+// doubtful is for how long calls ask for headers after one that was in doubt.
+const doubtful = time.Minute
+
+func (c *client) doubts(now time.Time) bool {
+	until := c.doubt.Load()
+	return until != 0 && now.UnixNano() < until
+}
+
+// unanswered classifies a try of which nothing has been heard.
+func (r *rpc) unanswered(seen sight, err error) engine.Outcome {
+	ours := codeOf(err) != codes.Unavailable && (r.wrapped() || !seen.sent || !r.sendable())
+	if !seen.picked || ours {
+		r.local = err // a message that cannot be sent, credentials that cannot be had
+		return engine.Failed(retry.Canceled, err)
+	}
+	o := engine.Failed(retry.Reset, err)
+	o.Unsent = !seen.sent
+	return o
+}
+
+// httpStatus is the status of an answer that was not gRPC's, by the code that gRPC
+// gives it.
 // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md
 func httpStatus(code codes.Code) int {
 	switch code {
+	case codes.Internal:
+		return 400
 	case codes.Unauthenticated:
 		return 401
 	case codes.PermissionDenied:
 		return 403
 	case codes.Unimplemented:
 		return 404
+	case codes.Unavailable: // 429, 502, 503 or 504
+		return 503
 	}
-	return 0
+	return 500
 }
 
-// brokeOff is how an answer ended without a status. Where the connection is
-// lost, its host is to blame; a message that is too large is nobody's fault.
-func brokeOff(err error) engine.Outcome {
-	if codeOf(err) == codes.Unavailable {
-		return engine.Failed(retry.Reset, err)
+// sendable reports whether a message can be sent at all: gRPC says it after it has
+// made a stream, as it says what befalls streams. What streams cannot send, their
+// outbox knows.
+func (r *rpc) sendable() bool {
+	if r.message == nil {
+		return true
 	}
-	return engine.Outcome{}
+	m, ok := r.message.(proto.Message)
+	if !ok {
+		return false
+	}
+	text, err := proto.Marshal(m)
+	return err == nil && len(text) <= r.opts.most
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,7 +40,6 @@ func DialOptions(m *mesh.Mesh) []grpc.DialOption {
 		grpc.WithContextDialer(dial),
 		grpc.WithTransportCredentials(clientCredentials{}),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: connectTimeout}),
-		grpc.WithStatsHandler(recorder{}),
 		grpc.WithChainUnaryInterceptor(c.unary),
 		grpc.WithChainStreamInterceptor(c.stream),
 	}
@@ -56,7 +56,8 @@ const connectTimeout = 10 * time.Second
 // A client is the calling side of a Mesh.
 type client struct {
 	mesh    inside.Mesh
-	unaries sync.Pool // of *unaryCall
+	unaries sync.Pool    // of *unaryCall
+	doubt   atomic.Int64 // until when calls ask for headers, Unix nanoseconds
 }
 
 func newClient(m *mesh.Mesh) *client {

@@ -14,11 +14,15 @@ import (
 type clientCredentials struct{}
 
 // ClientHandshake implements credentials.TransportCredentials.
-func (clientCredentials) ClientHandshake(_ context.Context, _ string, c net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	if secure, ok := c.(*tls.Conn); ok {
-		return secure, secured{tlsInfo(secure.ConnectionState())}, nil
+func (clientCredentials) ClientHandshake(ctx context.Context, _ string, c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	w := wayOf(ctx)
+	if w == nil {
+		return nil, nil, errors.New("meshgrpc: the load-balancing policy has been replaced")
 	}
-	return c, inClear{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}}, nil
+	if secure, ok := c.(*tls.Conn); ok {
+		return w.watched(c), secured{tlsInfo(secure.ConnectionState())}, nil
+	}
+	return w.watched(c), inClear{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}}, nil
 }
 
 // secured is what is known of a connection by TLS. Whom the server has proven to

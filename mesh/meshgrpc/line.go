@@ -64,18 +64,21 @@ type way struct {
 	address  string
 	name     string // that the caller asked for
 	callers  bool   // TLS is the caller's to do
+
+	lost atomic.Pointer[atomic.Bool] // the connection is; nil: there was none
 }
 
 type wayKey struct{}
 
 func newLine(ls *lines, t *try) (*line, error) {
-	l := &line{way: way{client: t.client, address: t.address, name: t.name, callers: ls.callers}, idle: time.Now()}
+	l := &line{idle: time.Now()}
+	l.way.client, l.way.address, l.way.name, l.way.callers = t.client, t.address, hostOf(t.service), ls.callers
 	l.now.Store(&condition{state: connectivity.Idle})
 	if b := t.basis(); b != nil {
 		l.by.Store(b)
 		l.way.address = b.host.Address()
 		l.way.dialer = t.client.mesh.Dialer(b.cluster, b.spec)
-		l.way.security = l.way.dialer.Security(b.host, t.name, ls.callers)
+		l.way.security = l.way.dialer.Security(b.host, l.way.name, ls.callers)
 	}
 	address := resolver.Address{Addr: l.way.address, Attributes: attributes.New(wayKey{}, &l.way)}
 	listen := func(s balancer.SubConnState) { l.update(s, ls) }
@@ -140,7 +143,8 @@ func (l *line) pick(t *try) (balancer.PickResult, error) {
 		if t.host != nil && t.cluster.Spec().Connection.MaxRequests > 0 {
 			l.picks.Add(1)
 		}
-		return balancer.PickResult{SubConn: l.sub}, nil
+		t.takes(l)
+		return balancer.PickResult{SubConn: l.sub, Done: t.done}, nil
 	case connectivity.TransientFailure:
 		return balancer.PickResult{}, t.unreachable(now.err)
 	case connectivity.Idle:
@@ -175,19 +179,32 @@ const strangerIdle = time.Hour
 // dial connects as the line of an address says. By the mesh's TLS the handshake
 // is done when it returns.
 func dial(ctx context.Context, address string) (net.Conn, error) {
-	w, ok := credentials.ClientHandshakeInfoFromContext(ctx).Attributes.Value(wayKey{}).(*way)
-	if !ok {
+	w := wayOf(ctx)
+	if w == nil {
 		return nil, errors.New("meshgrpc: the load-balancing policy has been replaced")
 	}
-	if w.dialer == nil {
-		return w.client.mesh.Dial(ctx, "tcp", w.address)
+	c, err := w.dial(ctx)
+	if err != nil || !w.callers {
+		return c, err
 	}
-	c, err := w.dialer.Dial(ctx, w.security)
-	if _, ok := c.(*tls.Conn); ok && w.callers {
+	if _, ok := c.(*tls.Conn); ok {
 		_ = c.Close()
 		return nil, errTwice
 	}
-	return c, err
+	return w.watched(c), nil
+}
+
+func (w *way) dial(ctx context.Context) (net.Conn, error) {
+	if w.dialer == nil {
+		return w.client.mesh.Dial(ctx, "tcp", w.address)
+	}
+	return w.dialer.Dial(ctx, w.security)
+}
+
+// wayOf is the way of the connection that is being made.
+func wayOf(ctx context.Context) *way {
+	w, _ := credentials.ClientHandshakeInfoFromContext(ctx).Attributes.Value(wayKey{}).(*way)
+	return w
 }
 
 var errTwice = errors.New("meshgrpc: a rule encrypts connections to this host, and so would the transport credentials of the connection: drop the latter")

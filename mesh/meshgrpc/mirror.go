@@ -25,7 +25,7 @@ func (c *client) dropped(m *plan.Mirror) { c.mesh.MirrorDropped(m.Route.Destinat
 // message with it: one that is not protobuf's cannot be copied. A connection of
 // the caller's own leads nowhere else.
 func (x *unaryCall) Mirror(_ *engine.Call, m *plan.Mirror) {
-	request, ok := x.request.(proto.Message)
+	request, ok := x.message.(proto.Message)
 	reply := reflect.TypeOf(x.reply)
 	if x.wrapped() || !ok || reply == nil || reply.Kind() != reflect.Pointer {
 		x.client.dropped(m)
@@ -69,8 +69,9 @@ func (c *copied) run(life context.Context) {
 	c.ctx = metadata.NewOutgoingContext(ctx, c.metadata)
 	x := c.client.unaries.Get().(*unaryCall)
 	defer x.free()
-	x.request, x.reply, x.invoke, x.sends = c.request, c.reply, c.invoke, sawMessage
+	x.reply, x.invoke = c.reply, c.invoke
 	x.begin(c.client, c.order)
+	x.message = c.request
 	x.address(c.authority)
 	call := &x.call
 	call.Shadow, call.Route, call.Target = true, c.route, c.target

@@ -1,6 +1,7 @@
 package meshgrpc
 
 import (
+	"math"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -13,18 +14,21 @@ type options struct {
 	wait     bool              // for a connection: see grpc.WaitForReady
 	headers  []*metadata.MD    // that get the answer's
 	finished []func(error)     // told of the end of the call, rather than of each try
+	most     int               // bytes of a message that may be sent
 }
 
 // read looks at each option once. There are none, as a rule. A connection of the
 // caller's own does its own waiting.
 func (o *options) read(opts []grpc.CallOption, wrapped bool) {
-	o.all = slices.Clip(opts)
+	o.all, o.most = slices.Clip(opts), math.MaxInt32 // gRPC's own limit
 	for _, opt := range opts {
 		switch opt := opt.(type) {
 		case grpc.FailFastCallOption:
 			o.wait = !opt.FailFast && !wrapped
 		case grpc.HeaderCallOption:
 			o.headers = append(o.headers, opt.HeaderAddr)
+		case grpc.MaxSendMsgSizeCallOption:
+			o.most = opt.MaxSendMsgSize
 		case grpc.OnFinishCallOption:
 			o.finished = append(o.finished, opt.OnFinish)
 		}

@@ -39,7 +39,7 @@ type rpc struct {
 	metadata  metadata.MD // that is sent, if owned; else the caller's own
 	owned     bool
 	last      *try
-	sends     sight          // what has been sent when a server can be to blame
+	message   any            // of a unary call
 	perTry    bool           // the limit of the try is a rule's for a single one
 	local     error          // why a try failed on this side, if it did
 	broken    engine.Outcome // how the answer broke off
@@ -111,8 +111,9 @@ func (r *rpc) newTry(ctx context.Context, deadline time.Time) (*try, context.Can
 	if md := r.outgoing(); md != nil {
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
-	r.last = &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, name: hostOf(c.Request.Authority), wrapped: r.wrapped()}
-	return r.last, cancel
+	t := &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, service: r.service, wrapped: r.wrapped()}
+	r.last = t
+	return t, cancel
 }
 
 func sooner(ctx context.Context, deadline time.Time) bool {
@@ -123,12 +124,17 @@ func sooner(ctx context.Context, deadline time.Time) bool {
 	return !ok || deadline.Before(have)
 }
 
-// options are those of a try. Where nobody else tells what comes back, they do.
+// optionsOf are those of a try. Where nobody else tells what comes back, they do.
 func (r *rpc) optionsOf(t *try) []grpc.CallOption {
-	if !t.wrapped {
-		return r.opts.all
+	switch {
+	case t.wrapped:
+		t.asks = true
+		return append(slices.Clip(r.opts.all), grpc.Header(&t.header), grpc.Trailer(&t.rest))
+	case r.client.doubts(r.call.Start):
+		t.asks = true
+		return append(slices.Clip(r.opts.all), grpc.Header(&t.header))
 	}
-	return append(slices.Clip(r.opts.all), grpc.Header(&t.header), grpc.Trailer(&t.rest))
+	return r.opts.all
 }
 
 // outgoing is the metadata of the next try; nil: the caller's own. A first try
@@ -171,5 +177,5 @@ func addressOf(authority string) string {
 
 // pass is the one try of a call to a host that the mesh does not know.
 func (r *rpc) pass() *try {
-	return &try{Context: r.ctx, client: r.client, address: addressOf(r.service), name: hostOf(r.service)}
+	return &try{Context: r.ctx, client: r.client, address: addressOf(r.service), service: r.service}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -80,13 +81,6 @@ func (s *stream) run(err error) {
 	s.settle(err)
 }
 
-func (s *stream) begin(c *client, o order) {
-	s.rpc.begin(c, o)
-	if s.sends = sawRequest; s.wrapped() {
-		s.sends = sawMessage // nobody tells
-	}
-}
-
 // settle ends the journey. The answer's stream has an end of its own.
 func (s *stream) settle(err error) {
 	switch {
@@ -151,7 +145,7 @@ func (s *stream) seen(t *try, header metadata.MD, err error) engine.Outcome {
 		s.local = local
 		return engine.Failed(retry.Canceled, local)
 	}
-	s.perTry = s.limit.has() == tryUp
+	s.perTry, t.asks = s.limit.has() == tryUp, true
 	return s.outcome(t, err)
 }
 
@@ -166,8 +160,8 @@ func (s *stream) Again(*engine.Call) bool {
 
 // over ends a call whose answer has ended, with err.
 func (s *stream) over(err error) {
-	if seen, _, _ := s.last.sight(); err != nil && !seen.has(sawTrailer) && s.last.Err() == nil {
-		s.broken = brokeOff(err)
+	if codeOf(err) == codes.Unavailable && s.last.sight().lost {
+		s.broken = engine.Failed(retry.Reset, err)
 	}
 	s.limit.stop()
 	s.respond()

@@ -4,8 +4,10 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -22,31 +24,31 @@ type try struct {
 	cluster *engine.Cluster
 	host    *engine.Host // nil: none of the mesh's
 	address string       // of a host that is none of the mesh's
-	name    string       // that was asked for
+	service string       // that was asked for, with its port
 	wrapped bool         // by a connection of the caller's own
-	header  metadata.MD  // what comes back, if it is
-	rest    metadata.MD
 
-	mu      sync.Mutex // guards all below
-	seen    sight
-	trailer metadata.MD
-	connect error       // why there is no connection to the host
-	over    func(error) // told of the end, if it comes after watch
-	ended   bool        // the stream has
-	err     error       // with it
+	asks   bool        // for what follows, which costs something
+	header metadata.MD // that came back; nil: none did
+	rest   metadata.MD // the trailer, on a connection of the caller's own
+
+	mu   sync.Mutex // guards all below
+	seen sight
+	lost *atomic.Bool // the connection is
+	over func(error)  // told of the end, if it comes after watch
+
+	ended bool  // the stream has
+	err   error // with it
 }
 
-// A sight is what has been seen of an attempt's stream.
-type sight uint8
-
-const (
-	sawRequest sight = 1 << iota // headers were sent
-	sawMessage                   // a message was
-	sawHeader                    // headers came back
-	sawTrailer                   // a status came back
-)
-
-func (s sight) has(what sight) bool { return s&what != 0 }
+// A sight is what is known of an attempt's stream.
+type sight struct {
+	connect  error // why there is no connection to the host
+	picked   bool  // there is one
+	sent     bool  // headers were
+	received bool  // something was
+	lost     bool  // the connection is
+	trailer  metadata.MD
+}
 
 type tryKey struct{}
 
@@ -80,7 +82,7 @@ func (t *try) unreachable(err error) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.connect = err
+	t.seen = sight{connect: err}
 	return plainError{err}
 }
 
@@ -88,25 +90,40 @@ type plainError struct{ cause error }
 
 func (e plainError) Error() string { return e.cause.Error() }
 
-// begin: a stream begins, perhaps in the place of another.
-func (t *try) begin() {
+// takes notes the line that the try takes, perhaps in the place of another.
+func (t *try) takes(l *line) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen, t.trailer, t.connect = 0, nil, nil
+	t.seen, t.lost = sight{picked: true}, l.way.lost.Load()
 }
 
-func (t *try) saw(what sight) {
+// done is what a picker is told of the stream's end.
+func (t *try) done(info balancer.DoneInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen |= what
+	t.seen.sent, t.seen.received, t.seen.trailer = info.BytesSent, info.BytesReceived, info.Trailer
 }
 
-func (t *try) sawStatus(trailer metadata.MD) {
+// sight is what is known by now.
+func (t *try) sight() sight {
+	if t.wrapped {
+		return t.guess()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen |= sawTrailer
-	t.trailer = trailer
+	seen := t.seen
+	seen.lost = t.lost != nil && t.lost.Load()
+	return seen
 }
+
+// guess is what can be known of a connection of the caller's own.
+func (t *try) guess() sight {
+	return sight{picked: true, sent: true, received: t.header != nil || trailersOnly(t.rest), trailer: t.rest}
+}
+
+// trailersOnly: "Trailers-Only → HTTP-Status Content-Type Trailers", and no other
+// trailers have a content type (gRPC over HTTP/2).
+func trailersOnly(trailer metadata.MD) bool { return len(trailer["content-type"]) > 0 }
 
 // end: the stream has ended; no other takes its place. Only the first to say so
 // is heard.
@@ -143,18 +160,6 @@ func (t *try) listen(over func(error)) (ended bool, err error) {
 	return t.ended, t.err
 }
 
-// guess is what can be known of the stream of a connection that has no recorder:
-// a status in headers comes with their content type.
-func (t *try) guess() sight {
-	switch {
-	case t.header != nil:
-		return sawRequest | sawHeader | sawTrailer
-	case len(t.rest["content-type"]) > 0:
-		return sawRequest | sawTrailer
-	}
-	return sawRequest
-}
-
 // ending is how a stream without headers has ended. What gRPC is still about to
 // tell, the stream knows.
 func (t *try) ending(stream grpc.ClientStream) error {
@@ -165,14 +170,4 @@ func (t *try) ending(stream grpc.ClientStream) error {
 		return err
 	}
 	return nil
-}
-
-// sight is what has been seen so far.
-func (t *try) sight() (seen sight, trailer metadata.MD, connect error) {
-	if t.wrapped {
-		return t.guess(), t.rest, nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.seen, t.trailer, t.connect
 }

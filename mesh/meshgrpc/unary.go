@@ -13,9 +13,9 @@ import (
 // what gRPC can hold on to stands in its tries.
 type unaryCall struct {
 	rpc
-	request, reply any
-	invoke         grpc.UnaryInvoker
-	err            error // of the last try
+	reply  any
+	invoke grpc.UnaryInvoker
+	err    error // of the last try
 }
 
 // unary is a grpc.UnaryClientInterceptor.
@@ -49,8 +49,9 @@ const (
 func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
 	x := c.unaries.Get().(*unaryCall)
 	defer x.free()
-	x.request, x.reply, x.invoke, x.sends = request, reply, invoke, sawMessage
+	x.reply, x.invoke = reply, invoke
 	x.begin(c, o)
+	x.message = request
 	ours, err := c.mesh.Engine.Route(o.ctx, &x.call)
 	if !ours && err == nil {
 		return false, invoke(x.pass(), o.method, request, reply, o.conn, o.options...)
@@ -91,7 +92,7 @@ func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	deadline, x.perTry = c.TryDeadline()
 	t, cancel := x.newTry(ctx, deadline)
 	defer cancel()
-	x.err = x.invoke(t, x.path, x.request, x.reply, x.conn, x.optionsOf(t)...)
+	x.err = x.invoke(t, x.path, x.message, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
 }
 
