@@ -34,16 +34,30 @@ func (m *Mesh) Circuit(cl *engine.Cluster, h *engine.Host, ev breaker.Event) {
 	}
 }
 
+// HostGone implements engine.Events.
+func (m *Mesh) HostGone(cl *engine.Cluster, h *engine.Host) {
+	for _, w := range m.wires() {
+		w.leave(cl, h)
+	}
+}
+
 // ClusterClosed implements engine.Events.
 func (m *Mesh) ClusterClosed(cl *engine.Cluster) {
+	for _, w := range m.wires() {
+		w.forget(cl)
+	}
+}
+
+// wires are those of all transports that have connections of their own.
+func (m *Mesh) wires() (out []*wires) {
 	m.mu.Lock()
-	transports := m.transports
-	m.mu.Unlock()
-	for _, t := range transports {
+	defer m.mu.Unlock()
+	for _, t := range m.transports {
 		if t.own != nil {
-			t.own.forget(cl)
+			out = append(out, t.own)
 		}
 	}
+	return out
 }
 
 // MirrorDropped implements engine.Events.

@@ -70,13 +70,8 @@ func (m *Mesh) identify(c tlsid.Credential) {
 // rotate has connections end that were made by a credential before the one in
 // force, when they have carried what is under way.
 func (m *Mesh) rotate() {
-	m.mu.Lock()
-	transports := m.transports
-	m.mu.Unlock()
-	for _, t := range transports {
-		if t.own != nil {
-			t.own.rotate()
-		}
+	for _, w := range m.wires() {
+		w.rotate()
 	}
 }
 

@@ -113,6 +113,20 @@ func (w *wires) forget(cl *engine.Cluster) {
 	}
 }
 
+// leave closes what is idle to a host that is gone: its address may be somebody
+// else's tomorrow. What an http.Transport has goes at its idle timeout, for it
+// closes all or nothing.
+func (w *wires) leave(cl *engine.Cluster, h *engine.Host) {
+	wr, way := w.find(cl), h.State.Line.Load()
+	if wr == nil || way == nil {
+		return
+	}
+	wr.speaks.Delete(way.Spelt)
+	if wr.plain != nil {
+		wr.plain.CloseIdleTo(way.Spelt)
+	}
+}
+
 func (w *wires) closeIdle() {
 	w.byCluster.Range(func(_, v any) bool {
 		v.(*wire).closeIdle()

@@ -20,6 +20,7 @@ func (deaf) Retrying(*Call, time.Duration)          {}
 func (deaf) Done(*Call)                             {}
 func (deaf) Circuit(*Cluster, *Host, breaker.Event) {}
 func (deaf) ClusterClosed(*Cluster)                 {}
+func (deaf) HostGone(*Cluster, *Host)               {}
 func (deaf) MirrorDropped(string)                   {}
 func (deaf) Trouble(string, error)                  {}
 

@@ -103,6 +103,15 @@ func (cl *Cluster) update(endpoints []discovery.Endpoint) {
 		cl.detector.Forget(h.State.circuit)
 		cl.disarm(h.State.circuit)
 	}
+	if len(removed) > 0 { // told later: the upstream is locked now
+		cl.engine.Background(func() { cl.farewell(removed) })
+	}
+}
+
+func (cl *Cluster) farewell(gone []*Host) {
+	for _, h := range gone {
+		cl.engine.events.HostGone(cl, h)
+	}
 }
 
 // ready waits until the cluster's endpoints have been heard of once.

@@ -28,6 +28,7 @@ type Events interface {
 	Retrying(c *Call, wait time.Duration) // another follows
 	Done(c *Call)                         // the call is over
 	Circuit(cl *Cluster, h *Host, ev breaker.Event)
+	HostGone(cl *Cluster, h *Host) // discovery knows it no more
 	ClusterClosed(cl *Cluster)
 	MirrorDropped(host string)
 	Trouble(host string, err error) // with the endpoints of a host
