@@ -1,0 +1,81 @@
+package telemetry
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// A Histogram is one of Istio's, with all its points since the start. It is made
+// for whoever hands it to an SDK.
+type Histogram struct {
+	Name, Unit, Description string
+	Bounds                  []float64 // upper ones, inclusive; one more bucket follows the last
+	Start                   time.Time
+	Points                  []Point
+}
+
+// A Point is what one set of labels has come to.
+type Point struct {
+	Attributes attribute.Set
+	Counts     []uint64 // one for each bucket
+	Sum        float64
+}
+
+// A tally is a point that grows. The recorder's drain lock guards it.
+type tally struct {
+	attributes attribute.Set
+	counts     [len(bounds) + 1]uint64
+	sum        float64
+}
+
+func (t *tally) add(v float64) {
+	i := 0
+	for i < len(bounds) && v > bounds[i] {
+		i++
+	}
+	t.counts[i]++
+	t.sum += v
+}
+
+func (t *tally) point() Point {
+	counts := t.counts
+	return Point{Attributes: t.attributes, Counts: counts[:], Sum: t.sum}
+}
+
+// tallies are those of one histogram, by their labels.
+type tallies map[attribute.Distinct]*tally
+
+// most is how many points a histogram may have, as the SDK's own: series of
+// settings that are no longer in force stay.
+const most = 2000
+
+func (ts tallies) of(set attribute.Set) *tally {
+	t := ts[set.Equivalent()]
+	if t == nil && len(ts) >= most {
+		set = attribute.NewSet(overflow)
+		t = ts[set.Equivalent()]
+	}
+	if t == nil {
+		t = &tally{attributes: set}
+		ts[set.Equivalent()] = t
+	}
+	return t
+}
+
+func (ts tallies) points() []Point {
+	out := make([]Point, 0, len(ts))
+	for _, t := range ts {
+		out = append(out, t.point())
+	}
+	return out
+}
+
+// A HistogramSink takes over the histograms of whole processes: an SDK's reader
+// through producer.Producer.
+type HistogramSink interface {
+	// Attach is called once by New. collect gives what there is at the moment; it
+	// may be called from any goroutine, before and after Close. detach is called
+	// by Close, after which the sink may keep what it collected last.
+	Attach(collect func() []Histogram) (detach func())
+}

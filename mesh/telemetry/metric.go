@@ -1,0 +1,77 @@
+package telemetry
+
+import (
+	"fmt"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+// A metricID is one of Istio's standard metrics; the numbers are those of
+// MetricSelector.IstioMetric in Telemetry resources, less one.
+type metricID uint8
+
+const (
+	requestCount metricID = iota
+	requestDuration
+	requestSize
+	responseSize
+	tcpOpened
+	tcpClosed
+	tcpSent
+	tcpReceived
+	requestMessages
+	responseMessages
+	metricCount // how many there are
+)
+
+// A description is an instrument's. Names are Prometheus', whole, so that they
+// are the same whether an exporter adds suffixes or not: none adds one twice.
+type description struct{ name, unit, text string }
+
+var descriptions = [metricCount]description{
+	requestCount:     {"istio_requests_total", "", "Requests that are over."},
+	requestDuration:  {"istio_request_duration_milliseconds", "ms", "Time from a request's first byte to the last of its answer."},
+	requestSize:      {"istio_request_bytes", "By", "Size of a request."},
+	responseSize:     {"istio_response_bytes", "By", "Size of an answer."},
+	tcpOpened:        {"istio_tcp_connections_opened_total", "", "Connections that were opened."},
+	tcpClosed:        {"istio_tcp_connections_closed_total", "", "Connections that were closed."},
+	tcpSent:          {"istio_tcp_sent_bytes_total", "By", "Bytes of answers on connections."},
+	tcpReceived:      {"istio_tcp_received_bytes_total", "By", "Bytes of requests on connections."},
+	requestMessages:  {"istio_request_messages_total", "", "Messages that gRPC clients sent."},
+	responseMessages: {"istio_response_messages_total", "", "Messages that gRPC servers sent."},
+}
+
+func (m metricID) String() string { return descriptions[m].name }
+
+// histograms says that a metric is one; the others count.
+func (m metricID) histogram() bool { return m >= requestDuration && m <= responseSize }
+
+// bounds are the upper ones of a histogram's buckets, Envoy's default.
+var bounds = [...]float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000}
+
+// instruments are where measurements go.
+type instruments struct {
+	counters   [metricCount]metric.Int64Counter
+	histograms [metricCount]metric.Float64Histogram
+}
+
+func newInstruments(m metric.Meter) (*instruments, error) {
+	in := new(instruments)
+	for id := range metricCount {
+		if err := in.create(m, id); err != nil {
+			return nil, fmt.Errorf("telemetry: instrument %s: %w", id, err)
+		}
+	}
+	return in, nil
+}
+
+func (in *instruments) create(m metric.Meter, id metricID) (err error) {
+	d := descriptions[id]
+	if id.histogram() {
+		in.histograms[id], err = m.Float64Histogram(d.name, metric.WithUnit(d.unit), metric.WithDescription(d.text),
+			metric.WithExplicitBucketBoundaries(bounds[:]...))
+		return err
+	}
+	in.counters[id], err = m.Int64Counter(d.name, metric.WithUnit(d.unit), metric.WithDescription(d.text))
+	return err
+}

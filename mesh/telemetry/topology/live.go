@@ -1,0 +1,97 @@
+package topology
+
+import (
+	"cmp"
+	"time"
+)
+
+// A Config says how much a Live remembers.
+type Config struct {
+	// Edges is how many there may be. Zero: 1000.
+	Edges int
+	// Forget is after how long an edge without calls is forgotten; at least a
+	// minute. Zero: ten minutes.
+	Forget time.Duration
+}
+
+// A Live is the graph as it grows.
+type Live struct {
+	config  Config
+	start   time.Time
+	flows   map[Key]*Flow
+	dropped uint64
+}
+
+// NewLive makes an empty one. Rates of its first minute are over its age.
+func NewLive(c Config) *Live {
+	c.Edges = cmp.Or(c.Edges, 1000)
+	c.Forget = max(cmp.Or(c.Forget, 10*time.Minute), seconds*time.Second)
+	return &Live{config: c, start: time.Now(), flows: map[Key]*Flow{}}
+}
+
+// A Flow is the calls of one Key.
+type Flow struct {
+	live *Live
+	key  Key
+	last time.Time
+	window
+}
+
+// A Call is one that is over.
+type Call struct {
+	End           time.Time
+	Duration      time.Duration
+	Failed        bool
+	BytesSent     int64 // to the caller
+	BytesReceived int64
+}
+
+// Flow is the flow of a key, for as long as it is not forgotten. It is nil, which
+// counts what is Dropped, if there are too many.
+func (l *Live) Flow(k Key) *Flow {
+	f := l.flows[k]
+	if f == nil && len(l.flows) < l.config.Edges {
+		f = &Flow{live: l, key: k}
+		l.flows[k] = f
+	}
+	return f
+}
+
+// Add adds a call.
+func (l *Live) Add(f *Flow, c Call) {
+	if f == nil {
+		l.dropped++
+		return
+	}
+	if f.live == nil && !l.readmit(f) {
+		l.dropped++
+		return
+	}
+	if c.End.After(f.last) {
+		f.last = c.End
+	}
+	f.add(&c)
+}
+
+// readmit takes back a flow that was forgotten, if there is room.
+func (l *Live) readmit(f *Flow) bool {
+	if other := l.flows[f.key]; other != nil && other != f || len(l.flows) >= l.config.Edges {
+		return false
+	}
+	f.live = l
+	l.flows[f.key] = f
+	return true
+}
+
+// forget lets go of flows that have been idle for long.
+func (l *Live) forget(now time.Time) {
+	for k, f := range l.flows {
+		if now.Sub(f.last) > l.config.Forget {
+			delete(l.flows, k)
+			f.live = nil
+		}
+	}
+}
+
+// Dropped is how many calls there was no room for.
+func (l *Live) Dropped() uint64 { return l.dropped }

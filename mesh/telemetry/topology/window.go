@@ -1,0 +1,117 @@
+package topology
+
+import (
+	"math/bits"
+	"time"
+)
+
+// What is remembered: a second's counts for a minute, and the latencies of ten
+// seconds for as long.
+const (
+	seconds  = 60
+	periods  = 6
+	perBlock = seconds / periods // seconds in a period
+)
+
+// A second is what passed in it.
+type second struct {
+	at                       int64 // in Unix seconds
+	calls, failed            uint32
+	bytesSent, bytesReceived uint64
+}
+
+// A period is how long calls took that ended in it.
+type period struct {
+	at    int64 // number of the period since 1970
+	calls [buckets]uint32
+}
+
+// A window is the last minute of a flow.
+type window struct {
+	seconds [seconds]second
+	periods [periods]period
+}
+
+func (w *window) add(c *Call) {
+	at := c.End.Unix()
+	s := &w.seconds[slot(at, seconds)]
+	switch {
+	case s.at > at:
+		return // older than what is remembered
+	case s.at < at:
+		*s = second{at: at}
+	}
+	s.calls++
+	if c.Failed {
+		s.failed++
+	}
+	s.bytesSent += uint64(c.BytesSent)
+	s.bytesReceived += uint64(c.BytesReceived)
+	w.took(at/perBlock, c.Duration)
+}
+
+func (w *window) took(at int64, d time.Duration) {
+	p := &w.periods[slot(at, periods)]
+	if p.at < at {
+		*p = period{at: at}
+	}
+	p.calls[bucketOf(d)]++
+}
+
+func slot(at int64, n int64) int64 { return ((at % n) + n) % n }
+
+// A sum is what passed in a span of a window.
+type sum struct {
+	calls, failed, bytesSent, bytesReceived float64
+	latency                                 [buckets]float64
+}
+
+// since sums what passed after from and not after to, in Unix seconds, and the
+// latencies of all periods that the span touches, to the scale of its calls.
+func (w *window) since(from, to int64) (out sum) {
+	for i := range w.seconds {
+		if s := &w.seconds[i]; s.at > from && s.at <= to {
+			out.calls += float64(s.calls)
+			out.failed += float64(s.failed)
+			out.bytesSent += float64(s.bytesSent)
+			out.bytesReceived += float64(s.bytesReceived)
+		}
+	}
+	timed := 0.0
+	for i := range w.periods {
+		if p := &w.periods[i]; (p.at+1)*perBlock > from+1 && p.at*perBlock <= to {
+			for b, n := range p.calls {
+				out.latency[b] += float64(n)
+				timed += float64(n)
+			}
+		}
+	}
+	for b := range out.latency {
+		out.latency[b] *= out.calls / max(timed, 1)
+	}
+	return out
+}
+
+// Buckets of latency: four to an octave of microseconds, up to half an hour.
+const buckets = 4 * 31
+
+// bucketOf: below 4 µs each microsecond has a bucket; above, the two bits after
+// the first choose among the four of the octave.
+func bucketOf(d time.Duration) int {
+	us := uint64(max(d/time.Microsecond, 0))
+	if us < 4 {
+		return int(us)
+	}
+	octave := bits.Len64(us) - 1
+	return min(4*(octave-1)+int(us>>(octave-2)&3), buckets-1)
+}
+
+// upTo is where a bucket ends.
+func upTo(bucket int) time.Duration {
+	next := bucket + 1
+	if next <= 4 {
+		return time.Duration(next) * time.Microsecond
+	}
+	octave, quarter := next/4+1, uint64(next%4)
+	return time.Duration((4+quarter)<<(octave-2)) * time.Microsecond
+}

@@ -1,0 +1,83 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// A tracer begins spans.
+type tracer struct {
+	propagator
+	tracer  trace.Tracer
+	options [2][]trace.SpanStartOption // by Reporter, made once
+}
+
+func newTracer(c Config) tracer {
+	return tracer{
+		propagator: newPropagator(c.Propagator),
+		tracer:     c.TracerProvider.Tracer(scope),
+		options: [2][]trace.SpanStartOption{
+			Source:      {trace.WithSpanKind(trace.SpanKindClient)},
+			Destination: {trace.WithSpanKind(trace.SpanKindServer)},
+		},
+	}
+}
+
+// Serve begins the span of a request that came in with these headers; the
+// context that it returns is the handler's. The name is that of OpenTelemetry's
+// conventions: the method, or method and route.
+func (t *Telemetry) Serve(ctx context.Context, c Carrier, name string) (context.Context, Span) {
+	return t.start(t.tracer.extract(ctx, c), Destination, name)
+}
+
+// Call begins the span of a request that goes out, under the span of ctx. Where
+// ctx has none but the headers carry a trace, for a handler passes them on as it
+// would with a sidecar, that trace goes on.
+func (t *Telemetry) Call(ctx context.Context, c Carrier, name string) (context.Context, Span) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx = t.tracer.extract(ctx, c)
+	}
+	return t.start(ctx, Source, name)
+}
+
+// start begins a span, unless the rules say that there is none; then what came in
+// is passed on. The decision of a trace that exists is the tracer provider's to
+// follow; of a new one, the rules' percentage decides first, and the provider may
+// still decide against.
+func (t *Telemetry) start(ctx context.Context, r Reporter, name string) (context.Context, Span) {
+	rule := &t.side(r).tracing
+	s := Span{t: t, rule: rule, reporter: r}
+	switch {
+	case rule.noSpans:
+		s.context = trace.SpanContextFromContext(ctx)
+		return ctx, s
+	case rule.decided && !hit(rule.sampling) && !trace.SpanContextFromContext(ctx).IsValid():
+		s.context = unsampled()
+		if r == Destination { // the calls of the handler go by this decision
+			ctx = trace.ContextWithSpanContext(ctx, s.context)
+		}
+		return ctx, s
+	}
+	ctx, span := t.tracer.tracer.Start(ctx, name, t.tracer.options[r]...)
+	s.context = span.SpanContext()
+	if span.IsRecording() {
+		s.span = span
+	}
+	return ctx, s
+}
+
+// hit rolls for a percentage.
+func hit(percent float64) bool { return percent >= 100 || percent > 0 && rand.Float64()*100 < percent }
+
+// unsampled is the root of a trace that nobody records: it tells those who are
+// called that it has been decided.
+func unsampled() trace.SpanContext {
+	var c trace.SpanContextConfig
+	binary.LittleEndian.PutUint64(c.TraceID[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(c.TraceID[8:], rand.Uint64()|1) // never all zero
+	binary.LittleEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
+	return trace.NewSpanContext(c)
+}
