@@ -3,6 +3,7 @@ package meshgrpc_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -29,6 +30,8 @@ type fleet struct {
 
 	mu        sync.Mutex
 	next      int
+	open      map[string]map[*counted]bool // connections that callers have, by address
+	dials     map[string]int
 	listeners map[string]*bufconn.Listener
 	instances map[string][]*instance
 }
@@ -38,7 +41,7 @@ func newFleet(tb testing.TB) *fleet {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &fleet{tb: tb, source: source, listeners: map[string]*bufconn.Listener{}, instances: map[string][]*instance{}}
+	return &fleet{tb: tb, source: source, listeners: map[string]*bufconn.Listener{}, instances: map[string][]*instance{}, open: map[string]map[*counted]bool{}, dials: map[string]int{}}
 }
 
 // dial is a mesh.Config.DialContext.
@@ -49,7 +52,49 @@ func (f *fleet) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if lis == nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	return lis.DialContext(ctx)
+	c, err := lis.DialContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := &counted{Conn: c, fleet: f, address: address}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open[address] == nil {
+		f.open[address] = map[*counted]bool{}
+	}
+	f.open[address][own] = true
+	f.dials[address]++
+	return own, nil
+}
+
+// connections are how many there are to the instance, and how many there were.
+func (i *instance) connections() (open, ever int) {
+	i.fleet.mu.Lock()
+	defer i.fleet.mu.Unlock()
+	return len(i.fleet.open[i.endpoint.Address]), i.fleet.dials[i.endpoint.Address]
+}
+
+// cut breaks the connections to the instance.
+func (i *instance) cut() {
+	i.fleet.mu.Lock()
+	conns := slices.Collect(maps.Keys(i.fleet.open[i.endpoint.Address]))
+	i.fleet.mu.Unlock()
+	for _, c := range conns {
+		_ = c.Conn.Close()
+	}
+}
+
+type counted struct {
+	net.Conn
+	fleet   *fleet
+	address string
+}
+
+func (c *counted) Close() error {
+	c.fleet.mu.Lock()
+	delete(c.fleet.open[c.address], c)
+	c.fleet.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // An instance is an endpoint of a service.
