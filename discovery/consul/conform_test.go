@@ -15,6 +15,7 @@ import (
 )
 
 func TestSourceConforms(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	discoverytest.Run(t, func(t *testing.T) discoverytest.Harness {
 		c := &catalog{t, dial(t, agent)}

@@ -100,6 +100,7 @@ func (f *field) stands() {
 }
 
 func TestEndpointsStandThroughFaultsAndFollowAfterThem(t *testing.T) {
+	t.Parallel()
 	f := newField(t)
 	for _, fault := range []struct {
 		name string

@@ -93,6 +93,7 @@ func TestTroubleWithRulesIsToldOnceAndItsEndRepeatsThem(t *testing.T) {
 
 // Whoever cannot put rules in force says so, and that is reported instead.
 func TestRulesThatAreRejectedWhenPutInForceAreReportedSo(t *testing.T) {
+	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
 	source := consul.NewRules(client, consul.RulesConfig{Prefix: "inmesh", Subscriber: "picky"})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -112,6 +113,7 @@ func TestRulesThatAreRejectedWhenPutInForceAreReportedSo(t *testing.T) {
 }
 
 func TestMoreThanOneTransactionTakesIsRefused(t *testing.T) {
+	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
 	var all []byte
 	for i := range 129 {

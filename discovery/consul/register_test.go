@@ -95,6 +95,7 @@ func register(t *testing.T, agent *consultest.Agent, s consul.Service) *consul.R
 }
 
 func TestARegistrationLivesFromRegisterToCloseThroughAllItsStates(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	source := consul.Discovery(dial(t, agent))
 	f := follow(t, source, reviews)
@@ -125,6 +126,7 @@ func TestARegistrationLivesFromRegisterToCloseThroughAllItsStates(t *testing.T) 
 }
 
 func TestAnAgentThatForgotTheServiceIsToldAgain(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	f := follow(t, consul.Discovery(dial(t, agent)), reviews)
 	r := register(t, agent, consul.Service{Name: "reviews", Address: "127.0.0.1", Port: 1001, Drain: -1})
@@ -140,6 +142,7 @@ func TestAnAgentThatForgotTheServiceIsToldAgain(t *testing.T) {
 }
 
 func TestAServiceWithAnHTTPCheckIsAskedByTheAgent(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	f := follow(t, consul.Discovery(dial(t, agent)), reviews)
 	register(t, agent, consul.Service{Name: "reviews", Address: "127.0.0.1", Port: 1001, Drain: -1, Check: consul.Check{

@@ -117,6 +117,7 @@ func lines(p *consul.Plan) (out []string) {
 }
 
 func TestPublishedRulesAreInForceAtTheSubscriberWhichReportsThem(t *testing.T) {
+	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
 	s := subscribe(t, consul.NewRules(client, consul.RulesConfig{Prefix: "inmesh", Subscriber: "productpage"}))
 	if first := <-s.sets; len(first.VirtualServices) != 0 {
@@ -171,6 +172,7 @@ func awaitReport(t *testing.T, client *api.Client, want func(consul.Report) bool
 }
 
 func TestWhatIsWrongInKVKeepsTheLastGoodRulesAndIsReported(t *testing.T) {
+	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
 	source := consul.NewRules(client, consul.RulesConfig{Prefix: "inmesh", Subscriber: "productpage"})
 	plan := publish(t, client, split(90))
@@ -208,6 +210,7 @@ func awaitNoReports(t *testing.T, client *api.Client) {
 }
 
 func TestWhatIsWrongInFilesIsToldByFileAndLineAndNothingIsWritten(t *testing.T) {
+	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
 	bad := split(90)
 	bad.Data = append(bad.Data, "---\nkind: VirtualService\napiVersion: networking.istio.io/v1\nmetadata: {name: x}\nspec: {hosts: [x], http: [{rout: []}]}\n"...)
@@ -234,6 +237,7 @@ func list() []byte {
 }
 
 func TestAPlanThatSomebodyWasFasterThanWritesNothing(t *testing.T) {
+	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
 	publish(t, client, split(90))
 	slow, err := consul.Diff(t.Context(), client, "inmesh", split(10), rules.Text{Name: "c.yaml", Data: []byte(strings.ReplaceAll(reviewsSubsets, "name: reviews", "name: more"))})
