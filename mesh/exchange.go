@@ -203,7 +203,7 @@ func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time, told []string)
 	}
 	if !deadline.IsZero() {
 		// Rounded up, so that the next hop does not give up before this one.
-		ms := max(time.Until(deadline)+time.Millisecond-1, time.Millisecond) / time.Millisecond
+		ms := max(deadline.Sub(c.Sent())+time.Millisecond-1, time.Millisecond) / time.Millisecond
 		if told == nil {
 			told = make([]string, 1)
 		}

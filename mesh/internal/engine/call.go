@@ -158,6 +158,9 @@ func (c *Call) Values(protocol string) plan.Values {
 // once per call.
 func (c *Call) Now() time.Time { return c.Start.Add(time.Since(c.Start)) }
 
+// Sent is when the current try began.
+func (c *Call) Sent() time.Time { return c.sent }
+
 // remaining is the time until the deadline.
 func (c *Call) remaining(now time.Time) time.Duration {
 	if c.Deadline.IsZero() {
