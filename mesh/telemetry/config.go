@@ -51,8 +51,8 @@ type Config struct {
 	Build string
 }
 
-// scope is the name of the instrumentation.
-const scope = "github.com/inmesh-go/inmesh/mesh/telemetry"
+// ScopeName is the name of the instrumentation: of the meter and of the tracer.
+const ScopeName = "github.com/inmesh-go/inmesh/mesh/telemetry"
 
 func (c Config) withDefaults() Config {
 	if c.MeterProvider == nil {

@@ -37,7 +37,7 @@ func New(c Config) (*Telemetry, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	meter := c.MeterProvider.Meter(scope)
+	meter := c.MeterProvider.Meter(ScopeName)
 	in, err := newInstruments(meter)
 	if err != nil {
 		return nil, err
