@@ -82,7 +82,7 @@ func (m *Mesh) rulesApplied(set *rules.Set) {
 	}
 	m.config.Logger.Info("rules in force", "version", set.Version)
 	if hook := m.config.Observer.Rules; hook != nil {
-		hook(RulesInfo{Version: set.Version, Objects: objects(set), Warnings: set.Warnings})
+		hook(RulesInfo{Version: set.Version, Objects: set.Len(), Warnings: set.Warnings})
 	}
 }
 

@@ -42,15 +42,10 @@ func (t *tracker) applied(set *rules.Set) {
 	t.rules = RulesStatus{
 		Version:  set.Version,
 		Since:    time.Now(),
-		Objects:  objects(set),
+		Objects:  set.Len(),
 		Warnings: set.Warnings,
 		Rejected: t.rules.Rejected,
 	}
-}
-
-func objects(set *rules.Set) int {
-	return len(set.VirtualServices) + len(set.DestinationRules) + len(set.ServiceEntries) + len(set.WorkloadEntries) +
-		len(set.AuthorizationPolicies) + len(set.PeerAuthentications) + len(set.RequestAuthentications) + len(set.RateLimitPolicies)
 }
 
 func (t *tracker) rejected(err error) {

@@ -52,7 +52,7 @@ func summary(faults rules.Faults, paths []string) string {
 		n[rules.Invalid], n[rules.Refused], n[rules.Warning])
 	if set, err := rules.ParseFiles(paths...); err == nil {
 		text += fmt.Sprintf(", %d rules in force",
-			len(set.VirtualServices)+len(set.DestinationRules)+len(set.ServiceEntries)+len(set.WorkloadEntries))
+			set.Len())
 	}
 	return text
 }

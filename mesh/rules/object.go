@@ -65,6 +65,12 @@ type Set struct {
 	Version string
 }
 
+// Len is how many objects the set has.
+func (s *Set) Len() int {
+	return len(s.VirtualServices) + len(s.DestinationRules) + len(s.ServiceEntries) + len(s.WorkloadEntries) +
+		len(s.AuthorizationPolicies) + len(s.PeerAuthentications) + len(s.RequestAuthentications) + len(s.RateLimitPolicies)
+}
+
 // A member is an Object of whatever kind.
 type member interface {
 	meta() *Meta
