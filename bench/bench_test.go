@@ -2,8 +2,8 @@ package main
 
 import (
 	"os"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,8 +12,8 @@ import (
 
 // TestMain lets the test be its own server, as the program is.
 func TestMain(m *testing.M) {
-	if slices.Contains(os.Args, "-serve") {
-		if err := serveLoopback(os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == "-serve" {
+		if err := serveLoopback(os.Args[2], os.Stdin, os.Stdout); err != nil {
 			panic(err)
 		}
 		return
@@ -82,6 +82,59 @@ func BenchmarkPeers(b *testing.B) {
 	}
 }
 
+// BenchmarkLoopback has eight callers for each core.
+func BenchmarkLoopback(b *testing.B) {
+	s, err := startServer()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.stop() })
+	for _, w := range wires {
+		b.Run(w.name+"/bare", func(b *testing.B) { benchmarkSide(b, s, w.bare) })
+		b.Run(w.name+"/mesh", func(b *testing.B) { benchmarkSide(b, s, w.meshed) })
+	}
+}
+
+func benchmarkSide(b *testing.B, to *server, open func(*server) (side, error)) {
+	s, err := open(to)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(s.close)
+	b.ReportAllocs()
+	b.SetParallelism(8)
+	var callers atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for url := s.url(int(callers.Add(1))); pb.Next(); {
+			if err := s.get(url); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func TestAnAnswerOverAnotherWireIsNotMeasured(t *testing.T) {
+	s, err := startServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.stop()
+	for _, over := range wires {
+		for _, w := range wires {
+			bare, err := over.bare(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bare.wire = w
+			if err := bare.get(bare.url(0)); (err == nil) != (w == over) {
+				t.Errorf("%s taken for %s: %v", over.name, w.name, err)
+			}
+			bare.close()
+		}
+	}
+}
+
 // Every figure of the table can be measured; what it is, is not of interest here.
 func TestSectionsMeasure(t *testing.T) {
 	for _, s := range sections {
@@ -125,7 +178,7 @@ func TestTableMarksWhatIsOver(t *testing.T) {
 }
 
 func TestUnknownSectionIsNamed(t *testing.T) {
-	if err := run(plan{}, "stcak", false); err == nil || !strings.Contains(err.Error(), "stcak") {
+	if err := run(plan{}, "stcak", ""); err == nil || !strings.Contains(err.Error(), "stcak") {
 		t.Errorf("got %v", err)
 	}
 }

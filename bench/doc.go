@@ -2,7 +2,7 @@
 // the budget next to each figure:
 //
 //	go run .                  everything, in about two minutes
-//	go run . -only loopback   one section: stack, peers, loopback, pick, rules, memory
+//	go run . -only loopback   one section: stack, peers, loopback, door, pick, rules, memory
 //	go test -bench=Stack -cpuprofile=cpu.out .
 //
 // Times drift from machine to machine, and from minute to minute. What is

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // canned is a RoundTripper that has its answer ready. It costs one allocation,
@@ -32,6 +34,7 @@ func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
 type world struct {
 	endpoints []discovery.Endpoint
 	rules     string
+	identity  tlsid.Source // of the mesh; nil: none
 }
 
 const virtualService = `---
@@ -78,7 +81,7 @@ const (
 // newWorld has the endpoints, all of version v1, and so many rule objects: two
 // about reviews, the rest about other services.
 func newWorld(endpoints []discovery.Endpoint, objects int, policy string) world {
-	return world{endpoints, objectsOf(objects, policy)}
+	return world{endpoints: endpoints, rules: objectsOf(objects, policy)}
 }
 
 func objectsOf(n int, policy string) string {
@@ -108,13 +111,30 @@ func v1(address func(int) string, n int) []discovery.Endpoint {
 	return all
 }
 
+// secured is the world whose workloads have identities of the CA's, so that they
+// speak mutual TLS.
+func (w world) secured(ca *tlsid.CA) world {
+	w.identity = ca.Workload("productpage")
+	w.endpoints = slices.Clone(w.endpoints)
+	for i := range w.endpoints {
+		w.endpoints[i].Identity = reviews
+	}
+	return w
+}
+
+// upgraded is the world in which HTTP/2 is spoken.
+func (w world) upgraded() world {
+	w.rules = strings.ReplaceAll(w.rules, "http2MaxRequests: 1000", "http2MaxRequests: 1000, h2UpgradePolicy: UPGRADE")
+	return w
+}
+
 // mesh puts the world's rules in force.
 func (w world) mesh() (*mesh.Mesh, error) {
 	known, err := discovery.NewStatic(map[string][]discovery.Endpoint{"reviews": w.endpoints})
 	if err != nil {
 		return nil, err
 	}
-	return mesh.New(context.Background(), mesh.Config{Discovery: known, Rules: rules.Static(w.rules)})
+	return mesh.New(context.Background(), mesh.Config{Discovery: known, Rules: rules.Static(w.rules), Identity: w.identity})
 }
 
 // request is one that a service might make.

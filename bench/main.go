@@ -25,6 +25,7 @@ var sections = []section{
 	{"stack", measureStack},
 	{"peers", measurePeers},
 	{"loopback", measureLoopback},
+	{"door", measureDoor},
 	{"pick", measurePicks},
 	{"rules", measureRules},
 	{"memory", measureMemory},
@@ -35,7 +36,7 @@ func main() {
 	flag.IntVar(&p.rounds, "rounds", 7, "rounds")
 	flag.DurationVar(&p.slot, "slot", 100*time.Millisecond, "how long a contender runs in a round; five times that on loopback")
 	only := flag.String("only", "", "the section to measure; empty: all")
-	serve := flag.Bool("serve", false, "be the server of the loopback section, until standard input ends")
+	serve := flag.String("serve", "", "be the server of the loopback section, by the CA in this directory, until standard input ends")
 	flag.Parse()
 	if err := run(p, *only, *serve); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -43,9 +44,9 @@ func main() {
 	}
 }
 
-func run(p plan, only string, serve bool) error {
-	if serve {
-		return serveLoopback(os.Stdin, os.Stdout)
+func run(p plan, only, serve string) error {
+	if serve != "" {
+		return serveLoopback(serve, os.Stdin, os.Stdout)
 	}
 	fmt.Printf("%s, %s/%s, %d cores, GOMAXPROCS %d\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0))
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil { // where there is one

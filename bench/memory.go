@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 const kib = 1 << 10
@@ -19,7 +22,15 @@ func resident() float64 {
 }
 
 func measureMemory(_ plan, t *table) error {
-	idle, err := idleMesh()
+	ca, err := tlsid.NewCA(tlsid.CAConfig{})
+	if err != nil {
+		return err
+	}
+	idle, err := idleMesh(mesh.Config{})
+	if err != nil {
+		return err
+	}
+	guarded, err := idleMesh(mesh.Config{Identity: ca.Workload("reviews"), Rules: rules.Static(policies)})
 	if err != nil {
 		return err
 	}
@@ -29,23 +40,25 @@ func measureMemory(_ plan, t *table) error {
 	}
 	t.section("Memory: heap and stacks")
 	t.atMost("an idle Mesh", figure{idle / kib, "KiB"}, 256)
+	t.atMost("… with an identity and two policies", figure{guarded / kib, "KiB"}, 256)
 	t.atMost("10,000 endpoints of one service, before traffic", figure{known * 10_000 / (1 << 20), "MB"}, 20)
 	t.atMost("per endpoint, once it serves", figure{used / kib, "KiB"}, 1)
 	return nil
 }
 
 // idleMesh is what a Mesh takes that nobody uses, the average of many.
-func idleMesh() (float64, error) {
+func idleMesh(c mesh.Config) (float64, error) {
 	const many = 100
 	before := resident()
 	var all [many]*mesh.Mesh
 	for i := range all {
-		m, err := mesh.New(context.Background(), mesh.Config{})
+		m, err := mesh.New(context.Background(), c)
 		if err != nil {
 			return 0, err
 		}
 		defer m.Close()
 		m.Transport(nil)
+		m.Handler(http.NotFoundHandler())
 		all[i] = m
 	}
 	return (resident() - before) / many, nil

@@ -5,55 +5,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
-// servers is how many addresses the service has.
-const servers = 3
-
-// serveLoopback is the server's own process: it tells its addresses on one line,
-// and lives until in ends.
-func serveLoopback(in io.Reader, out io.Writer) error {
-	body := []byte(`{"id":"7","reviews":[{"reviewer":"Reviewer1","text":"An extremely entertaining play."}]}`)
-	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body)
-	})
-	var addresses []string
-	for range servers {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		s := &http.Server{Handler: handler}
-		defer s.Close()
-		go func() { _ = s.Serve(l) }()
-		addresses = append(addresses, l.Addr().String())
-	}
-	fmt.Fprintln(out, strings.Join(addresses, " "))
-	_, err := io.Copy(io.Discard, in)
-	return err
-}
-
-// A server is the process that answers.
+// A server is the process that answers, and the CA that vouches for both.
 type server struct {
-	addresses []string
-	stdin     io.Closer
-	cmd       *exec.Cmd
+	plain  []string // addresses
+	secure []string
+	ca     *tlsid.CA
+	dir    string // of the CA; it is the server's own
+	stdin  io.Closer
+	cmd    *exec.Cmd
 }
 
 // startServer runs this program again, as the server: a process of its own, as
 // upstreams are.
 func startServer() (*server, error) {
+	dir, err := os.MkdirTemp("", "inmesh-bench-")
+	if err != nil {
+		return nil, err
+	}
+	s, err := startServerIn(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return s, nil
+}
+
+func startServerIn(dir string) (*server, error) {
+	ca, err := tlsid.NewCA(tlsid.CAConfig{Dir: dir})
+	if err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, "-serve")
+	cmd := exec.Command(self, "-serve", dir)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -66,15 +58,26 @@ func startServer() (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{stdin: stdin, cmd: cmd}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if s.addresses = strings.Fields(line); len(s.addresses) != servers {
-		return nil, errors.Join(fmt.Errorf("the server told %d addresses, not %d", len(s.addresses), servers), err, s.stop())
+	s := &server{ca: ca, dir: dir, stdin: stdin, cmd: cmd}
+	if err := s.hear(stdout); err != nil {
+		return nil, errors.Join(err, s.stop())
 	}
 	return s, nil
 }
 
+// hear takes the addresses that the server tells.
+func (s *server) hear(out io.Reader) error {
+	line, err := bufio.NewReader(out).ReadString('\n')
+	all := strings.Fields(line)
+	if len(all) != 2*servers {
+		return errors.Join(fmt.Errorf("the server told %d addresses, not %d", len(all), 2*servers), err)
+	}
+	s.plain, s.secure = all[:servers], all[servers:]
+	return nil
+}
+
+// stop ends the process, and removes the CA's directory.
 func (s *server) stop() error {
 	_ = s.stdin.Close()
-	return s.cmd.Wait()
+	return errors.Join(s.cmd.Wait(), os.RemoveAll(s.dir))
 }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A load is what so many callers did in one slot.
+type load struct {
+	perSecond float64
+	p99       time.Duration
+	cpu       float64 // ns of this process for each request
+}
+
+// load has n callers send requests for d, each one after the other.
+func (s side) load(n int, d time.Duration) (load, error) {
+	ctx, stop := context.WithTimeout(context.Background(), d)
+	defer stop()
+	times := make([][]time.Duration, n)
+	faults := make([]error, n)
+	var calling sync.WaitGroup
+	start, worked := time.Now(), cpu()
+	for i := range n {
+		calling.Go(func() { times[i], faults[i] = s.caller(ctx, s.url(i)) })
+	}
+	calling.Wait()
+	spent := time.Since(start)
+	worked = cpu() - worked
+	for _, err := range faults {
+		if err != nil {
+			return load{}, err
+		}
+	}
+	all := slices.Sorted(slices.Values(slices.Concat(times...)))
+	if len(all) == 0 {
+		return load{}, fmt.Errorf("%d callers: no answer within %v", n, d)
+	}
+	done := float64(len(all))
+	return load{done / spent.Seconds(), all[len(all)*99/100], float64(worked) / done}, nil
+}
+
+func (s side) caller(ctx context.Context, url string) ([]time.Duration, error) {
+	var times []time.Duration
+	for ctx.Err() == nil {
+		start := time.Now()
+		if err := s.get(url); err != nil {
+			return nil, err
+		}
+		times = append(times, time.Since(start))
+	}
+	return times, nil
+}
+
+// get sends one request, and makes sure that its answer came over the wire that
+// is to be measured.
+func (s side) get(url string) error {
+	resp, err := s.client.Get(url)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return err
+	}
+	return s.wire.check(resp)
+}
