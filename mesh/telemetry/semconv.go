@@ -58,7 +58,7 @@ func (a *attributeList) http(r Reporter, d *Details, result *Result) {
 	} else {
 		a.text(semconv.URLSchemeKey, d.Scheme)
 		a.text(semconv.URLPathKey, d.urlPath())
-		a.text(semconv.URLQueryKey, d.query())
+		a.text(semconv.URLQueryKey, redactQuery(d.query()))
 	}
 	a.text(semconv.UserAgentOriginalKey, first(d.RequestHeader, "User-Agent"))
 	_, version, _ := strings.Cut(d.Protocol, "/")
@@ -70,7 +70,31 @@ func (d *Details) url() string {
 	if d.Host == "" {
 		return ""
 	}
-	return d.Scheme + "://" + d.Host + d.Path
+	return d.Scheme + "://" + d.Host + redact(d.Path)
+}
+
+// secrets are the parameters of queries of which the conventions say that "the
+// query string value […] SHOULD be redacted by default".
+var secrets = [...]string{"AWSAccessKeyId=", "Signature=", "sig=", "X-Goog-Signature="}
+
+func redact(path string) string {
+	path, query, ok := strings.Cut(path, "?")
+	if !ok {
+		return path
+	}
+	return path + "?" + redactQuery(query)
+}
+
+func redactQuery(query string) string {
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		for _, name := range secrets {
+			if strings.HasPrefix(part, name) {
+				parts[i] = name + "REDACTED"
+			}
+		}
+	}
+	return strings.Join(parts, "&")
 }
 
 func (a *attributeList) rpc(d *Details, r *Result) {
