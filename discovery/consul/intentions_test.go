@@ -22,9 +22,17 @@ import (
 // intend writes the intentions about a service.
 func intend(t *testing.T, client *api.Client, service string, sources ...*api.SourceIntention) {
 	t.Helper()
-	_, _, err := client.ConfigEntries().Set(&api.ServiceIntentionsConfigEntry{
-		Kind: api.ServiceIntentions, Name: service, Sources: sources,
-	}, nil)
+	intendEntry(t, client, &api.ServiceIntentionsConfigEntry{Kind: api.ServiceIntentions, Name: service, Sources: sources})
+}
+
+// intendEntry tries until it may: a new cluster takes no intentions for a moment.
+func intendEntry(t *testing.T, client *api.Client, entry *api.ServiceIntentionsConfigEntry) {
+	t.Helper()
+	var err error
+	eventually(t, "the intentions are written", func() bool {
+		_, _, err = client.ConfigEntries().Set(entry, nil)
+		return err == nil || !strings.Contains(err.Error(), "read only while being upgraded")
+	})
 	must(t, err)
 }
 
@@ -155,11 +163,10 @@ func TestIntentionsThatCannotBeDecidedStartNoGuard(t *testing.T) {
 		Kind: api.JWTProvider, Name: "okta", JSONWebKeySet: &api.JSONWebKeySet{Local: &api.LocalJWKS{JWKS: "eyJrZXlzIjpbXX0="}},
 	}, nil)
 	must(t, err)
-	_, _, err = client.ConfigEntries().Set(&api.ServiceIntentionsConfigEntry{
+	intendEntry(t, client, &api.ServiceIntentionsConfigEntry{
 		Kind: api.ServiceIntentions, Name: "books", Sources: []*api.SourceIntention{allow("web")},
 		JWT: &api.IntentionJWTRequirement{Providers: []*api.IntentionJWTProvider{{Name: "okta"}}},
-	}, nil)
-	must(t, err)
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	report := func(err error) {

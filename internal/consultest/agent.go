@@ -140,9 +140,12 @@ func (a *Agent) ended() <-chan struct{} {
 	return a.process.ended
 }
 
+// hasLeader says that there is a leader who has set up what is his: a CA last.
 func (a *Agent) hasLeader(ctx context.Context) bool {
 	var leader string
-	return a.get(ctx, "/v1/status/leader", &leader) == nil && leader != ""
+	var ca struct{ TrustDomain string }
+	return a.get(ctx, "/v1/status/leader", &leader) == nil && leader != "" &&
+		a.get(ctx, "/v1/connect/ca/roots", &ca) == nil && ca.TrustDomain != ""
 }
 
 // get asks the HTTP API on a connection of its own, which it leaves to nobody.
