@@ -104,6 +104,7 @@ type instance struct {
 	endpoint discovery.Endpoint
 	server   *grpc.Server
 	double   *double
+	away     *bufconn.Listener // that connections are refused at
 }
 
 // start adds an instance that does what its double is told to.
@@ -113,15 +114,25 @@ func (f *fleet) start(service, version string, opts ...grpc.ServerOption) *insta
 
 // serve adds an instance whose connections come through wrap, if there is one.
 func (f *fleet) serve(service string, e discovery.Endpoint, wrap func(net.Listener) net.Listener, opts ...grpc.ServerOption) *instance {
+	i := f.prepare(service, e, opts...)
+	i.open(wrap)
+	return i
+}
+
+// prepare makes an instance that nobody can reach yet.
+func (f *fleet) prepare(service string, e discovery.Endpoint, opts ...grpc.ServerOption) *instance {
 	f.mu.Lock()
 	f.next++
 	e.Address = fmt.Sprintf("10.0.%d.%d:9080", f.next>>8, f.next&0xff)
 	f.mu.Unlock()
 	i := &instance{fleet: f, service: service, endpoint: e, server: grpc.NewServer(opts...), double: newDouble(e.Address, e.Labels["version"])}
 	testpb.RegisterTestServiceServer(i.server, i.double)
-	i.listen(wrap)
-	f.edit(service, func(all []*instance) []*instance { return append(all, i) })
 	return i
+}
+
+func (i *instance) open(wrap func(net.Listener) net.Listener) {
+	i.listen(wrap)
+	i.fleet.edit(i.service, func(all []*instance) []*instance { return append(all, i) })
 }
 
 func (i *instance) listen(wrap func(net.Listener) net.Listener) {
@@ -185,7 +196,15 @@ func (i *instance) withdraw() {
 func (i *instance) refuse() {
 	i.fleet.mu.Lock()
 	defer i.fleet.mu.Unlock()
+	i.away = i.fleet.listeners[i.endpoint.Address]
 	delete(i.fleet.listeners, i.endpoint.Address)
+}
+
+// comeBack ends refuse.
+func (i *instance) comeBack() {
+	i.fleet.mu.Lock()
+	defer i.fleet.mu.Unlock()
+	i.fleet.listeners[i.endpoint.Address] = i.away
 }
 
 // die ends the instance and breaks what is connected.
