@@ -14,6 +14,7 @@ import (
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // patience is how long explain waits for the addresses of a ServiceEntry that
@@ -119,12 +120,20 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 	return exitValid, writeExplanation(stdout, q, e)
 }
 
-// ask makes a mesh that knows the rules and nobody's addresses, and asks it.
+// ask makes a mesh that knows the rules and nobody's addresses, and asks it. It
+// has what rules may demand of a process: an identity, proxies, providers.
 func (q question) ask(ctx context.Context, set *rules.Set) (mesh.Explanation, error) {
+	ca, err := tlsid.NewCA(tlsid.CAConfig{})
+	if err != nil {
+		return mesh.Explanation{}, err
+	}
 	m, err := mesh.New(ctx, mesh.Config{
-		Workload:  mesh.Workload{Namespace: q.namespace, Labels: q.labels},
-		Rules:     only{set},
-		Discovery: nobody{},
+		Workload:       mesh.Workload{Namespace: q.namespace, Labels: q.labels},
+		Rules:          only{set},
+		Discovery:      nobody{},
+		Identity:       ca.Workload("caller"),
+		TrustedProxies: 1,
+		Authorizers:    providersOf(set),
 	})
 	if err != nil {
 		return mesh.Explanation{}, err
@@ -132,6 +141,22 @@ func (q question) ask(ctx context.Context, set *rules.Set) (mesh.Explanation, er
 	defer m.Close()
 	return m.Explain(q.request), nil
 }
+
+// providersOf are all providers that the rules name.
+func providersOf(set *rules.Set) map[string]mesh.Authorizer {
+	named := map[string]mesh.Authorizer{}
+	for _, p := range set.AuthorizationPolicies {
+		if name := p.Spec.GetProvider().GetName(); name != "" {
+			named[name] = closed{}
+		}
+	}
+	return named
+}
+
+// closed is a provider that is never asked: nobody calls.
+type closed struct{}
+
+func (closed) Authorize(context.Context, mesh.AccessRequest) error { return errors.New("closed") }
 
 // only is a Source of one set that never changes: the mesh is asked about the
 // very rules that were read.

@@ -51,6 +51,7 @@ func TestCommandsPrintWhatTheyDid(t *testing.T) {
 		"explain no route":             "explain -n other -f testdata/more GET http://orders/7",
 		"explain invalid rules":        "explain -f testdata/invalid GET http://reviews/",
 		"explain refused rules":        "explain -f testdata/refused GET http://reviews/",
+		"explain mutual TLS":           "explain -f testdata/secure GET http://reviews/",
 		"explain json":                 shop + "-json GET http://audit/",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -144,6 +144,9 @@ func endpoints(d mesh.DestinationExplanation) (lines []string) {
 		if h.Locality != "" {
 			text += " in " + h.Locality
 		}
+		if h.TLS != "none" {
+			text += ", TLS: " + h.TLS
+		}
 		lines = append(lines, text)
 	}
 	return lines
