@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -14,25 +15,31 @@ type function struct {
 	arity  int // with the receiver of a method
 	method bool
 	both   bool // called either way
-	eval   func(arguments []Value) Value
+	// make makes it for one place in an expression.
+	make func() evaluator
 }
+
+// An evaluator is a function of values, none of which is an error.
+type evaluator func(arguments []Value) Value
+
+func plain(f evaluator) func() evaluator { return func() evaluator { return f } }
 
 var functions = map[string]function{
-	"size":       {arity: 1, both: true, eval: size},
-	"string":     {arity: 1, eval: toString},
-	"int":        {arity: 1, eval: toInt},
-	"uint":       {arity: 1, eval: toInt},
-	"double":     {arity: 1, eval: toDouble},
-	"bool":       {arity: 1, eval: toBool},
-	"duration":   {arity: 1, eval: toDuration},
-	"startsWith": {arity: 2, method: true, eval: ofStrings(strings.HasPrefix)},
-	"endsWith":   {arity: 2, method: true, eval: ofStrings(strings.HasSuffix)},
-	"contains":   {arity: 2, method: true, eval: ofStrings(strings.Contains)},
-	"matches":    {arity: 2, both: true, method: true, eval: matches},
+	"size":       {arity: 1, both: true, make: plain(size)},
+	"string":     {arity: 1, make: plain(toString)},
+	"int":        {arity: 1, make: plain(toInt)},
+	"uint":       {arity: 1, make: plain(toInt)},
+	"double":     {arity: 1, make: plain(toDouble)},
+	"bool":       {arity: 1, make: plain(toBool)},
+	"duration":   {arity: 1, make: plain(toDuration)},
+	"startsWith": {arity: 2, method: true, make: plain(ofStrings(strings.HasPrefix))},
+	"endsWith":   {arity: 2, method: true, make: plain(ofStrings(strings.HasSuffix))},
+	"contains":   {arity: 2, method: true, make: plain(ofStrings(strings.Contains))},
+	"matches":    {arity: 2, both: true, method: true, make: matches},
 }
 
-// apply calls a function of values, none of which is an error.
-func apply(f func([]Value) Value, arguments []expr) expr {
+// apply calls a function, unless an argument is an error.
+func apply(f evaluator, arguments []expr) expr {
 	return func(a Attributes) Value {
 		values := make([]Value, len(arguments))
 		for i, e := range arguments {
@@ -104,7 +111,7 @@ func toDuration(v []Value) Value {
 	return fail("duration of %s", v[0].kind)
 }
 
-func ofStrings(f func(s, t string) bool) func([]Value) Value {
+func ofStrings(f func(s, t string) bool) evaluator {
 	return func(v []Value) Value {
 		if v[0].kind != kindString || v[1].kind != kindString {
 			return fail("text of %s and %s: want strings", v[0].kind, v[1].kind)
@@ -113,15 +120,22 @@ func ofStrings(f func(s, t string) bool) func([]Value) Value {
 	}
 }
 
-// matches compiles its expression anew each time, which is for those who match
-// by it: RE2 takes time linear in both.
-func matches(v []Value) Value {
-	if v[0].kind != kindString || v[1].kind != kindString {
-		return fail("matches of %s and %s: want strings", v[0].kind, v[1].kind)
+// matches remembers the expression that it compiled last, which is written in the
+// rule as a rule.
+func matches() evaluator {
+	var last atomic.Pointer[regexp.Regexp]
+	return func(v []Value) Value {
+		if v[0].kind != kindString || v[1].kind != kindString {
+			return fail("matches of %s and %s: want strings", v[0].kind, v[1].kind)
+		}
+		re := last.Load()
+		if re == nil || re.String() != v[1].text {
+			var err error
+			if re, err = regexp.Compile(v[1].text); err != nil {
+				return fail("matches: %v", err)
+			}
+			last.Store(re)
+		}
+		return Bool(re.MatchString(v[0].text))
 	}
-	re, err := regexp.Compile(v[1].text)
-	if err != nil {
-		return fail("matches: %v", err)
-	}
-	return Bool(re.MatchString(v[0].text))
 }

@@ -285,22 +285,30 @@ func (p *parser) named() (expr, error) {
 		return p.call(name, nil)
 	}
 	if p.is(".") {
-		if name, err = p.dotted(name); err != nil {
-			return nil, err
-		}
+		return p.dotted(name)
 	}
-	p.names = append(p.names, name)
-	return func(a Attributes) Value { return a.Attribute(name) }, nil
+	return p.attribute(name), nil
 }
 
-// dotted reads the second part of an attribute's name. A method of an attribute
-// without one comes out as an unknown attribute.
-func (p *parser) dotted(first string) (string, error) {
+// dotted reads what follows the first part of an attribute's name: the second, or
+// a method of an attribute that has one part.
+func (p *parser) dotted(first string) (expr, error) {
 	if err := p.advance(); err != nil {
-		return "", err
+		return nil, err
 	}
 	second, err := p.name()
-	return first + "." + second, err
+	if err != nil {
+		return nil, err
+	}
+	if p.is("(") {
+		return p.call(second, p.attribute(first))
+	}
+	return p.attribute(first + "." + second), nil
+}
+
+func (p *parser) attribute(name string) expr {
+	p.names = append(p.names, name)
+	return func(a Attributes) Value { return a.Attribute(name) }
 }
 
 // has reads has(e): whether e, an attribute or a key of one, is there.
@@ -359,5 +367,5 @@ func (p *parser) call(name string, receiver expr) (expr, error) {
 	if len(arguments) != f.arity {
 		return nil, fmt.Errorf("%s: %d arguments: want %d", name, len(arguments), f.arity)
 	}
-	return apply(f.eval, arguments), nil
+	return apply(f.make(), arguments), nil
 }
