@@ -20,18 +20,19 @@ type relay struct {
 	roots   *roots
 	trouble map[string]string // by part: what was told
 	newest  tlsid.Credential
-	yielded bool // newest was
+	yielded bool      // newest was
+	due     time.Time // when there may be something to say of newest's time
 }
 
 // run returns when ctx ends, or the caller has had enough.
 func (r *relay) run(ctx context.Context, heard <-chan part) {
-	r.trouble = map[string]string{}
+	r.trouble, r.due = map[string]string{}, r.change(time.Now())
 	for r.step(ctx, heard) {
 	}
 }
 
 func (r *relay) step(ctx context.Context, heard <-chan part) (more bool) {
-	timer := time.NewTimer(r.pause(time.Now()))
+	timer := time.NewTimer(time.Until(r.due))
 	defer timer.Stop()
 	select {
 	case p := <-heard:
@@ -98,6 +99,7 @@ func (r *relay) lament(what string, err error) bool {
 
 // tellAge yields newest once it is in time, and what is wrong with its time.
 func (r *relay) tellAge(now time.Time) bool {
+	r.due = r.change(now)
 	if r.newest.IsZero() {
 		return true
 	}
@@ -111,14 +113,14 @@ func (r *relay) tellAge(now time.Time) bool {
 	return err == nil || r.yield(tlsid.Credential{}, err)
 }
 
-// pause is the time to the next change of what Check says of newest, or to the
-// next repetition if none is to come.
-func (r *relay) pause(now time.Time) time.Duration {
+// change is when what Check says of newest changes next or, if it will not, when
+// to repeat it.
+func (r *relay) change(now time.Time) time.Time {
 	from, to := r.newest.NotBefore(), r.newest.NotAfter()
 	for _, change := range []time.Time{from, to.Add(-to.Sub(from) / 5), to} {
 		if !now.After(change) {
-			return change.Sub(now) + 1 // the bounds belong to what they end
+			return change.Add(1) // the bounds belong to what they end
 		}
 	}
-	return repeatExpiry
+	return now.Add(repeatExpiry)
 }
