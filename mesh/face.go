@@ -25,7 +25,7 @@ func (m *Mesh) Inside() inside.Mesh {
 		Credential:    (&wires{mesh: m}).credential,
 		Mode:          m.guard.Mode,
 		Inherit:       m.inheritFrom,
-		Admit:         m.admit,
+		Receive:       func(ctx context.Context) inside.Inbound { return &visitor{inbound{Context: ctx}, m} },
 	}
 }
 
@@ -63,11 +63,20 @@ func (m *Mesh) inheritFrom(ctx context.Context, values []string) (context.Contex
 	return m.inherit(ctx, http.Header{headerExpectedTimeout: values})
 }
 
-// admit is Handler for what comes otherwise than over net/http.
-func (m *Mesh) admit(ctx context.Context, v *guard.Visit, address string) (context.Context, *guard.Refusal) {
-	refusal := m.guard.Admit(ctx, v)
-	in := &inbound{Context: ctx, visit: *v, path: v.Path.Escaped()}
-	m.tellAccess(in, refusal)
-	in.caller = callerOf(&http.Request{RemoteAddr: address}, v)
-	return in, refusal
+// A visitor is an inbound request that came otherwise than over net/http.
+type visitor struct {
+	inbound
+	mesh *Mesh
+}
+
+// Visit implements inside.Inbound.
+func (v *visitor) Visit() *guard.Visit { return &v.visit }
+
+// Admit implements inside.Inbound, as Handler does.
+func (v *visitor) Admit(address string) *guard.Refusal {
+	v.path = v.visit.Path.Escaped()
+	refusal := v.mesh.guard.Admit(v, &v.visit)
+	v.mesh.tellAccess(&v.inbound, refusal)
+	v.caller = callerOf(&http.Request{RemoteAddr: address}, &v.visit)
+	return refusal
 }

@@ -2,10 +2,10 @@ package meshgrpc
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strconv"
 
 	"google.golang.org/grpc"
@@ -78,43 +78,42 @@ func (s admittedStream) Context() context.Context { return s.ctx }
 func (s *server) admit(ctx context.Context, method string) (context.Context, context.CancelFunc, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	ctx, leave := s.mesh.Inherit(ctx, md["x-envoy-expected-rq-timeout-ms"])
-	v, address := visit(ctx, method, md)
-	in, refusal := s.mesh.Admit(ctx, v, address)
-	if refusal != nil {
-		return ctx, leave, refuse(ctx, refusal)
-	}
-	return metadata.NewIncomingContext(in, v.Header), leave, nil
-}
-
-// visit is what the guard is to see of a call, and its caller's address.
-func visit(ctx context.Context, method string, md metadata.MD) (*guard.Visit, string) {
-	v := &guard.Visit{Scheme: "http"}
+	in, through := s.mesh.Receive(ctx), doorOf(ctx)
+	v := in.Visit()
 	v.Method, v.Path, v.Header, v.LowerKeys = http.MethodPost, authz.LiteralPath(method), md, true
 	if authority := md[":authority"]; len(authority) > 0 {
 		v.Host = authority[0]
 	}
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return v, ""
+	through.show(v)
+	if refusal := in.Admit(through.caller); refusal != nil {
+		return ctx, leave, refuse(ctx, refusal)
 	}
-	to, state := reached(p)
-	v.Source, v.Destination, v.Port = addrPort(p.Addr).Addr(), to.Addr(), to.Port()
-	if state != nil {
-		v.TLS, v.Scheme = state, "https"
+	if same(v.Header, md) {
+		return in, leave, nil
 	}
-	return v, p.Addr.String()
+	return metadata.NewIncomingContext(in, v.Header), leave, nil
 }
 
-// reached is which address a caller has reached, and by what TLS. A connection
-// that has come through the mesh's credentials knows both.
-func reached(p *peer.Peer) (netip.AddrPort, *tls.ConnectionState) {
-	if door, ok := p.LocalAddr.(*door); ok {
-		return door.to, door.state
+// same says that two maps are one.
+func same(a, b map[string][]string) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
+}
+
+// doorOf is how a call has come in. A connection that has come through the mesh's
+// credentials has a door; of others one is made up for each call.
+func doorOf(ctx context.Context) *door {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return new(door)
 	}
+	if d, ok := p.LocalAddr.(*door); ok {
+		return d
+	}
+	d := newDoor(p.LocalAddr, p.Addr)
 	if info, ok := p.AuthInfo.(credentials.TLSInfo); ok {
-		return addrPort(p.LocalAddr), &info.State
+		d.state = &info.State
 	}
-	return addrPort(p.LocalAddr), nil
+	return d
 }
 
 // addrPort is the zero AddrPort for what is none, such as a unix socket.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/clienttls"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 )
 
@@ -25,14 +26,14 @@ type serverCredentials struct {
 // ServerHandshake implements credentials.TransportCredentials. What comes from
 // Mesh.Listen is told already. gRPC bounds the time of all of it.
 func (s serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	to := addrPort(raw.LocalAddr())
-	c, err := s.tell(raw, to.Port())
+	d := newDoor(raw.LocalAddr(), raw.RemoteAddr())
+	c, err := s.tell(raw, d.to.Port())
 	if err != nil {
 		return nil, nil, err
 	}
 	secure, ok := c.(*tls.Conn)
 	if !ok {
-		return through(c, to, nil), inClear{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}}, nil
+		return entered{c, d}, inClear{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}}, nil
 	}
 	if err := secure.Handshake(); err != nil {
 		return nil, nil, err
@@ -41,7 +42,8 @@ func (s serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.
 	if err := clienttls.CheckProtocol(state, "h2"); err != nil {
 		return nil, nil, err
 	}
-	return through(c, to, &state), tlsInfo(state), nil
+	d.state = &state
+	return entered{c, d}, tlsInfo(state), nil
 }
 
 // tell finds out whether a connection is TLS, which is returned as a *tls.Conn,
@@ -105,8 +107,27 @@ func (c *peeked) Read(p []byte) (int, error) {
 // for all of them.
 type door struct {
 	net.Addr
-	to    netip.AddrPort
-	state *tls.ConnectionState // nil: plaintext
+	to     netip.AddrPort
+	from   netip.Addr
+	caller string               // host:port
+	state  *tls.ConnectionState // nil: plaintext
+}
+
+func newDoor(local, remote net.Addr) *door {
+	d := &door{Addr: local, to: addrPort(local), from: addrPort(remote).Addr()}
+	if remote != nil {
+		d.caller = remote.String()
+	}
+	return d
+}
+
+// show fills in what is seen of the connection.
+func (d *door) show(v *guard.Visit) {
+	v.Source, v.Destination, v.Port = d.from, d.to.Addr(), d.to.Port()
+	v.Scheme = "http"
+	if d.state != nil {
+		v.TLS, v.Scheme = d.state, "https"
+	}
 }
 
 // entered is a connection with a door.
@@ -115,9 +136,5 @@ type entered struct {
 	door *door
 }
 
-func through(c net.Conn, to netip.AddrPort, state *tls.ConnectionState) net.Conn {
-	return &entered{c, &door{c.LocalAddr(), to, state}}
-}
-
 // LocalAddr implements net.Conn.
-func (e *entered) LocalAddr() net.Addr { return e.door }
+func (e entered) LocalAddr() net.Addr { return e.door }

@@ -39,9 +39,18 @@ type Mesh struct {
 	// Inherit takes over the deadline that a caller has handed on beside gRPC's
 	// own, by the values of x-envoy-expected-rq-timeout-ms.
 	Inherit func(ctx context.Context, values []string) (context.Context, context.CancelFunc)
-	// Admit carries an inbound request to the door of its handler. If there is no
-	// refusal, the context is the handler's: mesh.Peer knows the caller by it.
-	Admit func(ctx context.Context, v *guard.Visit, address string) (context.Context, *guard.Refusal)
+	// Receive begins the journey of an inbound request.
+	Receive func(ctx context.Context) Inbound
+}
+
+// An Inbound is a request on its way to the handler, and the handler's context:
+// mesh.Peer knows the caller by it.
+type Inbound interface {
+	context.Context
+	// Visit is to be filled in with what is seen of the request.
+	Visit() *guard.Visit
+	// Admit carries the request to the door. address is the caller's.
+	Admit(address string) *guard.Refusal
 }
 
 // A Dialer makes connections to the hosts of a cluster.
