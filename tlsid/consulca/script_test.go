@@ -77,7 +77,6 @@ type authority struct {
 }
 
 func newAuthority(t *testing.T, lifetime time.Duration) authority {
-	t.Helper()
 	domain, err := tlsid.ParseTrustDomain("1-2.consul")
 	must(t, err)
 	ca, err := tlsid.NewCA(tlsid.CAConfig{TrustDomain: domain, LeafLifetime: lifetime})

@@ -32,8 +32,8 @@ func dial(t *testing.T, agent *consultest.Agent) *api.Client {
 }
 
 func must(t *testing.T, err error) {
-	t.Helper()
 	if err != nil {
+		t.Helper()
 		t.Fatal(err)
 	}
 }
