@@ -1,0 +1,193 @@
+package observability_test
+
+import (
+	"context"
+	"math"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// The queries of Istio's service and workload dashboards, with the values that a
+// reader chooses for their variables.
+// https://github.com/istio/istio/tree/master/manifests/addons/dashboards
+const (
+	toService    = `destination_service=~"reviews.default.svc.cluster.local"`
+	toWorkload   = `destination_workload_namespace=~"default",destination_workload=~"reviews-v2"`
+	fromWorkload = `source_workload=~"productpage-v1",source_workload_namespace=~"default"`
+	mutual       = `connection_security_policy="mutual_tls"`
+	notMutual    = `connection_security_policy!="mutual_tls"`
+	bySource     = `by (source_workload, source_workload_namespace`
+	byTarget     = `by (destination_service`
+	server       = `reporter=~"destination"`
+	client       = `reporter=~"source"`
+)
+
+// dashboardQueries is each panel's expression once; percentiles stand for all.
+var dashboardQueries = []string{
+	// Variables.
+	`sum(istio_requests_total{}) by (destination_service) or sum(istio_tcp_sent_bytes_total{}) by (destination_service)`,
+	`sum(istio_requests_total) by (reporter)`,
+	`sum(istio_requests_total{` + server + `, destination_service="reviews.default.svc.cluster.local"}) by (source_cluster)`,
+	`sum(istio_requests_total{` + server + `, destination_service="reviews.default.svc.cluster.local"}) by (source_workload_namespace)`,
+	`sum(istio_requests_total{` + server + `, ` + toService + `, source_workload_namespace=~"default"}) by (source_workload)`,
+	`sum(istio_requests_total{reporter="destination", ` + toService + `}) by (destination_workload_namespace)`,
+	`sum(istio_requests_total{reporter="destination", ` + toService + `, destination_workload_namespace=~"default"}) by (destination_workload)`,
+	`(sum(istio_requests_total{reporter=~"source|waypoint", source_workload="productpage-v1"}) by (destination_service)) or (sum(istio_tcp_sent_bytes_total{reporter=~"source|waypoint", source_workload="productpage-v1"}) by (destination_service))`,
+
+	// Service dashboard: general.
+	`round(sum(irate(istio_requests_total{` + client + `,` + toService + `}[5m])), 0.001)`,
+	`sum(irate(istio_requests_total{` + client + `,` + toService + `,response_code!~"5.*"}[5m])) / sum(irate(istio_requests_total{` + client + `,` + toService + `}[5m]))`,
+	`(histogram_quantile(0.99, sum(irate(istio_request_duration_milliseconds_bucket{` + client + `,` + toService + `}[1m])) by (le)) / 1000) or histogram_quantile(0.99, sum(irate(istio_request_duration_seconds_bucket{` + client + `,` + toService + `}[1m])) by (le))`,
+	`sum(irate(istio_tcp_received_bytes_total{` + client + `, destination_service=~"mongodb.default.svc.cluster.local"}[1m]))`,
+	`round(sum(irate(istio_requests_total{` + server + `,` + toService + `}[5m])), 0.001)`,
+	`sum(irate(istio_tcp_sent_bytes_total{` + client + `, destination_service=~"mongodb.default.svc.cluster.local"}[1m])) ` + bySource + `)`,
+
+	// Client workloads.
+	`round(sum(irate(istio_requests_total{` + mutual + `,` + toService + `,` + server + `,` + fromWorkload + `}[5m])) ` + bySource + `, response_code), 0.001)`,
+	`round(sum(irate(istio_requests_total{` + notMutual + `, ` + client + `, ` + toService + `, ` + fromWorkload + `}[5m])) ` + bySource + `, response_code), 0.001)`,
+	`sum(irate(istio_requests_total{` + server + `, ` + mutual + `, ` + toService + `,response_code!~"5.*", ` + fromWorkload + `}[5m])) ` + bySource + `) / sum(irate(istio_requests_total{` + server + `, ` + mutual + `, ` + toService + `, ` + fromWorkload + `}[5m])) ` + bySource + `)`,
+	`(histogram_quantile(0.50, sum(irate(istio_request_duration_milliseconds_bucket{` + server + `, ` + mutual + `, ` + toService + `, ` + fromWorkload + `}[1m])) ` + bySource + `, le)) / 1000) or histogram_quantile(0.50, sum(irate(istio_request_duration_seconds_bucket{` + server + `, ` + mutual + `, ` + toService + `, ` + fromWorkload + `}[1m])) ` + bySource + `, le))`,
+	`histogram_quantile(0.95, sum(irate(istio_request_bytes_bucket{` + server + `, ` + mutual + `, ` + toService + `, ` + fromWorkload + `}[1m])) ` + bySource + `, le))`,
+	`histogram_quantile(0.95, sum(irate(istio_response_bytes_bucket{` + server + `, ` + mutual + `, ` + toService + `, ` + fromWorkload + `}[1m])) ` + bySource + `, le))`,
+
+	// Service workloads.
+	`round(sum(irate(istio_requests_total{` + mutual + `,` + toService + `,reporter="destination",` + toWorkload + `}[5m])) by (destination_workload, destination_workload_namespace, response_code), 0.001)`,
+	`(histogram_quantile(0.90, sum(irate(istio_request_duration_milliseconds_bucket{reporter="destination", ` + mutual + `, ` + toService + `, ` + toWorkload + `}[1m])) by (destination_workload, destination_workload_namespace, le)) / 1000)`,
+
+	// Workload dashboard: inbound.
+	`round(sum(irate(istio_requests_total{` + server + `,` + toWorkload + `}[5m])), 0.001)`,
+	`sum(irate(istio_requests_total{` + server + `,` + toWorkload + `,response_code!~"5.*"}[5m])) / sum(irate(istio_requests_total{` + server + `,` + toWorkload + `}[5m]))`,
+	`(histogram_quantile(0.50, sum(irate(istio_request_duration_milliseconds_bucket{` + server + `,` + toWorkload + `}[1m])) by (le)) / 1000)`,
+	`round(sum(irate(istio_requests_total{` + mutual + `, ` + toWorkload + `, ` + server + `, ` + fromWorkload + `}[5m])) ` + bySource + `, response_code), 0.001)`,
+	`histogram_quantile(0.99, sum(irate(istio_response_bytes_bucket{` + server + `, ` + mutual + `, ` + toWorkload + `, ` + fromWorkload + `}[1m])) ` + bySource + `, le))`,
+
+	// Workload dashboard: outbound.
+	`round(sum(irate(istio_requests_total{` + notMutual + `, reporter="source", ` + fromWorkload + `, destination_service=~"reviews.*"}[5m])) ` + byTarget + `, response_code), 0.001)`,
+	`sum(irate(istio_requests_total{` + notMutual + `, reporter="source",response_code!~"5.*", ` + fromWorkload + `, destination_service=~"reviews.*"}[5m])) ` + byTarget + `) / sum(irate(istio_requests_total{` + notMutual + `, reporter="source", ` + fromWorkload + `, destination_service=~"reviews.*"}[5m])) ` + byTarget + `)`,
+	`(histogram_quantile(0.50, sum(irate(istio_request_duration_milliseconds_bucket{` + notMutual + `, reporter="source", ` + fromWorkload + `, destination_service=~"reviews.*"}[1m])) by (destination_service, le)) / 1000)`,
+	`histogram_quantile(0.50, sum(irate(istio_request_bytes_bucket{` + notMutual + `, reporter="source", ` + fromWorkload + `, destination_service=~"reviews.*"}[1m])) by (destination_service, le))`,
+	`round(sum(irate(istio_tcp_sent_bytes_total{` + notMutual + `, reporter="source", ` + fromWorkload + `, destination_service=~"mongodb.*"}[1m])) ` + byTarget + `), 0.001)`,
+
+	// Mesh dashboard.
+	`round(sum(rate(istio_requests_total{reporter=~"source|waypoint"}[1m])), 0.01)`,
+	`label_join(sum(rate(istio_requests_total{reporter=~"source|waypoint"}[1m])) by (destination_workload, destination_workload_namespace, destination_service), "destination_workload_var", ".", "destination_workload", "destination_workload_namespace")`,
+	`label_join(histogram_quantile(0.5, sum(rate(istio_request_duration_milliseconds_bucket{reporter=~"source|waypoint"}[1m])) by (le, destination_workload, destination_workload_namespace)), "destination_workload_var", ".", "destination_workload", "destination_workload_namespace")`,
+	`sum(istio_build) by (component, tag)`,
+}
+
+// The queries by which Kiali draws its graph of the namespace default.
+// https://github.com/kiali/kiali/tree/master/graph/telemetry/istio
+const (
+	kialiNodes    = `source_cluster,source_workload_namespace,source_workload,source_canonical_service,source_canonical_revision,destination_cluster,destination_service_namespace,destination_service,destination_service_name,destination_workload_namespace,destination_workload,destination_canonical_service,destination_canonical_revision`
+	kialiGroup    = kialiNodes + `,request_protocol,response_code,grpc_response_status,response_flags`
+	kialiSecurity = kialiNodes + `,source_principal,destination_principal,connection_security_policy`
+)
+
+var kialiQueries = []string{
+	`sum(rate(istio_requests_total{reporter="source",source_workload_namespace="default"} [60s])) by (` + kialiGroup + `)`,
+	`sum(rate(istio_requests_total{reporter="source",source_workload_namespace!="other",source_workload!="unknown",destination_service_namespace="default"} [60s])) by (` + kialiGroup + `)`,
+	`sum(rate(istio_tcp_sent_bytes_total{reporter="source",source_workload_namespace="default"} [60s])) by (` + kialiNodes + `,response_flags)`,
+	`sum(rate(istio_request_messages_total{reporter="source",source_workload_namespace="default"} [60s])) by (` + kialiNodes + `)`,
+	`sum(rate(istio_response_messages_total{reporter="source",source_workload_namespace="default"} [60s])) by (` + kialiNodes + `)`,
+	`histogram_quantile(0.95, sum(rate(istio_request_duration_milliseconds_bucket{reporter="source",source_workload_namespace="default",response_code=~"2[0-9]{2}$"}[60s])) by (le,` + kialiNodes + `)) > 0`,
+	`sum(rate(istio_request_duration_milliseconds_sum{reporter="source",source_workload_namespace="default"}[60s])) by (` + kialiNodes + `) / sum(rate(istio_request_duration_milliseconds_count{reporter="source",source_workload_namespace="default"}[60s])) by (` + kialiNodes + `) > 0`,
+	`sum(rate(istio_request_bytes_sum{reporter="source",source_workload_namespace="default"}[60s])) by (` + kialiNodes + `) > 0`,
+	`sum(rate(istio_response_bytes_sum{reporter="destination",source_workload_namespace="default"}[60s])) by (` + kialiNodes + `) > 0`,
+	`(sum(rate(istio_requests_total{reporter="destination",source_workload_namespace="default"}[60s])) by (` + kialiSecurity + `) > 0) OR (sum(rate(istio_tcp_sent_bytes_total{reporter="destination",source_workload_namespace="default"}[60s])) by (` + kialiSecurity + `) > 0)`,
+}
+
+// ownQueries are those of the mesh's own metrics.
+var ownQueries = []string{
+	`inmesh_retries_total{destination_service="reviews.default.svc.cluster.local", subset="v1", port="9080"}`,
+	`inmesh_retries_limit`, `inmesh_requests_limit`, `inmesh_hosts{state="open"}`, `inmesh_rules_info{version="abc"}`, `inmesh_rules_objects`,
+	`inmesh_rules_reloads_total{result="applied"}`, `inmesh_discovery_age_seconds`, `inmesh_certificate_expiry_timestamp_seconds - time()`, `inmesh_rules_changed_timestamp_seconds`,
+}
+
+// bookinfo is a fleet that is busy: productpage calls reviews, which calls
+// ratings by gRPC and mongodb by TCP.
+func bookinfo(t *testing.T) []*service {
+	none := tracetest.NewNoopExporter()
+	page, reviews, ratings, mongodb := start(t, "productpage", "v1", none), start(t, "reviews", "v2", none), start(t, "ratings", "v1", none), start(t, "mongodb", "v1", none)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			drive(ctx, page, reviews, ratings, mongodb)
+			<-tick.C
+		}
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	return []*service{page, reviews, ratings, mongodb}
+}
+
+// drive sends a few requests through the fleet.
+func drive(ctx context.Context, page, reviews, ratings, mongodb *service) {
+	hop{page, reviews, telemetry.HTTP, []int{503, 200}}.send(ctx, func(ctx context.Context) {
+		hop{reviews, ratings, telemetry.GRPC, []int{200}}.send(ctx, func(context.Context) {})
+	})
+	hop{page, reviews, telemetry.HTTP, []int{503}}.send(ctx, func(context.Context) {})
+	for _, e := range []*telemetry.Edge{page.outbound(mongodb, telemetry.TCP), mongodb.inbound(page, telemetry.TCP)} {
+		e.Opened(0)
+		e.Transferred(1000, 100, 0)
+		e.Closed(0)
+	}
+}
+
+// TestPrometheusAnswersTheDashboards: each query of the dashboards, of Kiali and of
+// the mesh's own metrics has an answer, all of whose values are numbers above zero.
+func TestPrometheusAnswersTheDashboards(t *testing.T) {
+	var targets []string
+	for _, s := range bookinfo(t) {
+		targets = append(targets, s.serveMetrics(t))
+	}
+	p := runPrometheus(t, targets...)
+	p.await(t, `min(count_over_time(up{job="mesh"}[1m]))`, func(got []sample) bool { return len(got) == 1 && got[0].value >= 5 })
+	for _, q := range slices.Concat(dashboardQueries, kialiQueries, ownQueries) {
+		p.await(t, q, func(got []sample) bool {
+			return len(got) > 0 && !slices.ContainsFunc(got, func(s sample) bool { return math.IsNaN(s.value) || s.value <= 0 })
+		})
+	}
+}
+
+// Kiali leaves out series that lack a label; a label without a value is none to
+// Prometheus, so that grpc_response_status alone may be missing.
+func TestKialiFindsAllLabels(t *testing.T) {
+	var targets []string
+	for _, s := range bookinfo(t) {
+		targets = append(targets, s.serveMetrics(t))
+	}
+	p := runPrometheus(t, targets...)
+	p.await(t, kialiQueries[0], func(got []sample) bool {
+		for _, s := range got {
+			for _, name := range strings.Split(kialiGroup, ",") {
+				if s.labels[name] == "" && name != "grpc_response_status" {
+					t.Fatalf("no label %s in %v", name, s.labels)
+				}
+			}
+		}
+		return len(got) > 0
+	})
+}
+
+// TestPromtoolFindsNothingWrong: but that Istio counts milliseconds, which
+// Prometheus' conventions would have as seconds.
+func TestPromtoolFindsNothingWrong(t *testing.T) {
+	s := bookinfo(t)[0]
+	address := s.serveMetrics(t)
+	cmd := exec.Command(find(t, "promtool"), "check", "metrics")
+	cmd.Stdin = strings.NewReader(exposition(t, address))
+	out, _ := cmd.CombinedOutput() // it fails for what it finds, which is looked at
+	if got, want := strings.TrimSpace(string(out)), `istio_request_duration_milliseconds use base unit "seconds" instead of "milliseconds"`; got != want {
+		t.Errorf("promtool: got %s, want %s", got, want)
+	}
+}
