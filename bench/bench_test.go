@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -132,6 +133,14 @@ func TestAnAnswerOverAnotherWireIsNotMeasured(t *testing.T) {
 			}
 			bare.close()
 		}
+	}
+}
+
+func TestADoorThatRefusesIsNotMeasured(t *testing.T) {
+	refusing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+	d := door{"refusing", refusing, request(), newNowhere()}
+	if err := d.opens(); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("got %v", err)
 	}
 }
 

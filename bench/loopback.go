@@ -27,7 +27,7 @@ func measureWire(p plan, t *table, w wire, to *server) error {
 		return err
 	}
 	defer through.close()
-	t.section("Loopback, " + w.name + ", everything on, against bare net/http")
+	t.section("Loopback, " + w.name + ", against bare net/http")
 	for _, c := range []struct {
 		callers int
 		least   float64
