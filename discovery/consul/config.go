@@ -69,6 +69,9 @@ func (c Config) validate() error {
 			faults = append(faults, fmt.Errorf("consul: Places[%d]: the same as Places[%d]", i, first))
 			continue
 		}
+		if c.Connect && p.Peer != "" {
+			faults = append(faults, fmt.Errorf("consul: Places[%d]: Connect, and peer %s: the identities of a peer's services are not known here", i, p.Peer))
+		}
 		seen[p] = i
 	}
 	return errors.Join(faults...)

@@ -28,18 +28,43 @@
 // is nobody, empties nothing: the last endpoints stand, Source.Status says how old
 // they are, and Config.Hold how long an empty answer is not believed.
 //
+// # Registration
+//
+// Register says where the process listens. It tells the agent that the process
+// lives, or has the agent ask by HTTP or gRPC, registers it again where the agent
+// has forgotten it, and on Close drains it before it is deregistered.
+//
+// # Rules
+//
+// Publish writes objects into KV, each under prefix/namespace/kind/name, all of
+// them in one transaction and only if the whole is valid; Diff says what would
+// change. A RuleSource follows them: what is at fault changes nothing, and Reports
+// tells of each subscriber which version it goes by and what it has rejected.
+//
+// # Access
+//
+// A Guard decides by the intentions about this service, as Consul's proxies do. In
+// a mesh it is a mesh.Authorizer that an AuthorizationPolicy with the action
+// CUSTOM, the rule {} and the root namespace names as its provider: then both the
+// intentions and the other policies must let a request in, so that whoever denies
+// wins. While the agent does not answer, the last intentions stand;
+// NewGuard does not return before there are any.
+//
 // # Defaults
 //
 //  1. Queries wait 30 s, and are at least 500 ms apart when much changes; any
 //     server may answer. After trouble there is a random pause of at most 250 ms,
 //     doubling to 30 s.
-//  2. An empty answer is believed after 30 s.
+//  2. That all instances, or all rules, are gone is believed after 30 s.
 //  3. Prepared queries are executed every 5 s.
+//  4. The agent is told every 2 s that the process lives, and believes it for 15 s.
+//     An instance drains for 5 s, and is forgotten after 10 min in a critical state.
+//  5. Reports last as long as the subscriber, and 30 s more.
 //
 // # Concurrency
 //
 // Everything is safe for concurrent use. The goroutines behind a watch end with
-// it; there is nothing to close but a Registration.
+// it; there is nothing to close but Registrations and Guards.
 //
 // # Limits
 //
@@ -48,5 +73,6 @@
 // Timeout below 45 s ends every query. An old snapshot that is restored is seen
 // when the query's wait is over, by agents that stream. Consul's namespaces and
 // partitions are those of Enterprise, for which nothing here was tested against a
-// real server.
+// real server. One transaction writes at most 128 objects. Intentions that ask for
+// tokens, or name sameness groups, are refused, and so is everybody then.
 package consul

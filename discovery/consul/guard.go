@@ -28,7 +28,9 @@ type GuardConfig struct {
 	Report func(error)
 }
 
-// A Guard follows the intentions about a service. It is safe for concurrent use.
+// A Guard follows the intentions about a service. While the agent does not answer,
+// or intentions cannot be decided here, the last ones stand. It is safe for
+// concurrent use.
 type Guard struct {
 	client  *api.Client
 	config  GuardConfig

@@ -59,7 +59,7 @@ func TestRulesOfWhichSomeMayNotBeReadAreNone(t *testing.T) {
 		s := newScript()
 		s.say(rulesInKV, scripted{body: []*api.KVPair{subsets()}, header: map[string]string{"X-Consul-Results-Filtered-By-ACLs": "true"}})
 		next := pull(t, s)
-		if _, err, _ := next(); err == nil || !strings.Contains(err.Error(), "rules under inmesh/: the token may not read all of them") {
+		if _, err, _ := next(); err == nil || !strings.Contains(err.Error(), "rules under inmesh/: the token may not read all of it") {
 			t.Errorf("got %v", err)
 		}
 		s.say(rulesInKV, pairs(subsets()))

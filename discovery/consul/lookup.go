@@ -18,16 +18,13 @@ type found struct {
 	trust     string              // the trust domain of their identities; "": they have none
 }
 
-// errFiltered: an empty answer that says nothing about the service.
-var errFiltered = errors.New("the token may not read its instances")
-
 // lookup yields what Consul says of a target in one place.
 func (r *registry) lookup(ctx context.Context, t target, p Place) iter.Seq2[blocking.Answer[found], error] {
 	ask := r.query(t)
 	return blocking.Watch(ctx, r.config.blocking(t, p), func(o *api.QueryOptions) (found, *api.QueryMeta, error) {
 		instances, meta, err := ask(o)
-		if err == nil && len(instances) == 0 && meta.ResultsFilteredByACLs {
-			err = errFiltered
+		if err == nil && len(instances) == 0 {
+			err = permitted(r.client, meta, o, true)
 		}
 		if err != nil || !r.config.Connect {
 			return found{instances: instances}, meta, err

@@ -2,6 +2,7 @@ package consul
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -36,6 +37,7 @@ type reporter struct {
 	report  Report
 	offered string // the version that was given out last
 	refused bool   // it was rejected by whoever was to put it in force
+	trouble error  // why the report could not be written; nil: it was
 }
 
 // reporters are those of one source.
@@ -81,6 +83,33 @@ func (s *RuleSource) Reject(set *rules.Set, why error) {
 	for r := range s.reporters.live {
 		r.refuse(set.Version, why)
 	}
+}
+
+// ReportErr is why it could not be reported which rules are in force: most often,
+// that the token may not write. nil: it could.
+func (s *RuleSource) ReportErr() error {
+	s.reporters.mu.Lock()
+	defer s.reporters.mu.Unlock()
+	var all []error
+	for r := range s.reporters.live {
+		all = append(all, r.lamented())
+	}
+	return errors.Join(all...)
+}
+
+func (r *reporter) lament(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = err
+}
+
+func (r *reporter) lamented() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.trouble != nil {
+		return fmt.Errorf("consul: report on the rules: %w", r.trouble)
+	}
+	return nil
 }
 
 // offer notes which version is about to be put in force.

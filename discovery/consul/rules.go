@@ -3,7 +3,6 @@ package consul
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -74,8 +73,8 @@ func (s *RuleSource) Watch(ctx context.Context) iter.Seq2[*rules.Set, error] {
 // is none: what is missing may be what protects.
 func (s *RuleSource) list(o *api.QueryOptions) ([]rules.Text, *api.QueryMeta, error) {
 	pairs, meta, err := s.client.KV().List(string(s.folder), o)
-	if err == nil && meta.ResultsFilteredByACLs {
-		err = errors.New("the token may not read all of them")
+	if err == nil {
+		err = permitted(s.client, meta, o, len(pairs) == 0)
 	}
 	return texts(pairs), meta, err
 }

@@ -24,16 +24,16 @@ type lease struct {
 	written Report
 }
 
-// run keeps the report written until ctx ends. Trouble is tried again, and told
-// to nobody: a report that is missing is seen where reports are read.
+// run keeps the report written until ctx ends. Trouble is tried again.
 func (r *reporter) run(ctx context.Context) {
 	defer close(r.ended)
 	l := lease{client: r.client, name: r.key}
 	defer l.end()
 	var pauses blocking.Pauses
 	for ctx.Err() == nil {
-		wait := sessionRenew
-		if l.sync(ctx, r.now()) != nil {
+		wait, err := sessionRenew, l.sync(ctx, r.now())
+		r.lament(err)
+		if err != nil {
 			wait = pauses.Next(sessionRenew)
 		} else {
 			pauses = blocking.Pauses{}

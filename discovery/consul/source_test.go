@@ -167,7 +167,7 @@ func TestAnAnswerWithoutPermissionIsTroubleAndNotEmptiness(t *testing.T) {
 		w := watch(t, source, reviews)
 		w.set(t)
 		s.say(healthOfReviews, scripted{header: map[string]string{"X-Consul-Results-Filtered-By-ACLs": "true"}})
-		w.err(t, `service "reviews": the token may not read its instances`)
+		w.err(t, `service "reviews": the token may not read all of it`)
 		time.Sleep(2 * time.Minute)
 		status := source.Status()[0]
 		if status.Endpoints != 1 || status.Err == nil || status.Age(time.Now()) < 2*time.Minute {
@@ -292,8 +292,8 @@ func TestAPreparedQueryIsExecutedAgainAndAgain(t *testing.T) {
 }
 
 func TestAConfigOutOfBoundsIsRefusedWithAllReasons(t *testing.T) {
-	_, err := consul.NewSource(nil, consul.Config{Wait: time.Hour, Interval: -1, Places: []consul.Place{{}, {}}})
-	for _, want := range []string{"Wait: 1h0m0s: want 0 to 10m0s", "Interval: -1ns", "Places[1]: the same as Places[0]"} {
+	_, err := consul.NewSource(nil, consul.Config{Wait: time.Hour, Interval: -1, Connect: true, Places: []consul.Place{{}, {}, {Peer: "b"}}})
+	for _, want := range []string{"Wait: 1h0m0s: want 0 to 10m0s", "Interval: -1ns", "Places[1]: the same as Places[0]", "Places[2]: Connect, and peer b"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want it to say %q", err, want)
 		}
