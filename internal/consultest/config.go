@@ -14,6 +14,10 @@ import (
 type Config struct {
 	// Node is the agent's name. "": node.
 	Node string
+	// Datacenter is where it is. "": dc1.
+	Datacenter string
+	// Federated are servers of other datacenters, which it joins. nil: none.
+	Federated []*Agent
 	// Settings are added to the agent's configuration, in the words of
 	// https://developer.hashicorp.com/consul/docs/agent/config/config-files, and
 	// take the place of what stands there. nil: none.
@@ -26,12 +30,21 @@ type Config struct {
 
 func (c Config) name() string { return cmp.Or(c.Node, "node") }
 
+func (c Config) federation() (join []string) {
+	for _, a := range c.Federated {
+		join = append(join, address(a.ports.wan))
+	}
+	return join
+}
+
 type settings = map[string]any
 
 // settings are the agent's configuration.
 func (c Config) settings(dir string, p ports) settings {
 	s := settings{
 		"node_name":            c.name(),
+		"datacenter":           cmp.Or(c.Datacenter, "dc1"),
+		"retry_join_wan":       c.federation(),
 		"data_dir":             filepath.Join(dir, "data"),
 		"bind_addr":            loopback,
 		"client_addr":          loopback,
@@ -62,12 +75,12 @@ func (c Config) settings(dir string, p ports) settings {
 const loopback = "127.0.0.1"
 
 // ports are those of one agent.
-type ports struct{ HTTP, server, serf, grpc int }
+type ports struct{ HTTP, server, serf, wan, grpc int }
 
 func (p ports) settings() settings {
 	return settings{
-		"http": p.HTTP, "server": p.server, "serf_lan": p.serf, "grpc": p.grpc,
-		"https": -1, "dns": -1, "grpc_tls": -1, "serf_wan": -1,
+		"http": p.HTTP, "server": p.server, "serf_lan": p.serf, "serf_wan": p.wan, "grpc": p.grpc,
+		"https": -1, "dns": -1, "grpc_tls": -1,
 	}
 }
 
@@ -75,7 +88,7 @@ func (p ports) settings() settings {
 // that they differ.
 func newPorts(t testing.TB) (p ports) {
 	t.Helper()
-	for _, port := range []*int{&p.HTTP, &p.server, &p.serf, &p.grpc} {
+	for _, port := range []*int{&p.HTTP, &p.server, &p.serf, &p.wan, &p.grpc} {
 		l, err := net.Listen("tcp", address(0))
 		if err != nil {
 			t.Fatal(err)
