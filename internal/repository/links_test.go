@@ -15,10 +15,10 @@ type heavy struct {
 
 var heavies = []heavy{
 	{"google.golang.org/grpc", []string{"mesh/meshgrpc", "tlsid/spiffe"}, "who speaks HTTP links no gRPC"},
-	{"github.com/hashicorp", []string{"discovery/consul", "tlsid/consulca"}, "who has no Consul links none"},
+	{"github.com/hashicorp", []string{"discovery/consul", "tlsid/consulca", "internal/blocking"}, "who has no Consul links none"},
 	{"github.com/spiffe/go-spiffe", []string{"tlsid/spiffe"}, "who has no SPIFFE Workload API links none"},
-	{"go.opentelemetry.io/otel/sdk", nil, "which SDK there is, if any, is the program's choice"},
-	{"testing", []string{"mesh/meshtest", "discovery/discoverytest"}, "its flags do not belong into programs"},
+	{"go.opentelemetry.io/otel/sdk", []string{"mesh/telemetry/producer"}, "which SDK there is, if any, is the program's choice"},
+	{"testing", []string{"mesh/meshtest", "discovery/discoverytest", "internal/consultest"}, "its flags do not belong into programs"},
 	{"go.uber.org/goleak", nil, "it is for tests"},
 }
 

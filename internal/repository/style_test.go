@@ -64,9 +64,18 @@ func TestNothingSleeps(t *testing.T) {
 	}
 }
 
+// registered are the files in which init registers something with others who
+// leave no other way.
+var registered = []string{
+	"mesh/meshgrpc/balancer.go", // gRPC finds policies by name alone
+}
+
 // TestNothingIsWiredByInit: what a program does stands in what it calls.
 func TestNothingIsWiredByInit(t *testing.T) {
 	for _, f := range files(t) {
+		if slices.Contains(registered, f.name) {
+			continue
+		}
 		for _, d := range f.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
 				t.Errorf("%s: func init", line(fn.Pos()))
