@@ -78,6 +78,9 @@ func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 func (a *attempt) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
 	lane, done := w.h2.take(r.URL.Host)
 	a.stream = done
+	if r.Body == http.NoBody {
+		r.Body = nil // else net/http starts a goroutine to close it
+	}
 	resp, err := lane.RoundTrip(r)
 	if err != nil && r.Context().Err() == nil {
 		w.speaks.Delete(r.URL.Host) // another server may stand there now

@@ -52,12 +52,13 @@ func (w *wire) speaksHTTP2(ctx context.Context, address string) (bool, error) {
 // probe returns the one whose answer holds or is awaited, else a new one that
 // its caller must ask.
 func (w *wire) probe(address string) (p *h2Probe, mine bool) {
-	p = &h2Probe{known: make(chan struct{})}
 	for {
 		v, ok := w.speaks.Load(address)
-		switch {
-		case ok && v.(*h2Probe).holds(time.Now()):
+		if ok && v.(*h2Probe).holds(time.Now()) {
 			return v.(*h2Probe), false
+		}
+		p = &h2Probe{known: make(chan struct{})}
+		switch {
 		case ok && w.speaks.CompareAndSwap(address, v, p):
 			return p, true
 		case !ok:
