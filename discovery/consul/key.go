@@ -1,6 +1,7 @@
 package consul
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -12,6 +13,14 @@ import (
 type folder string
 
 func newFolder(prefix string) folder { return folder(strings.Trim(prefix, "/") + "/") }
+
+// check refuses the folder of everything: a report would be a rule.
+func (f folder) check() error {
+	if f == "/" {
+		return errors.New("consul: the prefix of the rules is empty: want a folder of KV, such as inmesh")
+	}
+	return nil
+}
 
 // reports is where subscribers say what is in force; not among the rules, for
 // each report would wake up all who watch them.

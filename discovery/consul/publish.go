@@ -55,6 +55,9 @@ func Publish(ctx context.Context, client *api.Client, prefix string, files ...ru
 
 // plan makes of each document in the files what becomes says; "" deletes it.
 func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text, becomes func(string) string) (*Plan, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
 	wanted, warnings, err := f.objects(files)
 	if err != nil {
 		return nil, err
@@ -62,8 +65,11 @@ func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text,
 	for i, t := range wanted {
 		wanted[i].Data = []byte(becomes(string(t.Data)))
 	}
-	o := &api.QueryOptions{RequireConsistent: true}
-	old, _, err := client.KV().List(string(f), o.WithContext(ctx))
+	o := (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx)
+	old, meta, err := client.KV().List(string(f), o)
+	if err == nil {
+		err = permitted(client, meta, o, len(old) == 0)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("consul: rules under %s: %w", f, err)
 	}
@@ -112,6 +118,10 @@ func (p *Plan) operations() (ops api.KVTxnOps) {
 func refused(ops api.KVTxnOps, faults api.TxnErrors) error {
 	var out []error
 	for _, e := range faults {
+		if e.OpIndex < 0 || e.OpIndex >= len(ops) {
+			out = append(out, errors.New(e.What))
+			continue
+		}
 		out = append(out, fmt.Errorf("%s: %w: %s", ops[e.OpIndex].Key, ErrConflict, e.What))
 	}
 	return fmt.Errorf("consul: publish: nothing was written: %w", errors.Join(out...))

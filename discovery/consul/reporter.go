@@ -75,8 +75,9 @@ func (rs *reporters) end(r *reporter) {
 	<-r.ended
 }
 
-// Reject is for whoever puts the rules in force and finds that he cannot, while
-// his iteration of Watch holds them: it is reported instead of their version.
+// Reject is for whoever was to put rules in force and could not. Called within the
+// iteration of Watch that yielded them, it takes the place of their version in the
+// report.
 func (s *RuleSource) Reject(set *rules.Set, why error) {
 	s.reporters.mu.Lock()
 	defer s.reporters.mu.Unlock()

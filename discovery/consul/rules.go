@@ -58,6 +58,12 @@ func NewRules(client *api.Client, c RulesConfig) *RuleSource {
 // Watch implements rules.Source. Each iteration reports for itself.
 func (s *RuleSource) Watch(ctx context.Context) iter.Seq2[*rules.Set, error] {
 	return func(yield func(*rules.Set, error) bool) {
+		if err := s.folder.check(); err != nil {
+			if yield(nil, err) {
+				<-ctx.Done()
+			}
+			return
+		}
 		reporter := s.reporters.begin(s)
 		defer s.reporters.end(reporter)
 		w := ruleWatch{source: s, reporter: reporter}

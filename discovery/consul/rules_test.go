@@ -253,6 +253,19 @@ func TestAPlanThatSomebodyWasFasterThanWritesNothing(t *testing.T) {
 	}
 }
 
+func TestAPrefixThatIsNoneIsRefused(t *testing.T) {
+	source := consul.Rules(nil, "/")
+	for _, err := range source.Watch(t.Context()) {
+		if err == nil || !strings.Contains(err.Error(), "the prefix of the rules is empty") {
+			t.Errorf("got %v", err)
+		}
+		break
+	}
+	if _, err := consul.Publish(t.Context(), nil, "", split(1)); err == nil {
+		t.Error("published to everywhere")
+	}
+}
+
 // Fifty processes' worth of subscribers have the same rules in force soon after
 // they were published.
 func TestFiftySubscribersFollowWithinASecond(t *testing.T) {
