@@ -224,6 +224,9 @@ func (e *Edge) tagged(v *view, o outcome, r *Result) *series {
 	if s, ok := v.tagged.Load(k); ok {
 		return s.(*series)
 	}
+	if e.view.Load().side != v.side { // the settings have just changed: it is not worth keeping
+		return e.newSeries(v, o, env)
+	}
 	if !e.t.admitLocked(e) {
 		return e.t.restLocked(&e.link).coarseLocked(o)
 	}

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,10 @@ type Telemetry struct {
 	callback metric.Registration
 	closed   sync.Once
 
+	peers    peers
+	edges    atomic.Pointer[map[Link]*Edge]
+
 	mu     sync.Mutex // orders the making of edges and series
-	edges  map[Link]*Edge
 	rest   map[restKey]*Edge
 	series int // that count against Config.Series
 }
@@ -45,12 +48,12 @@ func New(c Config) (*Telemetry, error) {
 	t := &Telemetry{
 		config:   c,
 		tracer:   newTracer(c),
-		edges:    map[Link]*Edge{},
 		rest:     map[restKey]*Edge{},
 		recorder: newRecorder(in, c.Histograms != nil, topology.NewLive(c.Topology)),
 		detach:   func() {},
 	}
 	t.settings.Store(new(Settings))
+	t.edges.Store(new(map[Link]*Edge))
 	if t.callback, err = t.observe(meter); err != nil {
 		t.recorder.close()
 		return nil, err
@@ -97,16 +100,23 @@ func (t *Telemetry) Graph(span time.Duration) topology.Graph {
 // Edge is the edge of a link. There are at most Config.Series; links beside them
 // share one, whose labels say unknown and otel.metric.overflow.
 func (t *Telemetry) Edge(l Link) *Edge {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e := t.edges[l]; e != nil {
+	if e := (*t.edges.Load())[l]; e != nil {
 		return e
 	}
-	if len(t.edges) >= t.config.Series {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := *t.edges.Load()
+	if e := known[l]; e != nil {
+		return e
+	}
+	if len(known) >= t.config.Series {
 		return t.restLocked(&l)
 	}
+	next := make(map[Link]*Edge, len(known)+1) // others read the one that is known
+	maps.Copy(next, known)
 	e := &Edge{t: t, link: l}
-	t.edges[l] = e
+	next[l] = e
+	t.edges.Store(&next)
 	return e
 }
 
