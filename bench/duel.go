@@ -1,11 +1,18 @@
 package main
 
+import "time"
+
 // A verdict is how the one did against the other.
 type verdict struct{ bare, rate, p99, cpu float64 }
 
+// A loaded side can be had under load.
+type loaded interface {
+	load(callers int, d time.Duration) (load, error)
+}
+
 // duel gives bare and the other a slot in turn, with n callers each. Each slot of
 // the other is compared with the mean of those of bare just before and after.
-func duel(p plan, n int, bare, other side) (verdict, error) {
+func duel(p plan, n int, bare, other loaded) (verdict, error) {
 	var rates, p99s, cpus, bares []float64
 	before, err := bare.load(n, 5*p.slot) // warms up, too
 	if err != nil {

@@ -16,8 +16,13 @@ type load struct {
 	cpu       float64 // ns of this process for each request
 }
 
-// load has n callers send requests for d, each one after the other.
+// load has n callers send requests for d.
 func (s side) load(n int, d time.Duration) (load, error) {
+	return underLoad(n, d, func(i int) error { return s.get(s.url(i)) })
+}
+
+// underLoad has n callers call for d, each once it has its answer.
+func underLoad(n int, d time.Duration, call func(caller int) error) (load, error) {
 	ctx, stop := context.WithTimeout(context.Background(), d)
 	defer stop()
 	times := make([][]time.Duration, n)
@@ -25,7 +30,7 @@ func (s side) load(n int, d time.Duration) (load, error) {
 	var calling sync.WaitGroup
 	start, worked := time.Now(), cpu()
 	for i := range n {
-		calling.Go(func() { times[i], faults[i] = s.caller(ctx, s.url(i)) })
+		calling.Go(func() { times[i], faults[i] = repeat(ctx, func() error { return call(i) }) })
 	}
 	calling.Wait()
 	spent := time.Since(start)
@@ -43,11 +48,11 @@ func (s side) load(n int, d time.Duration) (load, error) {
 	return load{done / spent.Seconds(), all[len(all)*99/100], float64(worked) / done}, nil
 }
 
-func (s side) caller(ctx context.Context, url string) ([]time.Duration, error) {
+func repeat(ctx context.Context, call func() error) ([]time.Duration, error) {
 	var times []time.Duration
 	for ctx.Err() == nil {
 		start := time.Now()
-		if err := s.get(url); err != nil {
+		if err := call(); err != nil {
 			return nil, err
 		}
 		times = append(times, time.Since(start))

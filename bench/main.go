@@ -25,6 +25,7 @@ var sections = []section{
 	{"stack", measureStack},
 	{"peers", measurePeers},
 	{"loopback", measureLoopback},
+	{"grpc", measureGRPC},
 	{"door", measureDoor},
 	{"pick", measurePicks},
 	{"rules", measureRules},

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/inmesh-go/inmesh/tlsid"
@@ -16,8 +17,8 @@ import (
 const servers = 3
 
 // serveLoopback is the server's own process. Its identity is of the CA in dir; it
-// tells its addresses on one line, those in plaintext first, and lives until in
-// ends.
+// tells its addresses on one line, those in plaintext first, those of gRPC last,
+// and lives until in ends.
 func serveLoopback(dir string, in io.Reader, out io.Writer) error {
 	s, err := newService(dir)
 	if err != nil {
@@ -32,7 +33,13 @@ func serveLoopback(dir string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, strings.Join(append(plain, secure...), " "))
+	g := newGRPC()
+	defer g.Stop()
+	speaking, err := listen(g.Serve)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, strings.Join(slices.Concat(plain, secure, speaking), " "))
 	_, err = io.Copy(io.Discard, in)
 	return err
 }

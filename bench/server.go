@@ -16,6 +16,7 @@ import (
 type server struct {
 	plain  []string // addresses
 	secure []string
+	grpc   []string
 	ca     *tlsid.CA
 	dir    string // of the CA; it is the server's own
 	stdin  io.Closer
@@ -69,10 +70,10 @@ func startServerIn(dir string) (*server, error) {
 func (s *server) hear(out io.Reader) error {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	all := strings.Fields(line)
-	if len(all) != 2*servers {
-		return errors.Join(fmt.Errorf("the server told %d addresses, not %d", len(all), 2*servers), err)
+	if len(all) != 3*servers {
+		return errors.Join(fmt.Errorf("the server told %d addresses, not %d", len(all), 3*servers), err)
 	}
-	s.plain, s.secure = all[:servers], all[servers:]
+	s.plain, s.secure, s.grpc = all[:servers], all[servers:2*servers], all[2*servers:]
 	return nil
 }
 
