@@ -57,8 +57,9 @@ needs:
 	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: apt-get install -y gcc libc6-dev" >&2; exit 1; }
 
 .PHONY: race
-race:
-	$(GO) test -race ./...
+race: # with a real Consul, which is built once if there is none on the PATH
+	INMESH_CONSUL=required $(GO) test -timeout 30m -run '^TestAgentCanBeHad$$' ./internal/consultest
+	INMESH_CONSUL=required $(GO) test -race ./...
 
 .PHONY: fuzz-short
 fuzz-short:

@@ -36,3 +36,19 @@ spec:
 		}
 	}
 }
+
+// A keeper keeps account of the sets that could not be obeyed.
+type keeper struct {
+	rules.Source
+	why []error
+}
+
+func (k *keeper) Reject(_ *rules.Set, why error) { k.why = append(k.why, why) }
+
+func TestASourceThatKeepsAccountHearsOfRulesThatCannotBeObeyed(t *testing.T) {
+	k := &keeper{Source: rules.Static("apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: reviews}\nspec: {host: reviews, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}\n")}
+	_, err := mesh.New(t.Context(), mesh.Config{Rules: k})
+	if err == nil || len(k.why) != 1 || !strings.Contains(k.why[0].Error(), "spec.trafficPolicy.tls") {
+		t.Errorf("%v, told %v", err, k.why)
+	}
+}

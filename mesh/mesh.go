@@ -85,11 +85,19 @@ func (m *Mesh) compiled(ctx context.Context) iter.Seq2[edition, error] {
 			var e edition
 			if err == nil {
 				e, err = m.compile(set)
+				m.tellSource(set, err)
 			}
 			if !yield(e, err) {
 				return
 			}
 		}
+	}
+}
+
+// tellSource tells a source that keeps account of it.
+func (m *Mesh) tellSource(set *rules.Set, err error) {
+	if s, ok := m.config.Rules.(rules.Rejecter); ok && err != nil {
+		s.Reject(set, err)
 	}
 }
 

@@ -18,6 +18,14 @@ type Source interface {
 	Watch(ctx context.Context) iter.Seq2[*Set, error]
 }
 
+// A Rejecter is a Source that keeps account of what becomes of its rules: it is
+// told of a Set that is valid and that its reader cannot obey all the same, for
+// want of an identity or a provider.
+type Rejecter interface {
+	Source
+	Reject(set *Set, why error)
+}
+
 // A teller turns what is read into news.
 type teller struct {
 	parser Parser
