@@ -81,8 +81,21 @@ func ambiguous(r *http.Request) error {
 
 // isHost refuses what some take one part of for the host, and some another.
 func isHost(authority string) bool {
-	colons := strings.Count(authority, ":")
-	return !strings.ContainsAny(authority, "@/?#\\") && (colons < 2 || authority[0] == '[')
+	switch {
+	case strings.ContainsAny(authority, "@/?#\\ \t"):
+		return false
+	case strings.ContainsAny(authority, "[]"):
+		return isAddress(authority)
+	}
+	return strings.Count(authority, ":") < 2
+}
+
+// isAddress is true of [::1] and [::1]:80. Brackets are for nothing else:
+// net.SplitHostPort, and so http.ServeMux, takes [name]:80 for the host name.
+func isAddress(authority string) bool {
+	address, port, _ := strings.Cut(strings.TrimPrefix(authority, "["), "]")
+	ip, err := netip.ParseAddr(address)
+	return authority[0] == '[' && err == nil && ip.Is6() && (port == "" || port[0] == ':' && !strings.ContainsAny(port[1:], ":[]"))
 }
 
 // pathSent is the escaped path. A backslash that was sent as such is not escaped:

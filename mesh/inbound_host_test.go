@@ -39,7 +39,7 @@ func TestNoSpellingOfAHostGetsPastThePolicies(t *testing.T) {
 		authorization("protect", "{rules: [{to: [{operation: {notHosts: [admin.example]}}]}]}"),
 	}
 	requests := [][]string{}
-	for _, host := range []string{"admin.example", "ADMIN.example", "admin.example:80", "Admin.Example:9080", "admin.example.", "admin.example.:80", "admin.example:", "public.example:80@admin.example", "admin.example:80:80", " admin.example"} {
+	for _, host := range []string{"admin.example", "ADMIN.example", "admin.example:80", "Admin.Example:9080", "admin.example.", "admin.example.:80", "admin.example:", "public.example:80@admin.example", "admin.example:80:80", " admin.example", "[admin.example]:80", "[admin.example]", "[public.example]admin.example:80"} {
 		requests = append(requests, []string{"GET / HTTP/1.1", "Host: " + host}, []string{"GET http://" + host + "/ HTTP/1.1", "Host: public.example"},
 			[]string{"GET http://public.example/ HTTP/1.1", "Host: " + host}, []string{"GET / HTTP/1.1", "Host: public.example", "Host: " + host},
 			[]string{"CONNECT " + host + " HTTP/1.1", "Host: public.example"}, []string{"GET //" + host + "/ HTTP/1.1", "Host: public.example"},
@@ -125,6 +125,12 @@ func TestHTTP2RequestsWithTwoHostsAreRefused(t *testing.T) {
 		{"reviews:80:80", "/", nil, 400},
 		{"[::1]:80", "/", nil, 200},
 		{"[::1]", "/", nil, 200},
+		{"[fe80::1%25eth0]:80", "/", nil, 200},
+		{"[admin]:80", "/", nil, 400},
+		{"[::1]admin", "/", nil, 400},
+		{"[::1]:80]", "/", nil, 400},
+		{"admin]:80", "/", nil, 400},
+		{"admin ", "/", nil, 400},
 		{"reviews", "*", nil, 400},
 	} {
 		fields := append([]string{":method", "GET", ":scheme", "http", ":authority", c.authority, ":path", c.path}, c.more...)

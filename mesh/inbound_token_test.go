@@ -192,3 +192,25 @@ func TestTheHandlerSeesTheTokensClaims(t *testing.T) {
 		t.Errorf("%q, want %q", a.body, want)
 	}
 }
+
+// A cookie that the handler reads as the token's is held to the rules, as it is
+// spelled.
+func TestNoSpellingOfACookieGetsPastTheRules(t *testing.T) {
+	ours := newIssuer("https://ours", 1)
+	b := open(t, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, c := range r.CookiesNamed("session") {
+			if c.Value == "evil" {
+				fmt.Fprint(w, secret)
+			}
+		}
+	}), ours.inlined("fromCookies: [session]"))
+	for _, cookie := range []string{"session=evil", "session =evil", "session\t=evil", " session=evil", `session="evil"`, `session ="evil"`, "session=;session=evil", "session=evil;"} {
+		for _, version := range versions {
+			for _, all := range []string{cookie + "; session=" + ours.token(nil), "session=" + ours.token(nil) + ";" + cookie, cookie} {
+				if a := b.stranger(version).send("GET", "/", "Cookie: "+all); strings.Contains(a.body, secret) {
+					t.Errorf("%.40q over %s gets past: %d", all, version, a.status)
+				}
+			}
+		}
+	}
+}

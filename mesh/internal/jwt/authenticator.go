@@ -108,7 +108,7 @@ func (a *Authenticator) judge(ctx context.Context, req *Request, seen []sighting
 	var b blame
 	for _, r := range a.rules {
 		v, s := a.ask(ctx, r, seen, now)
-		if s == valid {
+		if s = cmp.Or(s, r.admitsRest(req)); s == valid {
 			return a.result(r, v, seen), nil
 		}
 		b.add(r, s)

@@ -38,7 +38,8 @@
 // every request, also where another rule was content or a CORS preflight passes;
 // all values of a query parameter or cookie count, not the first only; keys with
 // another use than sig, tokens with critical extensions, and tokens spelled in
-// another way than they were signed are refused; the challenge names no query;
-// numbers are told in headers as they were written, whole ones without exponent
-// and fraction.
+// another way than they were signed are refused; so is a token that would be
+// forwarded beside a line of the rule's header that does not begin as the rule
+// says; the challenge names no query; numbers are told in headers as they were
+// written, whole ones without exponent and fraction.
 package jwt

@@ -52,8 +52,16 @@ func (p place) tokens(req *Request, found []string) []string {
 	}
 }
 
+// lines are those of the header; of another place there are none.
+func (p place) lines(req *Request) []string {
+	if p.kind != inHeader {
+		return nil
+	}
+	return req.values(p.name)
+}
+
 func (p place) inHeader(req *Request, found []string) []string {
-	for _, value := range req.values(p.name) {
+	for _, value := range p.lines(req) {
 		if text, ok := p.afterPrefix(value); ok {
 			found = append(found, text)
 		}
@@ -90,12 +98,13 @@ func (p place) inQuery(req *Request, found []string) []string {
 	return found
 }
 
-// inCookie takes all cookies of the name, as inQuery does.
+// inCookie takes all cookies of the name, as inQuery does; net/http finds "name
+// =value" too.
 func (p place) inCookie(req *Request, found []string) []string {
 	for _, line := range req.values("Cookie") {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			if name == p.name {
+			if strings.TrimSpace(name) == p.name {
 				found = append(found, strings.Trim(value, `"`))
 			}
 		}

@@ -33,7 +33,6 @@ func TestTokenIsFoundAtItsPlaces(t *testing.T) {
 		query  string
 	}{
 		"bearer":          {usual, get(http.Header{"Authorization": {"Bearer " + token}}, "a=1"), true, []string{"Authorization"}, "a=1"},
-		"bearer later":    {usual, get(http.Header{"Authorization": {"Basic abc", "Bearer " + token}}, ""), true, []string{"Authorization"}, ""},
 		"bearer spaces":   {usual, get(http.Header{"Authorization": {"Bearer   " + token}}, ""), true, []string{"Authorization"}, ""},
 		"basic":           {usual, get(http.Header{"Authorization": {"Basic abc"}}, ""), false, nil, ""},
 		"lower case":      {usual, get(http.Header{"Authorization": {"bearer " + token}}, ""), false, nil, ""},
@@ -47,6 +46,7 @@ func TestTokenIsFoundAtItsPlaces(t *testing.T) {
 		"bare header":     {custom, get(http.Header{"X-Bare": {token}}, ""), true, []string{"X-Bare"}, ""},
 		"param":           {custom, get(nil, "jwt="+token), true, nil, ""},
 		"cookie":          {custom, get(http.Header{"Cookie": {"a=b; session=" + token + "; c=d"}}, ""), true, nil, ""},
+		"cookie, spaced":  {custom, get(http.Header{"Cookie": {"a=b; session =" + token}}, ""), true, nil, ""},
 		"quoted cookie":   {custom, get(http.Header{"Cookie": {"a=b", `session="` + token + `"`}}, ""), true, nil, ""},
 		"default off":     {custom, get(http.Header{"Authorization": {"Bearer " + token}}, "access_token="+token), false, nil, "access_token=" + token},
 		"no headers":      {usual, get(nil, ""), false, nil, ""},
@@ -109,4 +109,27 @@ func TestNineTokensAreTooMany(t *testing.T) {
 	eight := slices.Repeat([]string{"Bearer " + token}, 8)
 	verified(t, a, get(http.Header{"Authorization": eight}, ""))
 	refused(t, a, get(http.Header{"Authorization": eight}, "access_token="+token), "Found multiple Jwt tokens")
+}
+
+// TestNothingElseIsForwardedWithAToken that the handler could take for it.
+func TestNothingElseIsForwardedWithAToken(t *testing.T) {
+	i := newIssuer(t, "i", "")
+	rule := i.rule(t)
+	a, token := compile(t, rule), i.token(t, nil)
+	forwarding := i.rule(t)
+	forwarding.ForwardOriginalToken = true
+	f := compile(t, forwarding)
+	verified(t, f, get(http.Header{"Authorization": {"Bearer " + token, "Bearer " + token}}, "access_token="+token))
+	for _, req := range []*jwt.Request{
+		get(http.Header{"Authorization": {"Basic abc", "Bearer " + token}}, ""),
+		get(http.Header{"Authorization": {"bearer evil", "Bearer " + token}}, ""),
+		get(http.Header{"Authorization": {"Bearer " + token, "evil"}}, ""),
+		get(http.Header{"Authorization": {"bearer evil, Bearer " + token}}, ""),
+		get(http.Header{"Authorization": {"bearer evil"}}, "access_token="+token),
+	} {
+		if r := verified(t, a, req); !slices.Equal(r.Remove, []string{"Authorization"}) && r.Query(req.RawQuery) == req.RawQuery {
+			t.Errorf("%v: not taken out: %v", req, r.Remove)
+		}
+		refused(t, f, req, "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections")
+	}
 }

@@ -69,6 +69,33 @@ func (r *rule) admitsAudience(t *token) status {
 	return audienceNotAllowed
 }
 
+// admitsRest looks at what is forwarded with a good token: lines of its headers in
+// which the rule finds no token, or not at the beginning: "bearer x", or "x" alone.
+// The handler may mistakenly use them.
+func (r *rule) admitsRest(req *Request) status {
+	if !r.forward {
+		return valid
+	}
+	for _, p := range r.places {
+		for _, line := range p.lines(req) {
+			if !r.begins(p.name, line) {
+				return badFormat
+			}
+		}
+	}
+	return valid
+}
+
+// begins reports whether a line of a header begins as one with a token does.
+func (r *rule) begins(header, line string) bool {
+	for _, p := range r.places {
+		if p.kind == inHeader && p.name == header && strings.HasPrefix(line, p.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // written are the headers that only the rule may write: what a caller puts
 // there is taken out of every request, with a token or without.
 func (r *rule) written() []string {
