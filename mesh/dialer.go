@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
@@ -138,8 +140,17 @@ type conn struct {
 	closed   atomic.Bool
 }
 
-// NetConn is what lies beneath, as of a tls.Conn: there may be a socket.
-func (c *conn) NetConn() net.Conn { return c.Conn }
+// SyscallConn shows a socket of package net. Any other connection may hold bytes
+// back that have left its socket, so that a silent socket would say nothing of it.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	switch socket := c.Conn.(type) {
+	case *net.TCPConn:
+		return socket.SyscallConn()
+	case *net.UnixConn:
+		return socket.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
 
 // Close counts the connection out, once.
 func (c *conn) Close() error {

@@ -173,7 +173,7 @@ func (w *wires) transport(wr *wire, protocols *http.Protocols, dial func(context
 	t := w.template.Clone()
 	t.Protocols = protocols
 	t.TLSNextProto = nil // where x/net/http2 has set it, it leads to the base's own pool, which knows addresses alone
-	t.Proxy = nil // an endpoint is reached directly
+	t.Proxy = nil        // an endpoint is reached directly
 	t.DialContext = dial
 	t.DialTLSContext = dial
 	t.MaxIdleConns = 0

@@ -44,10 +44,11 @@
 // An idle connection may end, or say something that nobody has asked for. A
 // connection over a socket is asked, without waiting, when it is taken and every
 // 30 seconds while it is idle: whatever there is to read ends it. It may lie
-// beneath wrappers that have a NetConn method, as tls.Conn has. A connection
-// without a socket, such as a net.Pipe, has a goroutine while it is idle, and
-// another while it is written to, for nothing there keeps what was written until
-// it is read. So have all connections on systems that are not Unix.
+// beneath a tls.Conn; any other wrapper that holds nothing back says so by being a
+// syscall.Conn. A connection that shows no socket, such as a net.Pipe, has a
+// goroutine while it is idle, and another while it is written to, for nothing there
+// keeps what was written until it is read. So have all connections on systems that
+// are not Unix.
 //
 // # Concurrency
 //

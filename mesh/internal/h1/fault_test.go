@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,12 +37,12 @@ func (f *faulty) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// NetConn is the socket, if there is one.
-func (f *faulty) NetConn() net.Conn {
+// SyscallConn shows the socket, if there is to be one.
+func (f *faulty) SyscallConn() (syscall.RawConn, error) {
 	if f.socket {
-		return f.Conn
+		return show(f.Conn)
 	}
-	return nil
+	return nil, errors.ErrUnsupported
 }
 
 func dialFaulty(dials *atomic.Int32, fault func(dial, n int, p []byte) (int, error)) func(context.Context, string) (net.Conn, error) {

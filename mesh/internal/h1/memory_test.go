@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 
@@ -59,8 +60,15 @@ func (c *counted) Close() error {
 	return c.Conn.Close()
 }
 
-// NetConn is what lies beneath.
-func (c *counted) NetConn() net.Conn { return c.Conn }
+// SyscallConn shows the socket, if there is one.
+func (c *counted) SyscallConn() (syscall.RawConn, error) { return show(c.Conn) }
+
+func show(c net.Conn) (syscall.RawConn, error) {
+	if socket, ok := c.(syscall.Conn); ok {
+		return socket.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
 
 func (l *lab) get(host string) outcome {
 	l.Helper()

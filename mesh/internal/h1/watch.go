@@ -41,22 +41,22 @@ func (w *watch) init(c net.Conn) {
 	}
 }
 
-// socketOf looks for the socket beneath wrappers that can be taken off.
+// socketOf is the socket that a connection reads from, or that TLS does. Whatever
+// else lies between may hold bytes that have left the socket, and is not looked
+// through: nil.
 func socketOf(c net.Conn) syscall.RawConn {
-	for {
-		switch inner := c.(type) {
-		case syscall.Conn:
-			raw, err := inner.SyscallConn()
-			if err != nil || !canAsk {
-				return nil
-			}
-			return raw
-		case interface{ NetConn() net.Conn }:
-			c = inner.NetConn()
-		default:
-			return nil
-		}
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
 	}
+	socket, ok := c.(syscall.Conn)
+	if !ok || !canAsk {
+		return nil
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 func (w *watch) socket() bool { return w.raw != nil }
@@ -86,9 +86,20 @@ func (w *watch) end(c *conn) bool {
 	if w.socket() {
 		return w.stands() && w.nothingRead()
 	}
-	_ = c.SetReadDeadline(longAgo)
-	<-w.over
-	return w.quiet && c.SetReadDeadline(time.Time{}) == nil
+	return c.SetReadDeadline(longAgo) == nil && w.woken() && w.quiet && c.SetReadDeadline(time.Time{}) == nil
+}
+
+// woken waits until nobody sits any more. A connection that does not obey its
+// deadlines is given up.
+func (w *watch) woken() bool {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-w.over:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // stands asks the socket.
