@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Wants reports whether a Result of this reporter should have Details: for an
-// access log, for expressions of rules. A recorded span wants them, too.
+// Wants reports whether a Result of this reporter should have Details: for the
+// access log, or for expressions of rules. A Span that is Recording wants them,
+// too.
 func (t *Telemetry) Wants(r Reporter) bool {
 	s := t.side(r)
 	return s.tagged || t.logs(s)

@@ -51,8 +51,8 @@ type Config struct {
 	Build string
 }
 
-// ScopeName is the name of the instrumentation: of the meter and of the tracer.
-const ScopeName = "github.com/inmesh-go/inmesh/mesh/telemetry"
+// InstrumentationName is the name of the instrumentation: of the meter and of the tracer.
+const InstrumentationName = "github.com/inmesh-go/inmesh/mesh/telemetry"
 
 func (c Config) withDefaults() Config {
 	if c.MeterProvider == nil {

@@ -15,7 +15,6 @@ type Details struct {
 	ResponseHeader       map[string][]string
 	ResponseTrailer      map[string][]string
 	Route                string // its name
-	RouteRule            string // the VirtualService, namespace/name
 	Cluster              string // where it was sent, outbound|9080|v1|reviews.default.svc.cluster.local
 	CodeDetails          string // why the mesh itself answered
 	Termination          string // why the connection was closed

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,8 +83,7 @@ func (e *Edge) Record(r *Result) {
 		requestMessages: r.RequestMessages, responseMessages: r.ResponseMessages,
 	}
 	if r.Span.IsSampled() {
-		span := r.Span
-		rec.span = &span
+		rec.span = new(r.Span)
 	}
 	e.t.recorder.put(&rec)
 }
@@ -115,12 +115,9 @@ func (e *Edge) key() topology.Key {
 // nodeOf names a workload by its canonical service. Of a caller that has proven
 // who it is and no more, the service account has the best name.
 func nodeOf(w *Workload) topology.Node {
-	n := topology.Node{Namespace: w.Namespace, Name: w.Service, Version: w.Revision}
+	n := topology.Node{Namespace: cmp.Or(namespaceOf(w.Principal), w.Namespace), Name: cmp.Or(w.Service, w.Name), Version: w.Revision}
 	if n.Name == "" {
-		n.Name = w.Name
-	}
-	if w.Principal != "" && n.Name == "" {
-		n.Namespace, n.Name = namespaceOf(w.Principal), accountOf(w.Principal)
+		n.Name = accountOf(w.Principal)
 	}
 	return n
 }
@@ -153,7 +150,10 @@ func (e *Edge) seriesOf(r *Result) *series {
 		v = e.renew(s)
 	}
 	o := r.outcome()
-	if v.tagged != nil {
+	switch {
+	case e.rest:
+		o = o.coarse()
+	case v.tagged != nil:
 		return e.tagged(v, o, r)
 	}
 	for _, s := range v.series {
@@ -235,11 +235,13 @@ func (e *Edge) tagged(v *view, o outcome, r *Result) *series {
 	return s
 }
 
-// coarseLocked is the series of what had no room: by class of code, so that these
-// too are few.
+// coarse is the outcome by its class of code, so that the series of what had no
+// room are few, too.
+func (o outcome) coarse() outcome { return outcome{code: o.code / 100 * 100, grpc: -1} }
+
 func (e *Edge) coarseLocked(o outcome) *series {
 	v := e.view.Load()
-	o = outcome{code: o.code / 100 * 100, grpc: -1}
+	o = o.coarse()
 	for _, s := range v.series {
 		if s.outcome == o {
 			return s

@@ -229,6 +229,5 @@ func (x *expression) text(env *environment) string {
 	if !ok {
 		return unknown
 	}
-	const longest = 256 // so that no caller fills the memory of whoever stores metrics
-	return s[:min(len(s), longest)]
+	return clean(s)
 }

@@ -44,7 +44,7 @@ func endLabels(l *Link, self *Workload) []attribute.KeyValue {
 
 func workloadLabels(prefix string, w *Workload) []attribute.KeyValue {
 	label := func(name, value, absent string) attribute.KeyValue {
-		return attribute.String(prefix+name, cmp.Or(value, absent))
+		return attribute.String(prefix+name, clean(cmp.Or(value, absent)))
 	}
 	return []attribute.KeyValue{
 		label("workload", w.Name, unknown),
@@ -67,9 +67,9 @@ func serviceLabelsOf(l *Link, destination *Workload) []attribute.KeyValue {
 	}
 	namespace := cmp.Or(l.Service.Namespace, namespaceOf(destination.Principal), destination.Namespace)
 	return []attribute.KeyValue{
-		attribute.String("destination_service", cmp.Or(host, unknown)),
-		attribute.String("destination_service_name", cmp.Or(name, unknown)),
-		attribute.String("destination_service_namespace", cmp.Or(namespace, unknown)),
+		attribute.String("destination_service", clean(cmp.Or(host, unknown))),
+		attribute.String("destination_service_name", clean(cmp.Or(name, unknown))),
+		attribute.String("destination_service_namespace", clean(cmp.Or(namespace, unknown))),
 		attribute.String("request_protocol", l.Protocol.String()),
 		attribute.String("connection_security_policy", l.security()),
 	}
@@ -123,4 +123,16 @@ func accountOf(principal string) string {
 		return account
 	}
 	return strings.TrimPrefix(principal, "spiffe://")
+}
+
+// longestLabel keeps callers from filling the memory of whoever stores metrics.
+const longestLabel = 256
+
+// clean makes a value that others wrote one that every exporter takes: Prometheus'
+// refuses all metrics for one that is no UTF-8.
+func clean(s string) string {
+	if len(s) > longestLabel {
+		s = s[:longestLabel]
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }

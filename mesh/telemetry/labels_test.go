@@ -2,6 +2,7 @@ package telemetry_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
@@ -180,6 +181,21 @@ func TestFlagsAreEnvoys(t *testing.T) {
 	} {
 		if got := flags.String(); got != want {
 			t.Errorf("%#x: got %s, want %s", uint32(flags), got, want)
+		}
+	}
+}
+
+// One label that is no UTF-8 would keep Prometheus from all metrics.
+func TestLabelsAreShortAndUTF8(t *testing.T) {
+	b := open(t)
+	for host, want := range map[string]string{"a\xffb": "a\uFFFDb", strings.Repeat("x", 1000): strings.Repeat("x", 256), strings.Repeat("\u00e9", 300)[1:]: "\uFFFD" + strings.Repeat("\u00e9", 127) + "\uFFFD"} {
+		b.Edge(telemetry.Link{Service: telemetry.Service{Host: host, Name: telemetry.Passthrough}}).Record(&telemetry.Result{Code: 200})
+		found := false
+		for _, p := range b.counts(t, "istio_requests_total") {
+			found = found || labels(p.Attributes)["destination_service"] == want
+		}
+		if !found {
+			t.Errorf("%.10q: no label %.10q", host, want)
 		}
 	}
 }

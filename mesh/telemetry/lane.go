@@ -19,7 +19,7 @@ type record struct {
 
 // chunkSize is so that a chunk is handed over seldom, and is small enough for an
 // idle process to have a few.
-const chunkSize = 256
+const chunkSize = 128
 
 // A chunk is records on their way to the drain.
 type chunk struct {
@@ -30,34 +30,35 @@ type chunk struct {
 // A lane is where goroutines leave records. There are a few per CPU, so that
 // they seldom meet on one.
 type lane struct {
-	mu   sync.Mutex
-	open *chunk // nil: none yet
+	mu   sync.Mutex // comes before the recorder's
+	open *chunk     // nil: none yet
 	_    [112]byte
 }
 
-// put leaves a record, and returns the chunk if that has filled it.
-func (l *lane) put(r *record, spare *sync.Pool) (full *chunk) {
+// put leaves a record. A chunk that is full goes to the drain before the lane is
+// anybody else's: there is no moment at which it is in neither place.
+func (l *lane) put(rec *record, r *recorder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.open
 	if c == nil {
-		c = spare.Get().(*chunk)
+		c = r.spare.Get().(*chunk)
 		l.open = c
 	}
-	c.records[c.n] = *r
+	c.records[c.n] = *rec
 	c.n++
 	if c.n == chunkSize {
 		l.open = nil
-		return c
+		r.hand(c)
 	}
-	return nil
 }
 
-// take takes the chunk away before it is full; nil if there is none.
-func (l *lane) take() *chunk {
+// flush hands over the chunk before it is full.
+func (l *lane) flush(r *recorder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.open
-	l.open = nil
-	return c
+	if c := l.open; c != nil {
+		l.open = nil
+		r.hand(c)
+	}
 }

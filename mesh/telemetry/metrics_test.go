@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,6 +102,34 @@ func TestManyAtOnce(t *testing.T) {
 	if got := b.total(t, "istio_requests_total"); got != goroutines*each {
 		t.Errorf("got %d requests, want %d", got, goroutines*each)
 	}
+}
+
+// Whatever was recorded before a collection begins is in it, wherever it was at
+// the moment.
+func TestACollectionMissesNothingWhileOthersRecord(t *testing.T) {
+	b := open(t, pulled)
+	var recorded atomic.Int64
+	var wg sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	for range 4 {
+		wg.Go(func() {
+			e := b.Edge(toReviews())
+			for ctx.Err() == nil {
+				r := ok()
+				e.Record(&r)
+				recorded.Add(1)
+			}
+		})
+	}
+	for range 200 {
+		before := recorded.Load()
+		if got := b.total(t, "istio_requests_total"); got < before {
+			t.Errorf("got %d requests, want the %d that had been recorded", got, before)
+			break
+		}
+	}
+	stop()
+	wg.Wait()
 }
 
 func TestSeriesAreBounded(t *testing.T) {

@@ -25,6 +25,7 @@ type recorder struct {
 	near  sync.Pool // of *lane: the one that this CPU used last
 	spare sync.Pool // of *chunk
 	full  chan *chunk
+	wake  chan struct{} // that there may be a full one
 	done  chan struct{}
 	idle  sync.WaitGroup
 
@@ -35,7 +36,7 @@ type recorder struct {
 	live  *topology.Live
 }
 
-// behind is how many full chunks may wait for the drain, about 1 MB.
+// behind is how many full chunks may wait for the drain, less than 1 MB.
 const behind = 64
 
 func newRecorder(in *instruments, pulled bool, live *topology.Live) *recorder {
@@ -43,6 +44,7 @@ func newRecorder(in *instruments, pulled bool, live *topology.Live) *recorder {
 		instruments: in, pulled: pulled, live: live,
 		lanes: make([]lane, 2*runtime.GOMAXPROCS(0)),
 		full:  make(chan *chunk, behind),
+		wake:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		start: time.Now(),
 	}
@@ -58,8 +60,8 @@ func newRecorder(in *instruments, pulled bool, live *topology.Live) *recorder {
 func (r *recorder) run() {
 	for {
 		select {
-		case c := <-r.full:
-			r.drain(c)
+		case <-r.wake:
+			r.work()
 		case <-r.done:
 			return
 		}
@@ -76,11 +78,8 @@ func (r *recorder) close() {
 // put leaves a record.
 func (r *recorder) put(rec *record) {
 	l := r.near.Get().(*lane)
-	full := l.put(rec, &r.spare)
+	l.put(rec, r)
 	r.near.Put(l)
-	if full != nil {
-		r.hand(full)
-	}
 }
 
 // hand gives a chunk to the drain, or is it.
@@ -88,39 +87,55 @@ func (r *recorder) hand(c *chunk) {
 	select {
 	case r.full <- c:
 	default:
-		r.drain(c)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.drainLocked(c)
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default: // it will look again as it is
 	}
 }
 
-// flush counts all that has been left so far.
+// work counts what has been handed over.
+func (r *recorder) work() {
+	for r.step() {
+	}
+}
+
+// step counts one chunk; it returns false if there is none. A chunk is taken under
+// the lock, so that who finds none knows that all have been counted.
+func (r *recorder) step() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case c := <-r.full:
+		r.drainLocked(c)
+		return true
+	default:
+		return false
+	}
+}
+
+// flush counts all that has been left before it was called.
 func (r *recorder) flush() {
 	for i := range r.lanes {
-		if c := r.lanes[i].take(); c != nil {
-			r.drain(c)
-		}
+		r.lanes[i].flush(r)
 	}
-	for {
-		select {
-		case c := <-r.full:
-			r.drain(c)
-		default:
-			r.mu.Lock() // waits for a drain that is under way
-			defer r.mu.Unlock()
-			return
-		}
-	}
+	r.work()
 }
 
-func (r *recorder) drain(c *chunk) {
-	r.drainLocked(c)
+// drainLocked counts a chunk and makes it a spare one.
+func (r *recorder) drainLocked(c *chunk) {
+	r.countLocked(c)
 	c.n = 0
 	clear(c.records[:]) // it holds on to no series
 	r.spare.Put(c)
 }
 
-func (r *recorder) drainLocked(c *chunk) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// countLocked counts the records of a chunk, and tells the meter.
+func (r *recorder) countLocked(c *chunk) {
 	for i := range c.n {
 		rec := &c.records[i]
 		rec.series.count(rec, r)

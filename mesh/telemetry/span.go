@@ -102,7 +102,7 @@ func (s *Span) Fault(delay time.Duration, status int) {
 	s.span.AddEvent("fault", trace.WithAttributes(about...))
 }
 
-// Finish ends the span with how it came out. It is called once.
+// Finish ends the span, now, with how it came out. It is called once.
 func (s *Span) Finish(e *Edge, r *Result) {
 	if s.span == nil {
 		return
@@ -111,7 +111,7 @@ func (s *Span) Finish(e *Edge, r *Result) {
 	if why := s.failure(&e.link, r); why != "" {
 		s.fail(why, r)
 	}
-	s.span.End(trace.WithTimestamp(r.Start.Add(r.Duration)))
+	s.span.End()
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -21,8 +21,8 @@ type Telemetry struct {
 	callback metric.Registration
 	closed   sync.Once
 
-	peers    peers
-	edges    atomic.Pointer[map[Link]*Edge]
+	peers peers
+	edges atomic.Pointer[map[Link]*Edge]
 
 	mu     sync.Mutex // orders the making of edges and series
 	rest   map[restKey]*Edge
@@ -40,7 +40,7 @@ func New(c Config) (*Telemetry, error) {
 		return nil, err
 	}
 	c = c.withDefaults()
-	meter := c.MeterProvider.Meter(ScopeName)
+	meter := c.MeterProvider.Meter(InstrumentationName)
 	in, err := newInstruments(meter)
 	if err != nil {
 		return nil, err
@@ -134,9 +134,13 @@ func (t *Telemetry) restLocked(l *Link) *Edge {
 	return e
 }
 
-// admitLocked reports whether an edge may have another series.
+// admitLocked reports whether an edge may have another series. Those of the rest
+// are few by themselves.
 func (t *Telemetry) admitLocked(e *Edge) bool {
-	if e.rest || t.series >= t.config.Series {
+	if e.rest {
+		return true
+	}
+	if t.series >= t.config.Series {
 		return false
 	}
 	t.series++

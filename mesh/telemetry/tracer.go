@@ -18,7 +18,7 @@ type tracer struct {
 func newTracer(c Config) tracer {
 	return tracer{
 		propagator: newPropagator(c.Propagator),
-		tracer:     c.TracerProvider.Tracer(ScopeName),
+		tracer:     c.TracerProvider.Tracer(InstrumentationName),
 		options: [2][]trace.SpanStartOption{
 			Source:      {trace.WithSpanKind(trace.SpanKindClient)},
 			Destination: {trace.WithSpanKind(trace.SpanKindServer)},

@@ -74,7 +74,7 @@ func (p *Producer) end(s *source, last []telemetry.Histogram) {
 // Produce implements metric.Producer.
 func (p *Producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	now := time.Now()
-	out := metricdata.ScopeMetrics{Scope: instrumentation.Scope{Name: telemetry.ScopeName}}
+	out := metricdata.ScopeMetrics{Scope: instrumentation.Scope{Name: telemetry.InstrumentationName}}
 	for _, s := range p.snapshot() {
 		if s.collect != nil {
 			s.last = s.collect()
