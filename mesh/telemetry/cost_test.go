@@ -82,3 +82,12 @@ func BenchmarkUnsampledCall(b *testing.B) {
 		e.Record(&r)
 	}
 }
+
+func BenchmarkEdge(b *testing.B) {
+	bench := open(b, pulled)
+	l := toReviews()
+	b.ReportAllocs()
+	for b.Loop() {
+		bench.Edge(l)
+	}
+}

@@ -1,6 +1,7 @@
 package cel_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -211,4 +212,14 @@ func BenchmarkEval(b *testing.B) {
 	for b.Loop() {
 		p.Eval(sample)
 	}
+}
+
+func ExampleParse() {
+	p, err := cel.Parse(`response.code >= 500 || request.headers['x-debug'] == 'on'`)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(p.Eval(sample).IsTrue())
+	// Output:
+	// true
 }
