@@ -39,7 +39,7 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 			refuse(w, r, refusal)
 			return
 		}
-		if in.visit.Aged && r.Header["Upgrade"] == nil {
+		if v := &in.visit; v.Expired || v.Aged && v.Header["Upgrade"] == nil {
 			w.Header().Set("Connection", "close") // in HTTP/2: GOAWAY
 		}
 		in.caller = callerOf(r, &in.visit)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
@@ -34,7 +36,7 @@ func (in *inbound) Value(key any) any {
 // ways is refused: policies would see one and the handler the other.
 func (m *Mesh) receive(in *inbound, r *http.Request) *guard.Refusal {
 	v := &in.visit
-	v.Method, v.Host, v.Header = r.Method, r.Host, r.Header
+	v.Method, v.Host, v.Header = r.Method, r.Host, withoutH2C(r.Header)
 	v.TLS, v.Scheme, v.RawQuery = r.TLS, "http", r.URL.RawQuery
 	if r.TLS != nil {
 		v.Scheme = "https"
@@ -56,6 +58,21 @@ func (m *Mesh) receive(in *inbound, r *http.Request) *guard.Refusal {
 func malformed(err error) *guard.Refusal {
 	return &guard.Refusal{Status: http.StatusBadRequest, Message: "Bad Request", Details: err.Error()}
 }
+
+// withoutH2C takes out an offer to go on in HTTP/2 (RFC 7540 §3.2), as Envoy does: a
+// handler that took it would serve requests that the policies never see. "A server
+// MAY ignore a received Upgrade header field" (RFC 9110 §7.8).
+func withoutH2C(h http.Header) http.Header {
+	if !slices.ContainsFunc(h["Upgrade"], offersH2C) {
+		return h
+	}
+	h = maps.Clone(h)
+	delete(h, "Upgrade")
+	delete(h, "Http2-Settings")
+	return h
+}
+
+func offersH2C(protocols string) bool { return strings.Contains(strings.ToLower(protocols), "h2c") }
 
 // ambiguous finds requests whose path or host depends on who reads it.
 func ambiguous(r *http.Request) error {

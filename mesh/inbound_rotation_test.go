@@ -157,6 +157,22 @@ func TestAnExpiredPeerIsRefused(t *testing.T) {
 	}
 }
 
+// Who asks for another protocol each time, and is not given it, keeps no connection
+// for longer than its certificate.
+func TestAnExpiredPeerCannotUpgradeForEver(t *testing.T) {
+	ca, err := tlsid.NewCA(tlsid.CAConfig{LeafLifetime: 100 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := openIn(t, ca, nil, hello).guest("productpage", http1)
+	const upgrade = "Upgrade: websocket"
+	g.get("/", 200, "Connection: Upgrade", upgrade)
+	own, _ := g.own.Load()
+	<-time.After(time.Until(own.NotAfter().Add(time.Millisecond)))
+	g.getAgain("/", 200, "Connection: Upgrade", upgrade)
+	g.get("/", 0, "Connection: Upgrade", upgrade)
+}
+
 // Credentials of both sides change many times, and the root of both once, until
 // the old one is gone, while requests go on. None fails.
 func TestRotationLosesNoRequest(t *testing.T) {

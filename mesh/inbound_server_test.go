@@ -70,6 +70,23 @@ func TestAUnixSocketHasNoAddressesAndNoPort(t *testing.T) {
 	g.get("/open", 403)
 }
 
+// A handler that went on in HTTP/2 would serve requests past the policies.
+func TestNoHandlerIsAskedToGoOnInHTTP2(t *testing.T) {
+	b := open(t, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header["Upgrade"], r.Header["Http2-Settings"])
+	}))
+	l := &line{t: t, address: b.address}
+	defer l.hangUp()
+	for offer, want := range map[string]string{
+		"h2c": "[] []", "H2C": "[] []", "websocket, h2c": "[] []", "websocket": `["websocket"] ["AAMA"]`,
+	} {
+		_, body := l.say("GET / HTTP/1.1", "Host: reviews", "Connection: Upgrade, HTTP2-Settings", "Upgrade: "+offer, "HTTP2-Settings: AAMA")
+		if body != want {
+			t.Errorf("%s: the handler sees %s", offer, body)
+		}
+	}
+}
+
 // What net/http gives to handlers passes through.
 func TestTheHandlerHasAllThatNetHTTPGives(t *testing.T) {
 	b := open(t, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -45,7 +45,8 @@ func (g *Guard) identify(v *Visit) *Refusal {
 		r.Close = true
 		return r
 	}
-	v.Peer, v.Aged = peer.id, peer.aged(time.Now())
+	now := time.Now()
+	v.Peer, v.Aged, v.Expired = peer.id, peer.aged(now), peer.expired(now)
 	if v.TLS != nil {
 		v.SNI = v.TLS.ServerName
 	}

@@ -26,9 +26,10 @@ type peers struct {
 	met map[connection]*acquaintance
 }
 
-// A connection is known by its TLS state, which is one value as long as the
-// connection is open; what is known of it goes when the state does.
-type connection = weak.Pointer[tls.ConnectionState]
+// A connection is known by the place of its peer's first certificate, which is one
+// in all copies of its TLS state: net/http makes one for each HTTP/2 request of
+// scheme http. What is known of the connection goes when its last state does.
+type connection = weak.Pointer[*x509.Certificate]
 
 // An acquaintance is the peer of one connection.
 type acquaintance struct{ verdict atomic.Pointer[verdict] }
@@ -40,6 +41,7 @@ type verdict struct {
 	err   error
 	since time.Time // when the peer was verified first, on this connection
 	age   time.Time // from when on the peer should connect anew; zero: at no time
+	end   time.Time // of its certificate; zero: it has none that says anything
 }
 
 func newPeers(own *tlsid.Current, aliases []tlsid.TrustDomain) *peers {
@@ -72,18 +74,21 @@ func (p *peers) of(state *tls.ConnectionState) *verdict {
 // then there is a new one (all renew theirs earlier), and the old root is there.
 func (v *verdict) aged(now time.Time) bool { return !v.age.IsZero() && now.After(v.age) }
 
+func (v *verdict) expired(now time.Time) bool { return !v.end.IsZero() && now.After(v.end) }
+
 func (p *peers) meet(state *tls.ConnectionState) *acquaintance {
-	key := weak.Make(state)
+	leaf := &state.PeerCertificates[0]
+	key := weak.Make(leaf)
 	p.mu.RLock()
 	a := p.met[key]
 	p.mu.RUnlock()
 	if a == nil {
-		a = p.enter(key, state)
+		a = p.enter(key, leaf)
 	}
 	return a
 }
 
-func (p *peers) enter(key connection, state *tls.ConnectionState) *acquaintance {
+func (p *peers) enter(key connection, leaf **x509.Certificate) *acquaintance {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a := p.met[key]; a != nil {
@@ -91,7 +96,7 @@ func (p *peers) enter(key connection, state *tls.ConnectionState) *acquaintance 
 	}
 	a := new(acquaintance)
 	p.met[key] = a
-	runtime.AddCleanup(state, p.forget, key)
+	runtime.AddCleanup(leaf, p.forget, key)
 	return a
 }
 
@@ -111,7 +116,8 @@ func (p *peers) judge(own tlsid.Credential, state *tls.ConnectionState, before *
 		return v
 	}
 	v.id, _ = tlsid.PeerOf(*state) // verify has called it
-	v.age = v.since.Add(state.PeerCertificates[0].NotAfter.Sub(v.since) / 4 * 3)
+	v.end = state.PeerCertificates[0].NotAfter
+	v.age = v.since.Add(v.end.Sub(v.since) / 4 * 3)
 	if before == nil || before.err != nil {
 		return v
 	}

@@ -134,6 +134,28 @@ func TestConnectionsAreForgottenWhenTheyAreGone(t *testing.T) {
 	}
 }
 
+// net/http makes a copy of the state for each HTTP/2 request of scheme http, which
+// Envoy sends over TLS too.
+func TestCopiesOfAStateAreOneConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoor(t, guard.Config{}, "")
+		conn := d.state("productpage") // for an hour
+		for _, wait := range []time.Duration{0, 50 * time.Minute, 50 * time.Minute} {
+			time.Sleep(wait) // paused time
+			again := *conn
+			v := visit(&again, "/")
+			d.admits(v, 0)
+			if v.Aged != (wait > 0) {
+				t.Errorf("after %v more: aged: %t", wait, v.Aged)
+			}
+		}
+		if n := d.Known(); n != 1 {
+			t.Errorf("one connection is taken for %d", n)
+		}
+		runtime.KeepAlive(conn)
+	})
+}
+
 // Connections give way while the root of their certificate is still there; those
 // that are made late, with a certificate of little time, sooner.
 func TestConnectionsAgeWithTheirCertificates(t *testing.T) {

@@ -14,13 +14,15 @@ import (
 // its token say so: the handler must see these.
 type Visit struct {
 	authz.Request
-	TLS      *tls.ConnectionState // nil: plaintext. One value as long as the connection is open
+	TLS      *tls.ConnectionState // nil: plaintext. That of the connection, or a copy of it
 	Scheme   string
 	RawQuery string
 
 	// Aged says that the peer should connect anew, once this request is answered:
 	// the certificate of its connection will soon be of no use.
 	Aged bool
+	// Expired says that the certificate is of no use any more.
+	Expired bool
 	// Auth is what the request's verified token says; nil without one.
 	Auth *jwt.Auth
 	// Decision is the policies', once they were asked.
