@@ -227,6 +227,9 @@ func TestAmbiguousRequestsAreReadTheStricterWay(t *testing.T) {
 		refused      []*authz.Request
 	}{
 		{"one role of several is denied", denying(when(isAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
+		{"a padded role is denied", denying(when(isAdmin)), []*authz.Request{roles(" admin"), roles("admin\t"), roles("x", " admin ")}},
+		{"a padded role is not enough", allowing(when(isAdmin)), []*authz.Request{roles(" admin"), roles("admin\t")}},
+		{"a padded role that must not be", allowing(when(notAdmin)), []*authz.Request{roles(" admin"), roles("admin\t"), roles("x", "admin ")}},
 		{"one role of several is not enough", allowing(when(isAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
 		{"one role of several that must not be", allowing(when(notAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
 		{"another role denied", denying(when(notAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
