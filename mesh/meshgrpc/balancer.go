@@ -59,11 +59,15 @@ func (p picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	if t == nil {
 		return balancer.PickResult{}, errStranger
 	}
-	l, err := p.lines.to(t)
-	if err != nil {
-		return balancer.PickResult{}, t.unreachable(err)
+	for lane := 0; ; lane++ {
+		l, err := p.lines.to(t, lane)
+		if err != nil {
+			return balancer.PickResult{}, t.unreachable(err)
+		}
+		if result, err := l.pick(t); err != errFull {
+			return result, err
+		}
 	}
-	return l.pick(t)
 }
 
 var errNoConnection = errors.New("the connection is closed")

@@ -3,6 +3,7 @@ package meshgrpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/keepalive"
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
@@ -22,7 +24,24 @@ func NewClient(m *mesh.Mesh, target string, opts ...grpc.DialOption) (*grpc.Clie
 	if _, err := serviceOf(target); err != nil {
 		return nil, err
 	}
-	return grpc.NewClient(target, append(DialOptions(m), opts...)...)
+	return grpc.NewClient(target, slices.Concat(DialOptions(m), keepAlive(m, target), opts)...)
+}
+
+// keepAlive is the http2KeepAlive of the destination that a service has by
+// default. gRPC takes it once for all connections.
+func keepAlive(m *mesh.Mesh, target string) []grpc.DialOption {
+	service, err := serviceOf(target)
+	if err != nil {
+		return nil
+	}
+	p := m.Inside().Engine.Plan()
+	to := p.Lookup(service)
+	d := &p.Default(to.Name).Routes[0].Destinations[0]
+	c := p.Cluster(p.Key(d, to)).Connection
+	if c.PingInterval <= 0 {
+		return nil
+	}
+	return []grpc.DialOption{grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.PingInterval, Timeout: c.PingTimeout})}
 }
 
 // DialOptions makes a connection of grpc.NewClient one of the mesh; its target is

@@ -58,9 +58,11 @@
 //
 // # Limits
 //
-// connectionPool: maxConnections, maxConcurrentStreams and http2KeepAlive have no
-// effect: a host has one connection, whose streams the server limits; see
-// grpc.WithKeepaliveParams. h2UpgradePolicy has none, for there is no other
-// protocol. Config.Hedge is for HTTP alone. Methods that a server does not have
-// are answered by gRPC itself, before any policy is asked.
+// connectionPool: http2KeepAlive holds as it stands when NewClient is called, of
+// the service itself, and not below gRPC's 10 s; with DialOptions it is
+// grpc.WithKeepaliveParams. maxConnections has no effect, as in Envoy on a host
+// that speaks HTTP/2: there is one connection, and more only by
+// maxConcurrentStreams. h2UpgradePolicy has none, for there is no other protocol.
+// Config.Hedge is for HTTP alone. Methods that a server does not have are answered
+// by gRPC itself, before any policy is asked.
 package meshgrpc

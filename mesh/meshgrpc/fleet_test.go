@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -84,10 +85,27 @@ func (i *instance) cut() {
 	}
 }
 
+// hang swallows what is sent to the instance from now on.
+func (i *instance) hang() {
+	i.fleet.mu.Lock()
+	defer i.fleet.mu.Unlock()
+	for c := range i.fleet.open[i.endpoint.Address] {
+		c.hung.Store(true)
+	}
+}
+
 type counted struct {
 	net.Conn
 	fleet   *fleet
 	address string
+	hung    atomic.Bool
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	if c.hung.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
 }
 
 func (c *counted) Close() error {

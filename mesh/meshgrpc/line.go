@@ -27,7 +27,8 @@ type line struct {
 	now atomic.Pointer[condition]
 	by  atomic.Pointer[basis] // nil: the host is none of the mesh's
 
-	picks atomic.Int64 // since the connection was made; counted where a rule limits them
+	calls atomic.Int64 // under way; counted where a rule limits them
+	picks atomic.Int64 // since the connection was made; likewise
 	since atomic.Int64 // when that was, Unix nanoseconds
 	used  atomic.Bool  // since the last sweep
 	idle  time.Time    // since when the sweep has found it unused
@@ -136,21 +137,40 @@ func (l *line) spent(spec *plan.Cluster) bool {
 	return c.MaxRequests > 0 && l.picks.Load() >= int64(c.MaxRequests) || c.MaxAge > 0 && l.aged(c.MaxAge, time.Now())
 }
 
+// errFull: the line carries as many calls as a rule lets it.
+var errFull = errors.New("the connection has all the streams that it may have")
+
 // pick is the answer to a call that is to go by this line.
 func (l *line) pick(t *try) (balancer.PickResult, error) {
 	switch now := l.now.Load(); now.state {
 	case connectivity.Ready:
-		if t.host != nil && t.cluster.Spec().Connection.MaxRequests > 0 {
-			l.picks.Add(1)
-		}
-		t.takes(l)
-		return balancer.PickResult{SubConn: l.sub, Done: t.done}, nil
+		return l.ready(t)
 	case connectivity.TransientFailure:
 		return balancer.PickResult{}, t.unreachable(now.err)
 	case connectivity.Idle:
 		l.sub.Connect()
 	}
 	return balancer.PickResult{}, balancer.ErrNoSubConnAvailable
+}
+
+func (l *line) ready(t *try) (balancer.PickResult, error) {
+	c := t.connection()
+	done := t.done
+	if c.MaxStreams > 0 {
+		if l.calls.Add(1) > int64(c.MaxStreams) {
+			l.calls.Add(-1)
+			return balancer.PickResult{}, errFull
+		}
+		done = func(info balancer.DoneInfo) {
+			l.calls.Add(-1)
+			t.done(info)
+		}
+	}
+	if c.MaxRequests > 0 {
+		l.picks.Add(1)
+	}
+	t.takes(l)
+	return balancer.PickResult{SubConn: l.sub, Done: done}, nil
 }
 
 func (l *line) aged(limit time.Duration, now time.Time) bool {

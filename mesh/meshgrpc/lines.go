@@ -11,13 +11,14 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 )
 
-// lines are the connections of one grpc.ClientConn: one to each host, made when
-// the host is first picked, and closed when it is gone, or idle, or to be
-// connected to in another way.
+// lines are the connections of one grpc.ClientConn: one to each host, and more
+// only where a rule limits the streams of one. They are made when the host is
+// picked, and closed when it is gone, or idle, or to be connected to in another
+// way.
 type lines struct {
 	cc      balancer.ClientConn
 	callers bool     // transport credentials are the caller's own
-	byHost  sync.Map // *engine.Host, or the address of a host that the mesh does not know → *line
+	byHost  sync.Map // try.key → *line
 
 	mu     sync.Mutex // orders what is written there
 	closed bool
@@ -41,10 +42,11 @@ func (ls *lines) publish() {
 	ls.cc.UpdateState(balancer.State{ConnectivityState: connectivity.Ready, Picker: picker{ls}})
 }
 
-// to is the line of a try. One that does not serve any more is replaced; the
-// calls on it finish.
-func (ls *lines) to(t *try) (*line, error) {
-	if l := ls.find(t); l != nil && l.serves(t) {
+// to is the line of a try: lane 0 or, where those before it are full, another. One
+// that does not serve any more is replaced; the calls on it finish.
+func (ls *lines) to(t *try, lane int) (*line, error) {
+	key := t.key(lane)
+	if l := ls.find(key); l != nil && l.serves(t) {
 		return l, nil
 	}
 	ls.mu.Lock()
@@ -52,7 +54,7 @@ func (ls *lines) to(t *try) (*line, error) {
 	if ls.closed {
 		return nil, errNoConnection
 	}
-	old := ls.find(t)
+	old := ls.find(key)
 	if old != nil && old.serves(t) {
 		return old, nil
 	}
@@ -60,15 +62,15 @@ func (ls *lines) to(t *try) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	ls.byHost.Store(t.key(), fresh)
+	ls.byHost.Store(key, fresh)
 	if old != nil {
 		old.sub.Shutdown()
 	}
 	return fresh, nil
 }
 
-func (ls *lines) find(t *try) *line {
-	v, ok := ls.byHost.Load(t.key())
+func (ls *lines) find(key any) *line {
+	v, ok := ls.byHost.Load(key)
 	if !ok {
 		return nil
 	}

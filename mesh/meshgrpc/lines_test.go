@@ -148,6 +148,51 @@ func TestAConnectionCarriesItsNumberOfCalls(t *testing.T) {
 	})
 }
 
+func TestAConnectionCarriesItsNumberOfStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		i := f.start("ratings", "v1")
+		c := f.client("ratings", destinationRule("  trafficPolicy: {connectionPool: {http: {maxConcurrentStreams: 2}}}"))
+		var last []func() error
+		for range 5 {
+			last = append(last, held(t, c))
+		}
+		if open, _ := i.connections(); open != 3 {
+			t.Errorf("%d connections for 5 streams", open)
+		}
+		for _, end := range last {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+		synctest.Wait()
+		for range 10 {
+			call(t, c)
+		}
+		if open, ever := i.connections(); open != 3 || ever != 3 {
+			t.Errorf("%d connections, %d in all", open, ever)
+		}
+	})
+}
+
+func TestConnectionsAreKeptAliveByTheRule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		i := f.start("ratings", "v1", grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second}))
+		c := f.client("ratings", destinationRule("  trafficPolicy: {connectionPool: {http: {http2KeepAlive: {interval: 20s, timeout: 5s}}}}"))
+		last := held(t, c)
+		<-time.After(time.Minute)
+		if open, _ := i.connections(); open != 1 {
+			t.Errorf("%d connections that are answered", open)
+		}
+		i.hang()
+		<-time.After(30 * time.Second)
+		if err := last(); err != io.EOF { // of Send: the stream has ended
+			t.Errorf("got %v from a connection that is dead", err)
+		}
+	})
+}
+
 func TestAConnectionDoesNotOutliveTheCredential(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRealm(t)

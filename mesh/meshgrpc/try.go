@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
 // A try is one attempt of a call, and its context: whoever has that finds out
@@ -66,12 +67,29 @@ func tryOf(ctx context.Context) *try {
 	return t
 }
 
-// key is the line's that the try takes.
-func (t *try) key() any {
-	if t.host == nil {
+// key is the line's that the try takes: the host's, or the address of one that is
+// none of the mesh's.
+func (t *try) key(lane int) any {
+	switch {
+	case t.host == nil:
 		return t.address
+	case lane == 0:
+		return t.host
 	}
-	return t.host
+	return laneKey{t.host, lane}
+}
+
+type laneKey struct {
+	host *engine.Host
+	lane int
+}
+
+// connection is the policy of connections in force.
+func (t *try) connection() *plan.Connection {
+	if t.host == nil {
+		return new(plan.Connection)
+	}
+	return &t.cluster.Spec().Connection
 }
 
 // unreachable notes why there is no connection, and returns it for the picker:
