@@ -25,6 +25,14 @@ test: check race fuzz-short bench-check ## all that must hold, in less than 15 m
 bench: ## the performance budget, measured here, in one table
 	cd bench && $(GO) run .
 
+.PHONY: observability
+observability: ## what a mesh tells, seen by a real Prometheus and an OTLP receiver
+	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "prometheus is missing: apt-get install -y --no-install-recommends prometheus" >&2; exit 1; }
+	cd internal/observability && $(GO) mod tidy -diff
+	cd internal/observability && $(GO) vet ./...
+	cd internal/observability && $(staticcheck) $(checks) ./...
+	cd internal/observability && $(GO) test -race ./...
+
 .PHONY: soak
 soak: ## every test many times over: an hour or so
 	$(GO) test -race -count=50 -timeout=3h ./...
