@@ -141,11 +141,11 @@ func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster, credential tlsid
 	both := new(http.Protocols)
 	both.SetHTTP1(true)
 	both.SetHTTP2(true)
-	wr.h1 = w.transport(wr, both, wr.dialer.byALPN)
+	wr.h1 = w.transport(wr, both, wr.minding(wr.dialer.byALPN))
 	h2 := new(http.Protocols)
 	h2.SetUnencryptedHTTP2(true)
 	h2.SetHTTP2(true)
-	wr.h2 = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2, wr.dialer.onHTTP2) })
+	wr.h2 = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2, wr.minding(wr.dialer.onHTTP2)) })
 	return wr
 }
 
@@ -168,14 +168,17 @@ func (w *wires) pool(wr *wire) *h1.Pool {
 	})
 }
 
-func (w *wires) transport(wr *wire, protocols *http.Protocols, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+// A dial is an http.Transport's.
+type dial func(ctx context.Context, network, host string) (net.Conn, error)
+
+func (w *wires) transport(wr *wire, protocols *http.Protocols, d dial) *http.Transport {
 	c := wr.spec.Connection
 	t := w.template.Clone()
 	t.Protocols = protocols
 	t.TLSNextProto = nil // where x/net/http2 has set it, it leads to the base's own pool, which knows addresses alone
 	t.Proxy = nil        // an endpoint is reached directly
-	t.DialContext = dial
-	t.DialTLSContext = dial
+	t.DialContext = d
+	t.DialTLSContext = d
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
 	t.MaxConnsPerHost = 0
@@ -193,15 +196,28 @@ const idlePerHost = 1024
 // retire closes what is idle now, and what requests under way leave behind.
 func (w *wire) retire() {
 	w.retired.Store(true)
-	w.closeIdle()
+	w.windUp()
+}
+
+// minding is a dial after which somebody looks whether the wire still has use for
+// the connection. Who wanted it may be gone, and the wire be retired; and what
+// speaks HTTP/2 an http.Transport keeps even so.
+func (w *wire) minding(d dial) dial {
+	return func(ctx context.Context, network, host string) (net.Conn, error) {
+		c, err := d(ctx, network, host)
+		if w.retired.Load() {
+			w.windUp()
+		}
+		return c, err
+	}
 }
 
 // forgetting is how long it may take, after an answer over HTTP/2 has been read,
-// until its connection counts as idle: net/http sees to that on a goroutine of
-// its own, and tells nobody.
+// until its connection counts as idle, and after one has been made, until it is in
+// use: net/http sees to that on goroutines of its own, and tells nobody.
 const forgetting = 100 * time.Millisecond
 
-// windUp closes what a request has left behind on a wire that is retired.
+// windUp closes what a request, or a dial, leaves behind on a wire that is retired.
 func (w *wire) windUp() {
 	w.closeIdle()
 	if w.dialer.open.Load() > 0 {
