@@ -14,7 +14,8 @@ type CAConfig struct {
 	TrustDomain TrustDomain
 
 	// Dir is a directory in which the processes of one machine share the roots
-	// and their keys, so that they trust each other. It is made if it is not
+	// and their keys, so that they trust each other. It must be of the user whom
+	// they run as, or of root, and nobody else may write to it. It is made if not
 	// there. "": the roots stay in memory, and nobody else knows them.
 	Dir string
 

@@ -73,10 +73,16 @@ func (d *directory) prepare() error {
 		return err
 	}
 	info, err := os.Stat(d.path)
-	if err == nil && info.Mode().Perm()&0o022 != 0 {
-		err = fmt.Errorf("directory %s has mode %04o: others may write to it; it must be 0700", d.path, info.Mode().Perm())
+	if err != nil {
+		return err
 	}
-	return err
+	if user, ok := strangerOf(info); ok {
+		return fmt.Errorf("directory %s is of user %d: it must be of the user of this process, %d, or of root", d.path, user, os.Geteuid())
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("directory %s has mode %04o: others may write to it; it must be 0700", d.path, info.Mode().Perm())
+	}
+	return nil
 }
 
 // list returns the numbers of the roots, sorted, and their files.

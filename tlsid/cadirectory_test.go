@@ -232,3 +232,15 @@ func TestARemovedRootIsDistrusted(t *testing.T) {
 		}
 	})
 }
+
+// Whoever owns a directory puts into it what he likes, and his root would be ours.
+func TestADirectoryOfSomebodyElseIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	newCA(t, tlsid.CAConfig{Dir: dir})
+	if os.Chown(dir, 65534, -1) != nil { // only the superuser can, and only he could read the key of another
+		return
+	}
+	if _, err := tlsid.NewCA(tlsid.CAConfig{Dir: dir}); err == nil || !strings.Contains(err.Error(), "is of user 65534") {
+		t.Errorf("got %v", err)
+	}
+}
