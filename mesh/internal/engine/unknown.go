@@ -30,23 +30,38 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 	if !ok {
 		vh := s.plan.Default(c.Target.Name)
 		if e.crowded(s.plan.Key(&vh.Routes[0].Destinations[0], c.Target)) {
-			return false, nil
+			return false, c.uninvited()
 		}
 		v, _ = s.unknown.LoadOrStore(c.Target.Name, vh)
 	}
 	vh := v.(*plan.VirtualHost)
 	cl := e.cluster(s, &vh.Routes[0].Destinations[0], &c.Target)
-	if cl.upstream == nil {
-		return false, nil
-	}
 	if err := cl.ready(ctx, c); err != nil {
 		return false, err
 	}
-	if cl.upstream.unknown() || cl.upstream.silent() && !s.plan.Local(c.Target.Name) {
+	if cl.strange() || cl.silent() && !s.plan.Local(c.Target.Name) {
 		return false, nil
 	}
 	c.Target.VirtualHost = vh
 	return true, nil
+}
+
+// strange reports that the source knows no such service.
+func (cl *Cluster) strange() bool { return cl.upstream != nil && cl.upstream.unknown() }
+
+// silent reports that the source has never said who there is: it was not asked if
+// the engine is closed.
+func (cl *Cluster) silent() bool { return cl.upstream == nil || cl.upstream.silent() }
+
+var errCrowded = errors.New("too many hosts that no rule names are watched")
+
+// uninvited decides about a host for which there is no room. What is local can be
+// nobody else's: to pass it on would be to send it in the clear, past all rules.
+func (c *Call) uninvited() error {
+	if !c.state.plan.Local(c.Target.Name) {
+		return nil
+	}
+	return c.refuse(Overflow, errCrowded.Error(), errCrowded)
 }
 
 // maxClusters bounds how many clusters come to life for hosts that only
