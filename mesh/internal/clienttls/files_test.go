@@ -32,6 +32,8 @@ func TestWhatAServerMustProve(t *testing.T) {
 	anchor := at.write("anchor", middle.pem())
 	named := x509.Certificate{DNSNames: []string{"a.com", "*.b.com"}, IPAddresses: []net.IP{net.IPv4(10, 0, 0, 1)}}
 	workload := x509.Certificate{URIs: []*url.URL{mustParse(t, "spiffe://td/a")}, EmailAddresses: []string{"a@a.com"}}
+	dressed := x509.Certificate{DNSNames: []string{"spiffe://td/a"}, URIs: []*url.URL{mustParse(t, "spiffe://td/b")}}
+	mailed := x509.Certificate{EmailAddresses: []string{"spiffe://td/a", "a.com"}, URIs: []*url.URL{mustParse(t, "spiffe://td/b")}}
 	expired := x509.Certificate{DNSNames: []string{"a.com"}, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: time.Now().Add(-time.Hour)}
 	future := x509.Certificate{DNSNames: []string{"a.com"}, NotBefore: time.Now().Add(time.Hour), NotAfter: time.Now().Add(2 * time.Hour)}
 	client := x509.Certificate{DNSNames: []string{"a.com"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
@@ -54,6 +56,9 @@ func TestWhatAServerMustProve(t *testing.T) {
 		{"no SAN, but the name that was asked for", clienttls.FilesConfig{CA: ca, SANs: []string{"c.com"}}, "a.com", root.issue(named), true},
 		{"a URI", clienttls.FilesConfig{CA: ca, SANs: []string{"spiffe://td/a"}}, "a.com", root.issue(workload), false},
 		{"part of a URI", clienttls.FilesConfig{CA: ca, SANs: []string{"spiffe://td"}}, "a.com", root.issue(workload), true},
+		{"a URI that is dressed up as a host", clienttls.FilesConfig{CA: ca, SANs: []string{"spiffe://td/a"}}, "a.com", root.issue(dressed), true},
+		{"a URI that is dressed up as mail", clienttls.FilesConfig{CA: ca, SANs: []string{"spiffe://td/a"}}, "a.com", root.issue(mailed), true},
+		{"a host that is dressed up as mail", clienttls.FilesConfig{CA: ca, SANs: []string{"a.com"}}, "a.com", root.issue(mailed), true},
 		{"an address of mail", clienttls.FilesConfig{CA: ca, SANs: []string{"a@a.com"}}, "a.com", root.issue(workload), false},
 		{"a chain", clienttls.FilesConfig{CA: ca}, "a.com", middle.issue(named, middle), false},
 		{"a chain with a gap", clienttls.FilesConfig{CA: ca}, "a.com", middle.issue(named), true},
