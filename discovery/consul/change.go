@@ -20,9 +20,12 @@ type Change struct {
 	index uint64 // Consul's version of Old; 0: none
 }
 
-// Verb is create, update, delete or unchanged.
+// Verb is create, update, delete, unchanged, or absent: what is to be deleted is
+// not there.
 func (c Change) Verb() string {
 	switch {
+	case c.Old == "" && c.New == "":
+		return "absent"
 	case c.Old == c.New:
 		return "unchanged"
 	case c.Old == "":

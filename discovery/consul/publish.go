@@ -24,7 +24,8 @@ type Plan struct {
 	Changes []Change
 	// Version is what rules.Set.Version of every subscriber will be.
 	Version string
-	// Warnings are the faults that keep nothing from being used.
+	// Warnings are the faults of what will stand, as a whole, that keep nothing from
+	// being used. Objects in the files are named by file and line, others by key.
 	Warnings rules.Faults
 
 	client *api.Client
@@ -58,7 +59,7 @@ func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text,
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	wanted, warnings, err := f.objects(files)
+	wanted, origins, err := f.objects(files)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +79,7 @@ func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text,
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{changes, set.Version, warnings, client}, nil
+	return &Plan{changes, set.Version, origins.name(set.Warnings, set), client}, nil
 }
 
 // Commit writes the changes in one transaction, if nobody has changed one of

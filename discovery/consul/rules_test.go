@@ -231,6 +231,33 @@ func TestWhatIsWrongInFilesIsToldByFileAndLineAndNothingIsWritten(t *testing.T) 
 	}
 }
 
+// What warns of a subset without its DestinationRule is the whole that will stand,
+// not the file alone.
+func TestWarningsAreThoseOfTheWhole(t *testing.T) {
+	t.Parallel()
+	client := dial(t, consultest.Start(t, consultest.Config{}))
+	routes := rules.Text{Name: "routes.yaml", Data: fmt.Appendf(nil, "\n\n---\n"+reviewsRoutes, 90, 10)}
+	subsets := rules.Text{Name: "subsets.yaml", Data: []byte(reviewsSubsets)}
+	const noSubset = "no DestinationRule of reviews.default.svc.cluster.local defines any subset"
+	warned := func(p *consul.Plan, err error, file string, line int) {
+		t.Helper()
+		must(t, err)
+		if len(p.Warnings) != 1 || p.Warnings[0].File != file || p.Warnings[0].Line != line || !strings.Contains(p.Warnings[0].Message, noSubset) {
+			t.Errorf("got %+v, want one of %s:%d", []rules.Fault(p.Warnings), file, line)
+		}
+	}
+	alone, err := consul.Diff(t.Context(), client, "inmesh", routes)
+	warned(alone, err, "routes.yaml", 11)
+	if whole := publish(t, client, split(90)); len(whole.Warnings) > 0 {
+		t.Errorf("of a whole that is in order: %v", whole.Warnings)
+	}
+	if part := publish(t, client, routes); len(part.Warnings) > 0 {
+		t.Errorf("of routes whose subsets stand in KV: %v", part.Warnings)
+	}
+	without, err := consul.DiffDelete(t.Context(), client, "inmesh", subsets)
+	warned(without, err, "inmesh/default/VirtualService/reviews", 8)
+}
+
 func list() []byte {
 	item := `{"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": %q}, "spec": {"host": "a"}}`
 	return fmt.Appendf(nil, `{"apiVersion": "v1", "kind": "List", "items": [%s, %s]}`, fmt.Sprintf(item, "a"), fmt.Sprintf(item, "b"))

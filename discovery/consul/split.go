@@ -6,15 +6,19 @@ import (
 	"errors"
 	"io"
 	"path"
+	"slices"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
+// origins say, for the keys of objects, where these were written.
+type origins map[string]*rules.Meta
+
 // objects are the documents of files, one each, under their keys. Faults name
 // the files and lines that they were written in.
-func (f folder) objects(files []rules.Text) (out []rules.Text, warnings rules.Faults, _ error) {
+func (f folder) objects(files []rules.Text) (out []rules.Text, first origins, _ error) {
 	var faults rules.Faults
-	first := map[string]*rules.Meta{}
+	first = origins{}
 	for _, file := range files {
 		for _, d := range split(file) {
 			set, err := rules.Parse(d.Name, d.Data)
@@ -22,15 +26,14 @@ func (f folder) objects(files []rules.Text) (out []rules.Text, warnings rules.Fa
 				faults = append(faults, bad...)
 				continue
 			}
-			warnings = append(warnings, set.Warnings...)
 			faults = append(faults, f.place(set, d, first, &out)...)
 		}
 	}
-	return out, warnings, faults.Err()
+	return out, first, faults.Err()
 }
 
 // place puts the object of a document under its key.
-func (f folder) place(set *rules.Set, d rules.Text, first map[string]*rules.Meta, out *[]rules.Text) (faults rules.Faults) {
+func (f folder) place(set *rules.Set, d rules.Text, first origins, out *[]rules.Text) (faults rules.Faults) {
 	n := 0
 	for m := range metas(set) {
 		n++
@@ -43,6 +46,23 @@ func (f folder) place(set *rules.Set, d rules.Text, first map[string]*rules.Meta
 		default:
 			first[key] = m
 			*out = append(*out, rules.Text{Name: key, Data: tidy(d.Data)})
+		}
+	}
+	return faults
+}
+
+// name names the files and lines in faults of a set by keys.
+func (o origins) name(faults rules.Faults, set *rules.Set) rules.Faults {
+	moved := map[string]int{} // by so many lines
+	for m := range metas(set) {
+		if written := o[m.File]; written != nil {
+			moved[m.File] = written.Line - m.Line
+		}
+	}
+	faults = slices.Clone(faults)
+	for i, f := range faults {
+		if written := o[f.File]; written != nil {
+			faults[i].File, faults[i].Line = written.File, f.Line+moved[f.File]
 		}
 	}
 	return faults

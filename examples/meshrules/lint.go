@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -11,7 +12,7 @@ import (
 )
 
 // lint tells all that is wrong with files and directories.
-func lint(args []string, stdout, stderr io.Writer) (int, error) {
+func lint(_ context.Context, args []string, stdout, stderr io.Writer) (int, error) {
 	fs := flag.NewFlagSet("lint", flag.ContinueOnError)
 	asJSON := fs.Bool("json", false, "")
 	paths, err := parse(fs, args)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -19,6 +20,8 @@ const (
 	exitInvalid
 	exitUsage
 	exitRefused
+	exitDiffers
+	exitConsul
 )
 
 func main() {
@@ -30,7 +33,36 @@ func main() {
 
 const usage = `usage: meshrules lint [-json] FILE|DIR...
        meshrules explain -f FILE|DIR [-json] [-from KEY=VALUE,...] [-n NAMESPACE] METHOD URL [-H 'Name: value']...
+       meshrules apply|delete [-agent ADDR] [-prefix PREFIX] [-n] FILE|DIR...
+       meshrules diff [-agent ADDR] [-prefix PREFIX] FILE|DIR...
+       meshrules status [-agent ADDR] [-prefix PREFIX] [-json]
 `
+
+// A verb is a command. It returns the exit code; 0 with an error is exitUsage.
+type verb func(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error)
+
+// named is the verb of a name; nil for none.
+func named(name string) verb {
+	switch name {
+	case "lint":
+		return lint
+	case "explain":
+		return explain
+	case "apply":
+		return apply
+	case "diff":
+		return diff
+	case "delete":
+		return remove
+	case "status":
+		return status
+	case "help", "-h", "-help", "--help":
+		return help
+	}
+	return nil
+}
+
+func help(context.Context, []string, io.Writer, io.Writer) (int, error) { return 0, flag.ErrHelp }
 
 // run is the whole program.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -38,25 +70,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage)
 		return exitUsage
 	}
-	var code int
-	var err error
-	switch args[0] {
-	case "lint":
-		code, err = lint(args[1:], stdout, stderr)
-	case "explain":
-		code, err = explain(ctx, args[1:], stdout, stderr)
-	case "help", "-h", "-help", "--help":
-		err = flag.ErrHelp
-	default:
-		err = fmt.Errorf("no command %q: want lint or explain", args[0])
+	call := named(args[0])
+	if call == nil {
+		fmt.Fprintf(stderr, "meshrules: no command %q: want lint, explain, apply, diff, delete or status\n", args[0])
+		return exitUsage
 	}
+	code, err := call(ctx, args[1:], stdout, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
 		return exitValid
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "meshrules: %v\n", err)
-		return exitUsage
+		return cmp.Or(code, exitUsage)
 	}
 	return code
 }

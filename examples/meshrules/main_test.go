@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,8 +55,7 @@ func TestCommandsPrintWhatTheyDid(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := command(t, strings.Fields(line)...)
-			got := fmt.Sprintf("$ meshrules %s\n%s-- stderr --\n%s-- exit %d --\n", line, stdout, stderr, code)
-			golden(t, name, got)
+			golden(t, name, transcript(line, code, stdout, stderr))
 		})
 	}
 }
@@ -95,6 +93,13 @@ func TestWrongCommandsAreUsageErrors(t *testing.T) {
 		"explain -f testdata/valid GET ftp://a/":            `URL "ftp://a/"`,
 		"explain -f testdata/valid GET http://a/ -from app": `"app": want KEY=VALUE`,
 		"explain -f testdata/valid GET http://a/ -H app":    "want 'Name: value'",
+		"apply":                            "apply: which FILE or DIR?",
+		"delete -n":                        "delete: which FILE or DIR?",
+		"apply testdata/none":              "testdata/none",
+		"diff -n testdata/push/v1":         "-n",
+		"status testdata":                  `status: unexpected argument "testdata"`,
+		"apply -prefix / testdata/push/v1": `-prefix "/": want a folder`,
+		"status -agent ftp://127.0.0.1":    "ftp",
 	} {
 		code, stdout, stderr := command(t, strings.Fields(line)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
