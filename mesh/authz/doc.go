@@ -39,7 +39,7 @@
 //
 //  1. Where handlers read a request in several ways, no reading passes that the
 //     policy would stop. Of several values of a header, the whole joined by commas
-//     counts, and, towards a refusal, each alone. Of a host, what was sent counts,
+//     counts, and, towards a refusal, each alone, without spaces around it. Of a host, what was sent counts,
 //     and, towards a refusal, the name without port and final dot. Of a path, see
 //     [Normalization].
 //  2. Paths are matched as handlers see them, decoded; patterns are decoded too.

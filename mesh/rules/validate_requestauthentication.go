@@ -25,16 +25,23 @@ func validateRequestAuthentication(c *checker, p *security.RequestAuthentication
 	}
 }
 
+// noPlace: "If no explicit location is specified the following default locations
+// are tried in order" (Istio, request_authentication.proto).
+const noPlace = "the usual places, unless another is named"
+
 func validateTokenRule(c *checker, path string, r *security.JWTRule) {
 	validateIssuer(c, path, r)
 	validateKeys(c, path, r)
+	warnOpen(c, path, "fromHeaders", len(r.FromHeaders), noPlace)
 	for _, list := range []struct {
 		field  string
 		values []string
+		empty  string // what it means without any
 	}{
-		{"audiences", r.Audiences}, {"fromParams", r.FromParams},
-		{"fromCookies", r.FromCookies}, {"spaceDelimitedClaims", r.SpaceDelimitedClaims},
+		{"audiences", r.Audiences, "any audience"}, {"fromParams", r.FromParams, noPlace},
+		{"fromCookies", r.FromCookies, noPlace}, {"spaceDelimitedClaims", r.SpaceDelimitedClaims, "scope and permission"},
 	} {
+		warnOpen(c, path, list.field, len(list.values), list.empty)
 		validateValues(c, path+"."+list.field, list.values, nil)
 	}
 	validateCount(c, path+".spaceDelimitedClaims", len(r.SpaceDelimitedClaims), maxSpaceClaims)
@@ -72,8 +79,11 @@ func validateKeys(c *checker, path string, r *security.JWTRule) {
 	case r.JwksUri != "":
 		validateKeyURI(c, uri, r.JwksUri)
 	}
-	if r.Jwks != "" {
+	switch {
+	case r.Jwks != "":
 		validateKeySet(c, inline, r.Jwks)
+	case c.written(inline):
+		c.warn(inline, "empty: the keys are fetched, as if it were left out")
 	}
 }
 

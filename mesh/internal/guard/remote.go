@@ -25,12 +25,16 @@ func (g *Guard) remote(v *Visit) netip.Addr {
 	return v.Source
 }
 
-// address reads a hop; some proxies write the port too. What is none matches
-// nothing: to take the proxy's own address for it would be to trust the proxy.
+// address reads a hop; some proxies write the port too, or brackets alone. What is
+// none matches nothing: to take the proxy's own address for it would be to trust
+// the proxy.
 func address(hop string) netip.Addr {
 	hop = strings.TrimSpace(hop)
 	if a, err := netip.ParseAddr(hop); err == nil {
 		return a
+	}
+	if strings.HasSuffix(hop, "]") {
+		hop += ":0"
 	}
 	ap, _ := netip.ParseAddrPort(hop)
 	return ap.Addr()

@@ -31,6 +31,7 @@ func TestTheRemoteAddressIsWhatTrustedProxiesWrote(t *testing.T) {
 		{1, []string{"1.1.1.1:4711"}, "1.1.1.1"},
 		{1, []string{"[2001:db8::1]:4711"}, "2001:db8::1"},
 		{1, []string{"2001:db8::1"}, "2001:db8::1"},
+		{1, []string{"[2001:db8::1]"}, "2001:db8::1"},
 	} {
 		d := newDoor(t, guard.Config{TrustedProxies: c.proxies}, "")
 		v := visit(nil, "/")
