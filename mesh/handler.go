@@ -12,7 +12,8 @@ import (
 //   - inherits the deadline that its caller handed on: the request's context ends
 //     when the caller will have given up. It can only shorten;
 //   - has its path normalised: policies and next see the same one. What names a
-//     path or a host in two ways is refused (400);
+//     path or a host in two ways is refused (400), and an offer to go on in HTTP/2
+//     in the clear (Upgrade: h2c) is taken out;
 //   - is identified by the certificate that its connection has proven, refused
 //     where the port is STRICT and there is none;
 //   - passes the providers of CUSTOM policies, the RequestAuthentications (401),
