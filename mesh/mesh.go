@@ -152,22 +152,24 @@ func (m *Mesh) reject(err error) {
 // until the Mesh is closed.
 func (m *Mesh) Transport(base http.RoundTripper) *Transport {
 	t := &Transport{mesh: m, base: base, pass: base}
-	template, ok := base.(*http.Transport)
 	if base == nil {
-		template, ok = http.DefaultTransport.(*http.Transport)
+		t.pass = cloneOfDefault()
 	}
-	if ok {
-		template = template.Clone()
-		t.pass, t.own = template, &wires{mesh: m, template: template}
-	}
-	if t.pass == nil { // somebody has replaced http.DefaultTransport
-		template = new(http.Transport)
-		t.pass, t.own = template, &wires{mesh: m, template: template}
+	if template, ok := t.pass.(*http.Transport); ok {
+		t.own = &wires{mesh: m, template: template.Clone()} // net/http still writes to the TLS of one that is used
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.transports = append(m.transports, t)
 	return t
+}
+
+// cloneOfDefault is of http.DefaultTransport, or new if somebody has replaced that.
+func cloneOfDefault() *http.Transport {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return new(http.Transport)
 }
 
 // Close ends the mesh: first the watch of rules and of the identity, then what the engine runs

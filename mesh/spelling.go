@@ -32,8 +32,8 @@ const (
 
 // host spells the line.
 func (l line) host() string {
-	if l.security == inClear && !strings.HasPrefix(l.address, "unix://") {
-		return l.address
+	if l.security == inClear && !strings.HasPrefix(l.address, "unix://") && !strings.HasSuffix(l.address, spelt) {
+		return l.address // which would not be read as another line
 	}
 	end := spelt
 	if l.h1 {
