@@ -112,11 +112,15 @@ func TestPushbackIsObeyed(t *testing.T) {
 					}
 					return status.Error(codes.Unavailable, "not now")
 				})
-				began := time.Now()
-				_, err := f.client("ratings", retryUnavailable).UnaryCall(context.Background(), &testpb.SimpleRequest{})
-				took := time.Since(began)
-				if i.double.calls.Load() != want.calls || took < want.took || took > want.took+time.Second {
-					t.Errorf("%d calls in %v: %v", i.double.calls.Load(), took, err)
+				i.double.onStream(func(s bidi) error { return i.double.unary(s.Context(), nil) })
+				c := f.client("ratings", retryUnavailable)
+				for face, do := range map[string]func(testpb.TestServiceClient) error{"unary": unaryAs, "stream": bidiAs} {
+					began, before := time.Now(), i.double.calls.Load()
+					err := do(c)
+					took, calls := time.Since(began), i.double.calls.Load()-before
+					if calls != want.calls || took < want.took || took > want.took+time.Second {
+						t.Errorf("%s: %d calls in %v: %v", face, calls, took, err)
+					}
 				}
 				if got := attempts.Load(); want.calls == 2 && got != "1" {
 					t.Errorf("grpc-previous-rpc-attempts is %v", got)

@@ -112,7 +112,7 @@ func (r *rpc) newTry(ctx context.Context, deadline time.Time) (*try, context.Can
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
 	t := &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, service: r.service, wrapped: r.wrapped()}
-	r.last = t
+	r.last, r.broken = t, engine.Outcome{}
 	return t, cancel
 }
 

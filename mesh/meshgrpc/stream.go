@@ -114,8 +114,8 @@ func (s *stream) Send(ctx context.Context, c *engine.Call) {
 			err = t.ending(opened)
 		}
 	}
-	c.Outcome = s.seen(t, header, err)
 	c.Replayable, _, _ = s.out.state()
+	c.Outcome = s.seen(t, header, err) // which may say that there must be no other try
 	s.answer = opened
 }
 
