@@ -133,7 +133,7 @@ func (f *field) killLeader() {
 
 func (f *field) killLocal() {
 	f.local.Kill()
-	f.awaitError("connection refused")
+	f.awaitError("dial tcp " + f.local.Address() + ": connect: connection refused")
 	status := f.source.Status()
 	if len(status) != 1 || status[0].Err == nil || status[0].Endpoints != len(f.ports) || status[0].Age(time.Now()) == 0 {
 		f.t.Errorf("the status is %+v", status)
