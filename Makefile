@@ -19,7 +19,7 @@ demo: ## the tour: a small fleet on this machine, and a live table of its traffi
 	$(GO) run ./examples/bookinfo
 
 .PHONY: test
-test: check race fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
+test: check race interop fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
 
 .PHONY: bench
 bench: ## the performance budget, measured here, in one table
@@ -68,6 +68,12 @@ needs:
 race: # with a real Consul, which is built once if there is none on the PATH
 	INMESH_CONSUL=required $(GO) test -timeout 30m -run '^TestAgentCanBeHad$$' ./internal/consultest
 	INMESH_CONSUL=required $(GO) test -race ./...
+
+.PHONY: interop
+interop: # gRPC's own interoperability suite, whose dependencies nobody else needs
+	cd mesh/meshgrpc/interop && $(GO) mod tidy -diff
+	cd mesh/meshgrpc/interop && $(GO) vet ./...
+	cd mesh/meshgrpc/interop && $(GO) test -race ./...
 
 .PHONY: fuzz-short
 fuzz-short:
