@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/retry"
 )
 
 func TestCloseMayBeCalledByManyAndAgain(t *testing.T) {
@@ -53,6 +54,27 @@ func TestRequestsUnderWayFinishAfterClose(t *testing.T) {
 		synctest.Wait()
 		if _, open := s.cables.counts(); open != 0 {
 			t.Errorf("%d connections stand after the last request has ended", open)
+		}
+	})
+}
+
+// Tries of a race are requests under way like any other.
+func TestARaceUnderWayHoldsNoCloseUp(t *testing.T) {
+	hedged := func(_ *scene, c *mesh.Config) { c.Hedge = retry.Hedge{Max: 1, Delay: time.Second} }
+	playWith(t, nil, hedged, func(s *scene) {
+		for _, name := range []string{"one", "other"} {
+			host := s.start("reviews", name)
+			host.plays(later(time.Hour, host.says(200)))
+		}
+		under := s.begin("http://reviews/")
+		s.pass(2 * time.Second)
+		began := time.Now()
+		_ = s.mesh.Close()
+		s.took(began, 0)
+		s.want(<-under, "200")
+		s.pass(time.Second)
+		if _, open := s.cables.counts(); open != 0 {
+			t.Errorf("%d connections stand", open)
 		}
 	})
 }

@@ -94,7 +94,8 @@ func (r *race) wins(done *runner) bool {
 	return o.Failure == retry.None && !r.call.Route.Retry.On.Match(o.Try)
 }
 
-// start sends one try on a goroutine of the engine's.
+// start sends one try on a goroutine of the call's, which run waits for or, if the
+// try loses, adopt's collector: Close waits for no request under way.
 func (r *race) start(ctx context.Context, call Call) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	one := &runner{call: call, cancel: cancel}
@@ -104,10 +105,10 @@ func (r *race) start(ctx context.Context, call Call) bool {
 	}
 	one.call.triedBuf, one.call.tried = [3]*Host{}, nil
 	r.running[one] = struct{}{}
-	r.call.engine.Background(func() {
+	go func() {
 		one.wire.Send(ctx, &one.call)
 		r.results <- one
-	})
+	}()
 	return true
 }
 
