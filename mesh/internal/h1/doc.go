@@ -26,7 +26,8 @@
 //
 //  1. A 101 is an error: nobody has asked to switch.
 //  2. The request's body is read whole before anything is sent, so that one that
-//     breaks, or has another length than it says, costs no connection.
+//     breaks, or has another length than it says, costs no connection. A Read that
+//     blocks holds its request up beyond the end of its context.
 //  3. An answer that comes before a write fails is the answer. http.Transport
 //     returns whichever it notices first.
 //  4. After Connection: close in the caller's own headers the connection is not
