@@ -41,6 +41,8 @@
 //	mesh                   Config, New, Transport, Listen, Handler, Peer, Explain, Observer, Error: it wires, and owns no algorithm
 //	mesh/rules             YAML or JSON → an immutable Set, or every fault with file:line
 //	mesh/authz             access policies → a decision and its reason. Pure
+//	mesh/meshgrpc          the gRPC face: NewClient, DialOptions, ServerOptions
+//	mesh/telemetry         what happened → OpenTelemetry; not wired to the journey yet
 //	mesh/meshtest          the mesh in memory, for users' own tests
 //	mesh/internal/plan     Compile: rules → virtual hosts, routes, cluster policies. Pure
 //	mesh/internal/engine   the journey, free of HTTP; live clusters, hosts, circuits
@@ -50,15 +52,18 @@
 //	mesh/internal/jwt      tokens and their keys
 //	mesh/internal/ratelimit  how many requests a server takes in a second
 //	mesh/internal/sniff    one port for TLS and plaintext
+//	mesh/internal/inside   what meshgrpc builds on
 //	mesh/internal/follow   the one control loop
 //	mesh/internal/replay   a request body that can be sent again
 //	balancer               who is next
 //	breaker                may it go at all: limits, ejection, per-host circuit
 //	retry                  may it go again, and when
 //	discovery              where a service lives: static, file, DNS
+//	discovery/consul       Consul's catalogue, rules in its KV store, its intentions
 //	tlsid                  who we are, who they are: SPIFFE IDs, credentials, an embedded CA, files
 //	tlsid/spiffe           credentials from the SPIFFE Workload API
-//	examples               programs that run: bookinfo (the tour), meshrules (lint and explain)
+//	tlsid/consulca         credentials from Consul's CA
+//	examples               programs that run: bookinfo (the tour), grpc, meshrules (lint, explain, rules in Consul)
 //	bench                  measurements beside peers; a module of its own
 //
 // # Who may import whom
