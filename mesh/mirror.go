@@ -69,6 +69,7 @@ func (x *exchange) duplicate(body io.ReadCloser) *http.Request {
 	}
 	in.URL, in.Host, in.Header, in.Trailer = &to, x.host, x.header.Clone(), x.in.Trailer.Clone()
 	in.Body, in.GetBody = body, nil
+	in.Cancel = nil // http.Client ends a request that is out of time by it
 	return in
 }
 
