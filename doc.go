@@ -63,7 +63,7 @@
 //	tlsid                  who we are, who they are: SPIFFE IDs, credentials, an embedded CA, files
 //	tlsid/spiffe           credentials from the SPIFFE Workload API
 //	tlsid/consulca         credentials from Consul's CA
-//	examples               programs that run: bookinfo (the tour), grpc, meshrules (lint, explain, rules in Consul)
+//	examples               programs that run: bookinfo (the tour), grpc, consul, meshrules (lint, explain, rules in Consul)
 //	bench                  measurements beside peers; a module of its own
 //
 // # Who may import whom
