@@ -43,6 +43,9 @@ func demands(dr *rules.DestinationRule) (faults rules.Faults) {
 	}
 	visit("spec.trafficPolicy", dr.Spec.TrafficPolicy)
 	for i, s := range dr.Spec.Subsets {
+		if s.TrafficPolicy == nil { // as in most of many: no path is spelt for them
+			continue
+		}
 		visit(fmt.Sprintf("spec.subsets[%d].trafficPolicy", i), s.TrafficPolicy)
 	}
 	return faults
