@@ -30,6 +30,18 @@ func (c Credential) Check(now time.Time) error {
 	return nil
 }
 
+// NextChange returns when what Check says changes next; ok is false if it will
+// not. Who waits for that tells ErrExpiring and ErrOutOfTime when they begin.
+func (c Credential) NextChange(now time.Time) (at time.Time, ok bool) {
+	from, to := c.NotBefore(), c.NotAfter()
+	for _, change := range []time.Time{from, to.Add(-to.Sub(from) / 5), to} {
+		if !now.After(change) {
+			return change.Add(1), true // the bounds belong to what they end
+		}
+	}
+	return time.Time{}, false
+}
+
 // usable asks for the time first: what is wrong with it is said more clearly.
 func (c Credential) usable(now time.Time) error {
 	if err := c.Check(now); errors.Is(err, ErrOutOfTime) {

@@ -43,16 +43,10 @@ func TestNothingIsLeftForLater(t *testing.T) {
 
 // TestNothingSleeps: a sleep cannot be interrupted, and a test that sleeps is
 // slow or flaky. In a bubble of testing/synctest time is not waited for, so
-// the tests of a package that makes them may.
+// tests that import it may.
 func TestNothingSleeps(t *testing.T) {
-	bubbles := map[string]bool{} // by directory
 	for _, f := range files(t) {
 		if f.test() && imports(f, "testing/synctest") {
-			bubbles[path.Dir(f.name)] = true
-		}
-	}
-	for _, f := range files(t) {
-		if f.test() && bubbles[path.Dir(f.name)] {
 			continue
 		}
 		ast.Inspect(f.File, func(n ast.Node) bool {

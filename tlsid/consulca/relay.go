@@ -116,11 +116,8 @@ func (r *relay) tellAge(now time.Time) bool {
 // change is when what Check says of newest changes next or, if it will not, when
 // to repeat it.
 func (r *relay) change(now time.Time) time.Time {
-	from, to := r.newest.NotBefore(), r.newest.NotAfter()
-	for _, change := range []time.Time{from, to.Add(-to.Sub(from) / 5), to} {
-		if !now.After(change) {
-			return change.Add(1) // the bounds belong to what they end
-		}
+	if at, ok := r.newest.NextChange(now); ok {
+		return at
 	}
 	return now.Add(repeatExpiry)
 }

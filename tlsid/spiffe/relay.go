@@ -65,11 +65,8 @@ func (r *relay) tellAge(now time.Time) bool {
 // pause is the time to the next change of what Check says of newest, or to the
 // next repetition if none is to come.
 func (r *relay) pause(now time.Time) time.Duration {
-	from, to := r.newest.NotBefore(), r.newest.NotAfter()
-	for _, change := range []time.Time{from, to.Add(-to.Sub(from) / 5), to} {
-		if !now.After(change) {
-			return change.Sub(now) + 1 // the bounds belong to what they end
-		}
+	if at, ok := r.newest.NextChange(now); ok {
+		return at.Sub(now)
 	}
 	return repeatExpiry
 }

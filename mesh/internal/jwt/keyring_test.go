@@ -2,13 +2,24 @@ package jwt_test
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/jwt"
 )
+
+// follow opens a keyring on the provider in a bubble, and closes it at the end.
+func follow(t *testing.T, p *provider, f func(t *testing.T, keys *jwt.Keyring)) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := jwt.New(jwt.Config{Client: &http.Client{Transport: p}})
+		defer keys.Close()
+		f(t, keys)
+	})
+}
 
 // TestRememberedTokenExpires.
 func TestRememberedTokenExpires(t *testing.T) {

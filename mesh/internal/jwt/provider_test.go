@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"testing"
-	"testing/synctest"
 	"time"
 
 	security "istio.io/api/security/v1beta1"
@@ -64,15 +62,6 @@ func (p *provider) RoundTrip(req *http.Request) (*http.Response, error) {
 // remoteRule trusts the provider.
 func remoteRule() *security.JWTRule {
 	return &security.JWTRule{Issuer: "i", JwksUri: "http://provider/keys"}
-}
-
-// follow opens a keyring on the provider in a bubble, and closes it at the end.
-func follow(t *testing.T, p *provider, f func(t *testing.T, keys *jwt.Keyring)) {
-	synctest.Test(t, func(t *testing.T) {
-		keys := jwt.New(jwt.Config{Client: &http.Client{Transport: p}})
-		defer keys.Close()
-		f(t, keys)
-	})
 }
 
 func compileOn(keys *jwt.Keyring, rules ...*security.JWTRule) *jwt.Authenticator {
