@@ -70,10 +70,10 @@
 //
 // The leaves (balancer, breaker, retry, discovery, tlsid) know nothing of each other,
 // so that each works alone; balancer alone knows discovery, for its Endpoint
-// value. Package authz knows the rules and tlsid's identities. The engine classifies an outcome once and tells each leaf in plain
-// values. Package plan knows the rules and the leaves' settings; the engine
+// value. Package authz knows the rules and tlsid's identities. The engine
+// classifies an outcome once and tells each leaf in plain values. Package plan knows the rules and the leaves' settings; the engine
 // knows the plan and the leaves; mesh knows them all and is known to nobody but
-// meshtest and the examples. Heavy dependencies stay in leaf packages. The test
+// meshgrpc, meshtest and the examples. Heavy dependencies stay in leaf packages. The test
 // in internal/repository holds the whole table, each line with its reason.
 //
 // # What outlives what

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 )
 
@@ -36,7 +37,7 @@ func refuse(w http.ResponseWriter, r *http.Request, why *guard.Refusal) {
 func refuseGRPC(w http.ResponseWriter, why *guard.Refusal) {
 	h := w.Header()
 	h.Set("Content-Type", "application/grpc")
-	h.Set("Grpc-Status", strconv.Itoa(grpcStatus(why.Status)))
+	h.Set("Grpc-Status", strconv.Itoa(engine.GRPCStatus(why.Status)))
 	h.Set("Grpc-Message", why.Message)
 	if why.RetryAfter > 0 {
 		h.Set("Grpc-Retry-Pushback-Ms", strconv.Itoa(1000*why.RetryAfter))
@@ -49,20 +50,4 @@ func refuseGRPC(w http.ResponseWriter, why *guard.Refusal) {
 func speaksGRPC(contentType string) bool {
 	rest, ok := strings.CutPrefix(contentType, "application/grpc")
 	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
-}
-
-// grpcStatus is Envoy's Grpc::Utility::httpToGrpcStatus, of the statuses that a
-// Refusal has.
-func grpcStatus(http int) int {
-	switch http {
-	case 400:
-		return 13 // INTERNAL
-	case 401:
-		return 16 // UNAUTHENTICATED
-	case 403:
-		return 7 // PERMISSION_DENIED
-	case 429:
-		return 14 // UNAVAILABLE
-	}
-	return 2 // UNKNOWN
 }

@@ -61,22 +61,7 @@ func (r *rpc) outOfTime() bool {
 	return ok && !r.client.mesh.Now().Before(deadline)
 }
 
-// grpcCode is Envoy's Grpc::Utility::httpToGrpcStatus.
-func grpcCode(status int) codes.Code {
-	switch status {
-	case 400:
-		return codes.Internal
-	case 401:
-		return codes.Unauthenticated
-	case 403:
-		return codes.PermissionDenied
-	case 404:
-		return codes.Unimplemented
-	case 429, 502, 503, 504:
-		return codes.Unavailable
-	}
-	return codes.Unknown
-}
+func grpcCode(status int) codes.Code { return codes.Code(engine.GRPCStatus(status)) }
 
 // answer is the rule's own answer, as a status.
 func (r *rpc) answer() error {

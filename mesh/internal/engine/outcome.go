@@ -66,3 +66,21 @@ func (o *Outcome) status() int {
 
 // grpcToHTTP is Envoy's Grpc::Utility::grpcToHttpStatus.
 var grpcToHTTP = [...]uint16{200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401}
+
+// GRPCStatus is the code that stands for an HTTP status: Envoy's
+// Grpc::Utility::httpToGrpcStatus.
+func GRPCStatus(http int) int {
+	switch http {
+	case 400:
+		return 13 // INTERNAL
+	case 401:
+		return 16 // UNAUTHENTICATED
+	case 403:
+		return 7 // PERMISSION_DENIED
+	case 404:
+		return 12 // UNIMPLEMENTED
+	case 429, 502, 503, 504:
+		return 14 // UNAVAILABLE
+	}
+	return 2 // UNKNOWN
+}

@@ -13,8 +13,8 @@ import (
 )
 
 // Admit carries a request to the door of its handler. Nil means that it may go
-// in, as v is then. Admit may wait for a provider, or
-// for the keys of a token, until ctx ends.
+// in, as v is then. Admit may wait for a provider, or for the keys of a token,
+// until ctx ends.
 func (g *Guard) Admit(ctx context.Context, v *Visit) *Refusal {
 	o := g.orders.Load()
 	if r := g.identify(v); r != nil { // who has proven what, by the roots of now
