@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/discovery/consul"
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/tlsid/consulca"
@@ -54,7 +55,11 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	if err != nil {
 		return err
 	}
-	m, err := s.mesh(ctx, client)
+	source, err := consul.NewSource(client, consul.Config{Connect: true})
+	if err != nil {
+		return err
+	}
+	m, err := s.mesh(ctx, client, source)
 	if err != nil {
 		return err
 	}
@@ -72,25 +77,23 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, lis.Addr())
-	<-ctx.Done()
-	return registration.Close() // it still serves while it drains
+	if err = s.awaitOthers(ctx, source); err == nil {
+		fmt.Fprintln(stdout, lis.Addr())
+		<-ctx.Done()
+	}
+	return errors.Join(err, registration.Close()) // it still serves while it drains
 }
 
 // mesh has everything from Consul: where the others are, the rules, and who it is.
-func (s service) mesh(ctx context.Context, client *api.Client) (*mesh.Mesh, error) {
+func (s service) mesh(ctx context.Context, client *api.Client, source discovery.Source) (*mesh.Mesh, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	discovery, err := consul.NewSource(client, consul.Config{Connect: true})
-	if err != nil {
-		return nil, err
-	}
 	rules := consul.NewRules(client, consul.RulesConfig{
 		Prefix: prefix, Subscriber: fmt.Sprintf("%s-%s-%d", s.name, s.version, os.Getpid()),
 	})
 	return mesh.New(ctx, mesh.Config{
 		Workload:       mesh.Workload{Service: s.name, Labels: map[string]string{"app": s.name, "version": s.version}},
-		Discovery:      discovery,
+		Discovery:      source,
 		Rules:          rules,
 		Identity:       consulca.New(client, s.name),
 		OutboundPolicy: mesh.RegistryOnly,
