@@ -31,6 +31,10 @@ import (
 //     (Unauthenticated), the AuthorizationPolicies (PermissionDenied) and the rate
 //     limits (Unavailable, with grpc-retry-pushback-ms).
 //
+// A connection whose peer is not trusted any more, or whose certificate has lasted
+// for three quarters of the time that it had left, takes GOAWAY with the answer to
+// its next call: calls under way finish, and the next one shows a new certificate.
+//
 // mesh.Peer tells handlers who calls. Interceptors chained after these see calls
 // that were let in; methods that nobody has registered are answered by gRPC,
 // before all interceptors.
@@ -85,7 +89,11 @@ func (s *server) admit(ctx context.Context, method string) (context.Context, con
 		v.Host = authority[0]
 	}
 	through.show(v)
-	if refusal := in.Admit(through.caller); refusal != nil {
+	refusal := in.Admit(through.caller)
+	if v.Aged || v.Expired || refusal != nil && refusal.Close {
+		through.shut.Store(true)
+	}
+	if refusal != nil {
 		return ctx, leave, refuse(ctx, refusal)
 	}
 	if same(v.Header, md) {

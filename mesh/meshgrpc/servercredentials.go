@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"sync/atomic"
 
 	"google.golang.org/grpc/credentials"
 
@@ -33,7 +34,7 @@ func (s serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.
 	}
 	secure, ok := c.(*tls.Conn)
 	if !ok {
-		return entered{c, d}, inClear{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}}, nil
+		return &entered{Conn: c, door: d}, inClear{credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}}, nil
 	}
 	if err := secure.Handshake(); err != nil {
 		return nil, nil, err
@@ -43,7 +44,7 @@ func (s serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.
 		return nil, nil, err
 	}
 	d.state = &state
-	return entered{c, d}, tlsInfo(state), nil
+	return &entered{Conn: c, door: d}, tlsInfo(state), nil
 }
 
 // tell finds out whether a connection is TLS, which is returned as a *tls.Conn,
@@ -111,6 +112,7 @@ type door struct {
 	from   netip.Addr
 	caller string               // host:port
 	state  *tls.ConnectionState // nil: plaintext
+	shut   atomic.Bool          // to calls that are yet to come: see entered
 }
 
 func newDoor(local, remote net.Addr) *door {
@@ -129,12 +131,3 @@ func (d *door) show(v *guard.Visit) {
 		v.TLS, v.Scheme = d.state, "https"
 	}
 }
-
-// entered is a connection with a door.
-type entered struct {
-	net.Conn
-	door *door
-}
-
-// LocalAddr implements net.Conn.
-func (e entered) LocalAddr() net.Addr { return e.door }

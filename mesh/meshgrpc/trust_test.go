@@ -1,0 +1,302 @@
+package meshgrpc_test
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"iter"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
+	"github.com/inmesh-go/inmesh/tlsid"
+)
+
+// A side is one end of a connection, whose credential the test changes.
+type side struct {
+	t     *testing.T
+	own   tlsid.Credential
+	puts  chan tlsid.Credential
+	taken chan struct{}
+	mesh  *mesh.Mesh
+}
+
+// Watch implements tlsid.Source.
+func (s *side) Watch(ctx context.Context) iter.Seq2[tlsid.Credential, error] {
+	return func(yield func(tlsid.Credential, error) bool) {
+		for {
+			select {
+			case c := <-s.puts:
+				if !yield(c, nil) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func caOf(t *testing.T, domain string) *tlsid.CA {
+	t.Helper()
+	d, err := tlsid.ParseTrustDomain(domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := tlsid.NewCA(tlsid.CAConfig{TrustDomain: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+func issue(t *testing.T, ca *tlsid.CA, name string) tlsid.Credential {
+	t.Helper()
+	id, err := tlsid.ForWorkload(ca.Bundles().Domains()[0], "default", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := ca.Issue(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// newSide is a workload of ca that trusts others, too.
+func newSide(t *testing.T, ca *tlsid.CA, cfg mesh.Config, others ...*tlsid.CA) *side {
+	t.Helper()
+	s := &side{t: t, own: issue(t, ca, cfg.Workload.Service), puts: make(chan tlsid.Credential, 1), taken: make(chan struct{}, 10)}
+	s.puts <- trusting(s.own, append(others, ca)...)
+	cfg.Identity = s
+	cfg.Observer.Identity = func(mesh.IdentityInfo) { s.taken <- struct{}{} }
+	m, err := mesh.New(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	<-s.taken
+	s.mesh = m
+	return s
+}
+
+// trusting is a credential with the roots of these authorities.
+func trusting(c tlsid.Credential, cas ...*tlsid.CA) tlsid.Credential {
+	domains := map[tlsid.TrustDomain][]*x509.Certificate{}
+	for _, ca := range cas {
+		for _, d := range ca.Bundles().Domains() {
+			domains[d] = ca.Bundles().Roots(d)
+		}
+	}
+	return c.With(tlsid.NewBundles(domains))
+}
+
+// trusts puts in force whom the side trusts from now on.
+func (s *side) trusts(cas ...*tlsid.CA) {
+	s.puts <- trusting(s.own, cas...)
+	<-s.taken
+}
+
+// ends counts the connections that a server has lost.
+type ends struct{ lost chan struct{} }
+
+func (ends) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (ends) HandleRPC(context.Context, stats.RPCStats)                         {}
+func (ends) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (e ends) HandleConn(_ context.Context, s stats.ConnStats) {
+	if _, ok := s.(*stats.ConnEnd); ok {
+		e.lost <- struct{}{}
+	}
+}
+
+// onTheWire serves by mutual TLS on the loopback interface.
+func (s *side) onTheWire() (discovery.Endpoint, ends) {
+	s.t.Helper()
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	e := ends{make(chan struct{}, 10)}
+	server := grpc.NewServer(append(meshgrpc.ServerOptions(s.mesh), grpc.StatsHandler(e))...)
+	testpb.RegisterTestServiceServer(server, newDouble(lis.Addr().String(), "v1"))
+	var served sync.WaitGroup
+	served.Go(func() { _ = server.Serve(lis) })
+	s.t.Cleanup(func() {
+		server.Stop()
+		served.Wait()
+	})
+	return discovery.Endpoint{Address: lis.Addr().String(), Identity: s.own.ID().String()}, e
+}
+
+func TestAConnectionEndsWithTheTrustInItsPeer(t *testing.T) {
+	ours, theirs := caOf(t, "ours.example"), caOf(t, "theirs.example")
+	for name, c := range map[string]struct {
+		change func(server, client *side)
+		want   codes.Code // of the next call
+	}{
+		"the server removes the client's root": {func(server, _ *side) { server.trusts(ours) }, codes.PermissionDenied},
+		"the client removes the server's root": {func(_, client *side) { client.trusts(theirs) }, codes.Unavailable},
+		"the server trusts one more":           {func(server, _ *side) { server.trusts(ours, theirs, caOf(t, "more.example")) }, codes.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := newSide(t, ours, mesh.Config{Workload: mesh.Workload{Service: "ratings"}}, theirs)
+			at, connections := server.onTheWire()
+			source, err := discovery.NewStatic(map[string][]discovery.Endpoint{"ratings": {at}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			client := newSide(t, theirs, mesh.Config{Workload: mesh.Workload{Service: "productpage"}, Discovery: source}, ours)
+			conn, err := meshgrpc.NewClient(client.mesh, "mesh:///ratings")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			ratings := testpb.NewTestServiceClient(conn)
+			call(t, ratings)
+			last := held(t, ratings)
+
+			c.change(server, client)
+			if err := unaryAs(ratings); status.Code(err) != c.want {
+				t.Errorf("the next call: got %v, want %v", err, c.want)
+			}
+			if len(connections.lost) != 0 {
+				t.Error("the connection did not wait for the stream on it")
+			}
+			if err := last(); err != nil {
+				t.Errorf("the stream that was open broke: %v", err)
+			}
+			if c.want == codes.OK {
+				call(t, ratings)
+				if len(connections.lost) != 0 {
+					t.Error("a connection ended without a reason")
+				}
+				return
+			}
+			within(t, connections.lost)
+			if err := unaryAs(ratings); status.Code(err) != codes.Unavailable {
+				t.Errorf("a call that needs a new connection: got %v", err)
+			}
+		})
+	}
+}
+
+func within(t *testing.T, happens <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-happens:
+	case <-time.After(time.Minute):
+		t.Fatal("it did not happen within a minute")
+	}
+}
+
+// A peer that renews its certificate while its connection stays would be refused,
+// there, as soon as the old root goes.
+func TestAConnectionGivesWayBeforeItsCertificateEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRealm(t)
+		i := r.workload("ratings", "", nil)
+		old, began := issue(t, r.ca, "productpage"), time.Now() // for an hour
+		c := r.clientOf(mesh.Config{Identity: tlsid.Static(old)}, "ratings")
+		call(t, c)
+		last := held(t, c)
+		for _, step := range []struct {
+			at   time.Duration
+			ever int // connections, after a call and another one
+		}{{40 * time.Minute, 1}, {46 * time.Minute, 2}, {47 * time.Minute, 2}} {
+			<-time.After(time.Until(began.Add(step.at)))
+			call(t, c)
+			synctest.Wait()
+			call(t, c)
+			if _, ever := i.connections(); ever != step.ever {
+				t.Errorf("after %v: %d connections, want %d", step.at, ever, step.ever)
+			}
+		}
+		if err := last(); err != nil {
+			t.Errorf("the stream that was open broke: %v", err)
+		}
+		synctest.Wait()
+		if open, _ := i.connections(); open != 1 {
+			t.Errorf("%d connections are open, want the new one", open)
+		}
+	})
+}
+
+// echo sends a message and gets it back.
+func echo(s testpb.TestService_FullDuplexCallClient, size int) error {
+	if err := s.Send(message(size)); err != nil {
+		return err
+	}
+	out, err := s.Recv()
+	if err == nil && len(out.Payload.Body) != size {
+		err = fmt.Errorf("%d bytes came back of %d", len(out.Payload.Body), size)
+	}
+	return err
+}
+
+// slowly takes a millisecond for each big write to a connection.
+func slowly(l net.Listener) net.Listener { return slow{l} }
+
+type slow struct{ net.Listener }
+
+func (l slow) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return slowConn{c}, err
+}
+
+type slowConn struct{ net.Conn }
+
+func (c slowConn) Write(p []byte) (int, error) {
+	if len(p) > 500 {
+		<-time.After(time.Millisecond)
+	}
+	return c.Conn.Write(p)
+}
+
+func TestAConnectionGivesWayAmidBigMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRealm(t)
+		server := r.mesh(mesh.Config{Workload: mesh.Workload{Service: "ratings"}, Identity: r.ca.Workload("ratings")})
+		options := append(meshgrpc.ServerOptions(server), grpc.WriteBufferSize(1000)) // big frames are written in parts
+		i := r.serve("ratings", discovery.Endpoint{Identity: server.Status().Identity.ID}, slowly, options...)
+		c := r.clientOf(mesh.Config{Identity: tlsid.Static(issue(t, r.ca, "productpage"))}, "ratings")
+		call(t, c)
+		var streams []testpb.TestService_FullDuplexCallClient
+		for range 4 {
+			s, err := c.FullDuplexCall(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			streams = append(streams, s)
+		}
+		<-time.After(50 * time.Minute)
+		var echoing sync.WaitGroup
+		for n, s := range streams {
+			echoing.Go(func() {
+				for k := range 30 {
+					if err := echo(s, 30_000*n+k); err != nil {
+						t.Error(err)
+					}
+				}
+				_ = s.CloseSend()
+			})
+		}
+		for range 30 {
+			call(t, c)
+		}
+		echoing.Wait()
+		if _, ever := i.connections(); ever < 2 {
+			t.Errorf("%d connection", ever)
+		}
+	})
+}
