@@ -43,6 +43,7 @@
 //	mesh/authz             access policies → a decision and its reason. Pure
 //	mesh/meshgrpc          the gRPC face: NewClient, DialOptions, ServerOptions
 //	mesh/telemetry         what happened → OpenTelemetry; not wired to the journey yet
+//	mesh/admin             pages and JSON that show a mesh while it runs
 //	mesh/meshtest          the mesh in memory, for users' own tests
 //	mesh/internal/plan     Compile: rules → virtual hosts, routes, cluster policies. Pure
 //	mesh/internal/engine   the journey, free of HTTP; live clusters, hosts, circuits
@@ -73,7 +74,7 @@
 // value. Package authz knows the rules and tlsid's identities. The engine
 // classifies an outcome once and tells each leaf in plain values. Package plan knows the rules and the leaves' settings; the engine
 // knows the plan and the leaves; mesh knows them all and is known to nobody but
-// meshgrpc, meshtest and the examples. Heavy dependencies stay in leaf packages. The test
+// meshgrpc, admin, meshtest and the examples. Heavy dependencies stay in leaf packages. The test
 // in internal/repository holds the whole table, each line with its reason.
 //
 // # What outlives what

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -146,10 +145,7 @@ func (m *Mesh) explainDestination(e *Explanation, x *exchange, d *plan.Destinati
 	spec := cl.Spec()
 	out := DestinationExplanation{
 		Host: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset, Share: share, Missing: spec.Missing,
-		Policy: refOf(spec.Rule), Labels: spec.Labels, Balance: spec.Balancer.Policy.String(), Hash: spec.Hash.String(),
-	}
-	if spec.Passthrough {
-		out.Balance = "passthrough"
+		Policy: refOf(spec.Rule), Labels: spec.Labels, Balance: balanceOf(spec), Hash: spec.Hash.String(),
 	}
 	if spec.Missing == "" {
 		if err := m.engine.Await(x.in.Context(), cl); err != nil {
@@ -182,56 +178,4 @@ func refOf(meta *rules.Meta) *RuleRef {
 		return nil
 	}
 	return &RuleRef{meta.Kind, meta.Namespace, meta.Name, meta.File, meta.Line}
-}
-
-// An EndpointStatus is one endpoint as this process sees it.
-type EndpointStatus struct {
-	Address   string            `json:"address"`
-	Labels    map[string]string `json:"labels,omitempty"`
-	Locality  string            `json:"locality,omitempty"`
-	Weight    uint32            `json:"weight"`
-	Priority  int               `json:"priority"` // -1: gets nothing
-	Available bool              `json:"available"`
-	Circuit   string            `json:"circuit"`          // closed, open, half-open
-	Ejections int               `json:"ejections"`        // what multiplies the base ejection time
-	Until     time.Time         `json:"until,omitzero"`   // end of the ejection
-	Reason    string            `json:"reason,omitempty"` // of the last ejection
-	Active    int64             `json:"active"`           // requests of this process under way
-	// TLS is how http requests go there: "none", "simple", "mutual" (files that a
-	// rule names), or by this process's identity, "identity", with whom that
-	// expects if it is somebody in particular.
-	TLS string `json:"tls"`
-}
-
-func (m *Mesh) endpointsOf(cl *engine.Cluster, now time.Time) []EndpointStatus {
-	var out []EndpointStatus
-	for _, h := range cl.Hosts() {
-		ep, info := h.Endpoint(), cl.CircuitInfo(h, now)
-		s := EndpointStatus{
-			Address: ep.Address, Labels: ep.Labels, Locality: ep.Locality.String(), Weight: ep.EffectiveWeight(),
-			Priority: h.Priority(), Available: h.Available(), Circuit: info.State.String(), Ejections: info.Times,
-			Until: info.Until, Active: h.Active(), TLS: m.tlsTo(cl.Spec(), &ep),
-		}
-		if info.Times > 0 {
-			s.Reason = info.Reason.String()
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-func (m *Mesh) tlsTo(spec *plan.Cluster, ep *discovery.Endpoint) string {
-	switch spec.TLS.Mode {
-	case plan.TLSSimple:
-		return "simple"
-	case plan.TLSMutual:
-		return "mutual"
-	}
-	switch expect, mutual := spec.MutualTLS(ep, m.config.Identity != nil); {
-	case !mutual:
-		return "none"
-	case expect != "":
-		return "identity, expecting " + expect
-	}
-	return "identity"
 }

@@ -1,8 +1,6 @@
 package mesh
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,12 +31,14 @@ type tracker struct {
 	mirrorDrops atomic.Uint64
 
 	mu    sync.Mutex
+	set   *rules.Set // in force
 	rules RulesStatus
 }
 
 func (t *tracker) applied(set *rules.Set) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.set = set
 	t.rules = RulesStatus{
 		Version:  set.Version,
 		Since:    time.Now(),
@@ -66,32 +66,12 @@ func (m *Mesh) Status() Status {
 	return Status{Rules: m.status.get(), Identity: m.identity.get(), MirrorDrops: m.status.mirrorDrops.Load()}
 }
 
-// Clusters lists the destinations that have been used so far, with their
-// endpoints, ordered by name.
-func (m *Mesh) Clusters() []ClusterStatus {
-	var out []ClusterStatus
-	now := time.Now()
-	for _, cl := range m.engine.Clusters() {
-		usage := cl.Gate().Usage()
-		out = append(out, ClusterStatus{
-			Service: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset,
-			Requests: usage.Requests, Pending: usage.Pending, Retries: usage.Retries,
-			Endpoints: m.endpointsOf(cl, now),
-		})
-	}
-	slices.SortFunc(out, func(a, b ClusterStatus) int {
-		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Subset, b.Subset))
-	})
-	return out
+// Rules are those in force. Nobody changes them.
+func (m *Mesh) Rules() *rules.Set {
+	m.status.mu.Lock()
+	defer m.status.mu.Unlock()
+	return m.status.set
 }
 
-// A ClusterStatus is one destination as this process sees it.
-type ClusterStatus struct {
-	Service   string           `json:"service"`
-	Port      uint16           `json:"port,omitempty"`
-	Subset    string           `json:"subset,omitempty"`
-	Requests  int              `json:"requests"` // under way
-	Pending   int              `json:"pending"`  // waiting for a connection
-	Retries   int              `json:"retries"`  // under way
-	Endpoints []EndpointStatus `json:"endpoints"`
-}
+// Workload is who this process is, with defaults applied.
+func (m *Mesh) Workload() Workload { return m.config.Workload }

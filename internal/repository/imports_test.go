@@ -150,6 +150,12 @@ var mayImport = map[string]why{
 		"breaker":           "observers are told the events of circuits; connections take places under its limits",
 		"retry":             "Config has the hedge; HTTP outcomes are classified in its words",
 	},
+	"mesh/admin": {
+		"mesh":                    "what it shows",
+		"mesh/rules":              "rules and their faults are shown",
+		"mesh/telemetry/topology": "the graph is shown, and merged with those of others",
+		"tlsid":                   "who may look is told by identities",
+	},
 	"mesh/meshtest": {
 		"mesh":      "it is the mesh, in memory, for the tests of users",
 		"discovery": "the fleet is a source of endpoints",

@@ -33,6 +33,17 @@ func (s Severity) String() string {
 // MarshalText makes the severity a word in JSON too.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads what MarshalText writes.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for _, known := range []Severity{Warning, Refused, Invalid} {
+		if known.String() == string(text) {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("severity %.20q: want warning, refused or invalid", text)
+}
+
 // A Fault is one thing wrong with a rule file.
 type Fault struct {
 	Severity Severity `json:"severity"`

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"iter"
 	"time"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -69,6 +70,26 @@ type Set struct {
 func (s *Set) Len() int {
 	return len(s.VirtualServices) + len(s.DestinationRules) + len(s.ServiceEntries) + len(s.WorkloadEntries) +
 		len(s.AuthorizationPolicies) + len(s.PeerAuthentications) + len(s.RequestAuthentications) + len(s.RateLimitPolicies)
+}
+
+// All yields every object: its Meta, and its Spec, which is a message of Istio's
+// API or a *RateLimit. Kind by kind, in the set's order.
+func (s *Set) All() iter.Seq2[*Meta, any] {
+	return func(yield func(*Meta, any) bool) {
+		_ = each(s.VirtualServices, yield) && each(s.DestinationRules, yield) &&
+			each(s.ServiceEntries, yield) && each(s.WorkloadEntries, yield) &&
+			each(s.AuthorizationPolicies, yield) && each(s.PeerAuthentications, yield) &&
+			each(s.RequestAuthentications, yield) && each(s.RateLimitPolicies, yield)
+	}
+}
+
+func each[S any](objects []*Object[S], yield func(*Meta, any) bool) bool {
+	for _, o := range objects {
+		if !yield(&o.Meta, o.Spec) {
+			return false
+		}
+	}
+	return true
 }
 
 // A member is an Object of whatever kind.

@@ -65,6 +65,15 @@ func (cl *Cluster) Gate() *breaker.Gate { return &cl.gate }
 // Hosts are all known hosts.
 func (cl *Cluster) Hosts() []*Host { return cl.balancer.Hosts() }
 
+// Discovered is when the source of the hosts last said who they are, zero for
+// never, and what has ailed it since.
+func (cl *Cluster) Discovered() (at time.Time, trouble error) {
+	if cl.upstream == nil {
+		return time.Time{}, nil
+	}
+	return cl.upstream.heardOf()
+}
+
 // CircuitInfo is the state of a host's circuit.
 func (cl *Cluster) CircuitInfo(h *Host, now time.Time) breaker.Info { return h.State.circuit.Info(now) }
 

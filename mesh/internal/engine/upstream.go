@@ -216,6 +216,12 @@ func (u *upstream) trouble() error {
 	return u.err
 }
 
+func (u *upstream) heardOf() (at time.Time, trouble error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.updated, u.err
+}
+
 // unknown reports whether the source says that there is no such service.
 func (u *upstream) unknown() bool {
 	return errors.Is(u.trouble(), discovery.ErrUnknown)

@@ -1,0 +1,142 @@
+package admin_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/inmesh-go/inmesh/mesh/admin"
+	"github.com/inmesh-go/inmesh/mesh/meshtest"
+)
+
+const reviewsRules = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+    - name: for-jason
+      match: [{headers: {end-user: {exact: jason}}}]
+      route: [{destination: {host: reviews, subset: v2}}]
+    - name: for-all
+      route:
+        - {destination: {host: reviews, subset: v1}, weight: 90}
+        - {destination: {host: reviews, subset: v2}, weight: 10}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec:
+  host: reviews
+  trafficPolicy:
+    connectionPool: {http: {http2MaxRequests: 50}}
+    outlierDetection: {consecutive5xxErrors: 2, baseEjectionTime: 300s}
+  subsets:
+    - {name: v1, labels: {version: v1}}
+    - {name: v2, labels: {version: v2}}
+`
+
+// answering is a handler that answers with a status.
+func answering(status int) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+}
+
+func TestDestinationsShowWhoIsEjectedAndWhy(t *testing.T) {
+	s := under(t, strings.ReplaceAll(reviewsRules, "subset: v1", "subset: v2"))
+	s.Start("reviews", answering(500), meshtest.Labels{"version": "v2"})
+	for range 2 {
+		s.get("http://reviews/reviews/7")
+	}
+	var got admin.Destinations
+	s.read("/api/destinations", &got)
+	if len(got.Destinations) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	d := got.Destinations[0]
+	if d.Service != "reviews.default.svc.cluster.local" || d.Subset != "v2" || d.Policy == nil || d.Policy.Name != "reviews" || d.Limits.Requests != 50 {
+		t.Errorf("%+v", d)
+	}
+	if d.Discovered.IsZero() || d.Trouble != "" || len(d.Endpoints) != 1 {
+		t.Fatalf("%+v", d)
+	}
+	e := d.Endpoints[0]
+	if e.Circuit != "open" || e.Available || e.Ejections != 1 || e.Reason != "consecutive5xxErrors" || e.Health != "healthy" ||
+		e.Until.Sub(e.Ejected).Seconds() != 300 || e.Labels["version"] != "v2" {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestRulesShowObjectsAndWhatIsWrongWithNewerOnes(t *testing.T) {
+	s := under(t, reviewsRules)
+	var got admin.Rules
+	s.read("/api/rules", &got)
+	if got.Version == "" || got.Since.IsZero() || len(got.Objects) != 2 || got.Error != "" || got.Rejected != 0 {
+		t.Fatalf("%+v", got)
+	}
+	if o := got.Objects[0]; o.Kind != "VirtualService" || o.Name != "reviews" || o.File != "static[0]" || o.Line == 0 ||
+		!strings.Contains(string(o.Spec), `"for-jason"`) {
+		t.Errorf("%+v", o)
+	}
+	version := got.Version
+	_ = s.rules.Update(strings.Replace(reviewsRules, "weight: 90", "wieght: 90", 1))
+	s.until("the new rules are rejected", func() bool {
+		got = admin.Rules{}
+		s.read("/api/rules", &got)
+		return got.Rejected > 0
+	})
+	if got.Version != version || len(got.Faults) == 0 || got.Faults[0].Line != 13 || !strings.Contains(got.Error, "static[0]:13") {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestExplainSaysWhichRouteAndWhyNotTheOthers(t *testing.T) {
+	s := under(t, reviewsRules)
+	s.Start("reviews", answering(200), meshtest.Labels{"version": "v1"})
+	s.Start("reviews", answering(200), meshtest.Labels{"version": "v2"})
+	for header, want := range map[string]string{"end-user: jason": "[true false] v2", "end-user: bob": "[false true] v1 v2"} {
+		var got admin.Explanation
+		s.read("/api/explain?host=reviews&path=/reviews/7%3Fx=1&header="+url.QueryEscape(header), &got)
+		var matched []bool
+		var subsets []string
+		for _, r := range got.Routes {
+			matched = append(matched, r.Matched)
+		}
+		for _, d := range got.Destinations {
+			subsets = append(subsets, d.Subset)
+			if len(d.Hosts) != 1 {
+				t.Errorf("%s: %+v", header, d)
+			}
+		}
+		if line := fmt.Sprint(matched, " ", strings.Join(subsets, " ")); line != want || got.Request.URL != "http://reviews/reviews/7?x=1" {
+			t.Errorf("%s: %s, want %s: %+v", header, line, want, got)
+		}
+	}
+}
+
+func TestExplainNamesWhatItCannotUnderstand(t *testing.T) {
+	s := under(t, "")
+	for query, want := range map[string]string{
+		"":                             "host: it is missing",
+		"host=a&scheme=ftp":            `scheme: "ftp" is neither http nor https`,
+		"host=a&path=x":                `path: "x" does not begin with a slash`,
+		"host=a&header=x":              `header: "x" has no colon`,
+		"host=a&method=a%20b":          "invalid method",
+		"host=" + url.QueryEscape("%"): "invalid URL escape",
+	} {
+		if w := s.page("/api/explain?" + query); w.Code != http.StatusBadRequest || !strings.Contains(strings.ReplaceAll(w.Body.String(), `\`, ""), want) {
+			t.Errorf("%s: %d %s, want %q", query, w.Code, w.Body, want)
+		}
+	}
+}
+
+func TestVersionSaysWhoAnswers(t *testing.T) {
+	var got admin.Version
+	under(t, "").read("/api/version", &got)
+	if got.Go != runtime.Version() || got.Instance.Service != "productpage" || got.Instance.Namespace != "default" || got.Instance.ID == "" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -1,0 +1,19 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh"
+)
+
+// Destinations is the answer of /api/destinations: where this process has sent
+// requests so far.
+type Destinations struct {
+	At           time.Time            `json:"at"`
+	Destinations []mesh.ClusterStatus `json:"destinations"`
+}
+
+func (a *admin) destinations(w http.ResponseWriter, _ *http.Request) {
+	answer(w, Destinations{time.Now(), a.mesh.Clusters()})
+}

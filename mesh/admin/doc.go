@@ -1,0 +1,60 @@
+// Package admin shows what a mesh does: an http.Handler with pages for people and
+// JSON for programs. It is read-only.
+//
+//	http.Handle("/mesh/", http.StripPrefix("/mesh", admin.New(m, admin.Config{})))
+//
+// # Who may look
+//
+// Callers on this machine, and nobody else unless Config.Allow says so. A caller
+// is on this machine if the connection comes from a loopback address or a unix
+// socket and nobody stands between (X-Forwarded-For and its like). The Host of a
+// request must be an address, localhost or one of Config.Hosts, so that no name
+// of a stranger can be pointed here; pages of other origins get no data, and there
+// is no CORS. Pages run under a strict Content-Security-Policy and load nothing
+// from anywhere else.
+//
+// # The data
+//
+// All by GET, in JSON, under paths relative to where the handler is mounted.
+// Fields that are empty may be missing. Instants are RFC 3339.
+//
+// api/topology is a Topology: who calls whom, with the traffic of the last span.
+//
+//	{"instance": {"id": "…", "service": "productpage", "namespace": "default", "labels": {"version": "v1"}},
+//	 "at": "2026-01-02T15:04:05Z", "windowSeconds": 60,
+//	 "nodes": [{"id": "default/productpage@v1", "namespace": "default", "name": "productpage", "version": "v1"}],
+//	 "edges": [{"source": "default/productpage@v1", "target": "default/reviews@v2", "protocol": "http", "secure": true,
+//	            "requestsPerSecond": 19.5, "errorsPerSecond": 0.2, "errorRate": 0.01, "p50Milliseconds": 1.2, …}]}
+//
+// api/destinations is Destinations: where this process has sent requests so far.
+//
+//	{"at": "…", "destinations": [
+//	  {"service": "reviews.default.svc.cluster.local", "subset": "v1", "balance": "LEAST_REQUEST", "labels": {"version": "v1"},
+//	   "policy": {"kind": "DestinationRule", "namespace": "default", "name": "reviews", "file": "rules/reviews.yaml", "line": 1},
+//	   "requests": 2, "pending": 0, "retries": 0, "limits": {"requests": 100}, "discovered": "…",
+//	   "endpoints": [{"address": "127.0.0.1:9080", "weight": 1, "health": "healthy", "available": false, "circuit": "open",
+//	                  "ejections": 1, "until": "…", "reason": "consecutive5xxErrors", "failures": 0, "active": 0, "tls": "identity"}]}]}
+//
+// api/rules is Rules: what is in force, and what is wrong.
+//
+//	{"version": "9f86d081884c", "since": "…",
+//	 "objects": [{"kind": "VirtualService", "apiVersion": "networking.istio.io/v1", "namespace": "default", "name": "reviews",
+//	              "file": "rules/reviews.yaml", "line": 1, "spec": {…}}],
+//	 "warnings": [], "rejected": 1, "error": "…",
+//	 "faults": [{"severity": "invalid", "file": "rules/reviews.yaml", "line": 12, "kind": "VirtualService", "namespace": "default",
+//	             "name": "reviews", "field": "spec.http[0].wieght", "message": "…"}]}
+//
+// api/explain?method=GET&host=reviews&path=/reviews/7&header=end-user:+jason is an
+// Explanation: what would become of such a request, without sending it. Its other
+// parameter is scheme; header may stand many times. A request that cannot be made
+// is a Problem (400).
+//
+//	{"request": {"method": "GET", "url": "http://reviews/reviews/7"}, "service": "reviews.default.svc.cluster.local", "ours": true,
+//	 "rule": {"kind": "VirtualService", "namespace": "default", "name": "reviews", "file": "…", "line": 1},
+//	 "routes": [{"name": "", "field": "spec.http[0]", "line": 9, "matched": false, "failed": ["…"]},
+//	            {"name": "", "field": "spec.http[1]", "line": 15, "matched": true}],
+//	 "action": "forward", "timeout": "3s", "retries": "…",
+//	 "destinations": [{"host": "…", "subset": "v1", "share": 0.9, "balance": "…", "endpoints": [ as of api/destinations ]}]}
+//
+// api/version is a Version: which program this is.
+package admin

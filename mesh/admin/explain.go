@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh"
+)
+
+// An Explanation is the answer of /api/explain: what would become of a request.
+type Explanation struct {
+	Request ExplainedRequest `json:"request"`
+	mesh.Explanation
+}
+
+// An ExplainedRequest is the request that was asked about.
+type ExplainedRequest struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+}
+
+// explainTimeout bounds the wait for the first word of discovery.
+const explainTimeout = 6 * time.Second
+
+func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), explainTimeout)
+	defer cancel()
+	asked, err := requestOf(ctx, r.URL.Query())
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, Explanation{ExplainedRequest{asked.Method, asked.URL.String()}, a.mesh.Explain(asked)})
+}
+
+// requestOf makes the request of parameters: method (GET), scheme (http), host,
+// path (/) with its query, and any number of header, "name: value".
+func requestOf(ctx context.Context, q url.Values) (*http.Request, error) {
+	host, scheme, path := q.Get("host"), cmp.Or(q.Get("scheme"), "http"), cmp.Or(q.Get("path"), "/")
+	switch {
+	case host == "":
+		return nil, fmt.Errorf("host: it is missing")
+	case scheme != "http" && scheme != "https":
+		return nil, fmt.Errorf("scheme: %q is neither http nor https", scheme)
+	case path[0] != '/':
+		return nil, fmt.Errorf("path: %q does not begin with a slash", path)
+	}
+	r, err := http.NewRequestWithContext(ctx, cmp.Or(q.Get("method"), http.MethodGet), scheme+"://"+host+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, header := range q["header"] {
+		name, value, ok := strings.Cut(header, ":")
+		if !ok {
+			return nil, fmt.Errorf("header: %q has no colon", header)
+		}
+		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return r, nil
+}
