@@ -54,6 +54,7 @@
 //	mesh/internal/ratelimit  how many requests a server takes in a second
 //	mesh/internal/sniff    one port for TLS and plaintext
 //	mesh/internal/inside   what meshgrpc builds on
+//	mesh/internal/cel      the expressions in Telemetry resources
 //	mesh/internal/follow   the one control loop
 //	mesh/internal/replay   a request body that can be sent again
 //	balancer               who is next

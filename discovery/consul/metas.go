@@ -12,7 +12,8 @@ func metas(s *rules.Set) iter.Seq[*rules.Meta] {
 		_ = each(s.VirtualServices, yield) && each(s.DestinationRules, yield) &&
 			each(s.ServiceEntries, yield) && each(s.WorkloadEntries, yield) &&
 			each(s.AuthorizationPolicies, yield) && each(s.PeerAuthentications, yield) &&
-			each(s.RequestAuthentications, yield) && each(s.RateLimitPolicies, yield)
+			each(s.RequestAuthentications, yield) && each(s.RateLimitPolicies, yield) &&
+			each(s.Telemetries, yield)
 	}
 }
 

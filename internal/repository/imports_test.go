@@ -38,6 +38,7 @@ var mayImport = map[string]why{
 		"google.golang.org/protobuf/...": "those types are messages, examined by reflection",
 		"go.yaml.in/yaml/v3":             "rule files are YAML, and faults name its lines",
 		"github.com/fsnotify/fsnotify":   "a changed file is in force within a second",
+		"mesh/internal/cel":              "an expression is a fault where it stands, not where it is used",
 	},
 	"tlsid": {},
 	"tlsid/spiffe": {
@@ -83,12 +84,12 @@ var mayImport = map[string]why{
 	"mesh/telemetry": {
 		"go.opentelemetry.io/otel/...":   "what happened is told in its terms",
 		"istio.io/api/...":               "Telemetry resources are Istio's own types",
-		"mesh/telemetry/internal/...":    "filters are expressions",
+		"mesh/internal/cel":              "filters are expressions",
 		"google.golang.org/protobuf/...": "what a peer says of itself is a message",
 		"mesh/telemetry/topology":        "the graph is drawn from the same records",
 	},
-	"mesh/telemetry/internal/cel": {},
-	"mesh/telemetry/topology":     {},
+	"mesh/internal/cel":       {},
+	"mesh/telemetry/topology": {},
 	"mesh/telemetry/producer": {
 		"mesh/telemetry":                   "its metrics are what it produces",
 		"go.opentelemetry.io/otel/sdk/...": "histograms that are observed rather than recorded are an SDK's producer",

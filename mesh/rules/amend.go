@@ -131,6 +131,7 @@ func (s *Set) clone() *Set {
 		PeerAuthentications:    slices.Clone(s.PeerAuthentications),
 		RequestAuthentications: slices.Clone(s.RequestAuthentications),
 		RateLimitPolicies:      slices.Clone(s.RateLimitPolicies),
+		Telemetries:            slices.Clone(s.Telemetries),
 	}
 }
 
@@ -152,6 +153,8 @@ func (s *Set) replace(members []member) {
 			replace(s.PeerAuthentications, o)
 		case *RequestAuthentication:
 			replace(s.RequestAuthentications, o)
+		case *Telemetry:
+			replace(s.Telemetries, o)
 		case *RateLimitPolicy:
 			replace(s.RateLimitPolicies, o)
 		}

@@ -37,6 +37,8 @@ func (s *shelf) document() string {
 		"PeerAuthentication {selector: {matchLabels: {app: "+s.pick("a", "b")+"}}}",
 		"AuthorizationPolicy {rules: [{to: [{operation: {ports: ["+s.pick(`"1"`, `"2"`, `"3"`, `"4"`, `http`)+"]}}]}]}",
 		"HTTPLocalRateLimitPolicy {targetRef: {group: policy.linkerd.io, kind: Server, name: "+s.pick("s", "t")+"}, total: {requestsPerSecond: 1}}",
+		"Telemetry {metrics: [{reportingInterval: "+s.pick("1s", "2s")+"}]}",
+		"Telemetry {selector: {matchLabels: {app: "+s.pick("a", "b")+"}}}",
 		"ConfigMap {}",
 	)
 	kind, spec, _ := strings.Cut(spec, " ")
@@ -48,6 +50,7 @@ var groups = map[string]string{
 	"VirtualService": "networking.istio.io/v1", "DestinationRule": "networking.istio.io/v1",
 	"ServiceEntry": "networking.istio.io/v1", "WorkloadEntry": "networking.istio.io/v1",
 	"PeerAuthentication": "security.istio.io/v1", "AuthorizationPolicy": "security.istio.io/v1", "RequestAuthentication": "security.istio.io/v1",
+	"Telemetry":                "telemetry.istio.io/v1",
 	"HTTPLocalRateLimitPolicy": "policy.linkerd.io/v1alpha1", "ConfigMap": "v1",
 }
 

@@ -46,6 +46,7 @@ func (a *assembly) finish() (*Set, Faults) {
 	slices.SortFunc(s.PeerAuthentications, istioOrder)
 	slices.SortFunc(s.RequestAuthentications, istioOrder)
 	slices.SortFunc(s.RateLimitPolicies, istioOrder)
+	slices.SortFunc(s.Telemetries, istioOrder)
 	return s, inOrder(append(a.faults, validateSet(s)...))
 }
 

@@ -6,6 +6,7 @@ import (
 
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 )
 
 // claimsAs says that validateSet finds the same in o as in another version of
@@ -18,6 +19,8 @@ func (o *Object[S]) claimsAs(other member) bool {
 		return samePolicies(spec, other.(*DestinationRule).Spec)
 	case *security.PeerAuthentication:
 		return maps.Equal(spec.GetSelector().GetMatchLabels(), other.(*PeerAuthentication).Spec.GetSelector().GetMatchLabels())
+	case *telemetry.Telemetry:
+		return general(spec) == general(other.(*Telemetry).Spec)
 	case *RateLimit:
 		return spec.TargetRef == other.(*RateLimitPolicy).Spec.TargetRef
 	}

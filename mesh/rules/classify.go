@@ -9,6 +9,7 @@ import (
 const (
 	networkingGroup = "networking.istio.io"
 	securityGroup   = "security.istio.io"
+	telemetryGroup  = "telemetry.istio.io"
 	linkerdGroup    = "policy.linkerd.io"
 )
 
@@ -16,11 +17,12 @@ const (
 var versions = map[string][]string{
 	networkingGroup: {"v1", "v1beta1", "v1alpha3"},
 	securityGroup:   {"v1", "v1beta1"},
+	telemetryGroup:  {"v1", "v1alpha1"},
 	linkerdGroup:    {"v1alpha1"},
 }
 
 // istioGroups are those of which every kind is known.
-var istioGroups = []string{networkingGroup, securityGroup, "telemetry.istio.io", "extensions.istio.io"}
+var istioGroups = []string{networkingGroup, securityGroup, telemetryGroup, "extensions.istio.io"}
 
 // A fate is what becomes of an object that is not in force.
 type fate struct {
@@ -33,7 +35,6 @@ var (
 	linkerds  = fate{Refused, "not enforced by inmesh, which reads Istio's AuthorizationPolicy; leaving it out would remove a protection"}
 	proxied   = fate{Refused, "needs a proxy, which inmesh does without; leaving it out would change what the mesh does"}
 	idle      = fate{Warning, "has no effect in a process; ignored"}
-	unread    = fate{Warning, "not yet read by inmesh; ignored"}
 	foreign   = fate{Warning, "not a mesh rule; ignored"}
 )
 
@@ -47,7 +48,6 @@ var otherKinds = map[string]fate{
 	"extensions.istio.io/WasmPlugin":        proxied,
 	"networking.istio.io/Gateway":           idle,
 	"networking.istio.io/WorkloadGroup":     idle,
-	"telemetry.istio.io/Telemetry":          unread,
 	"policy.linkerd.io/AuthorizationPolicy": linkerds,
 	"policy.linkerd.io/ServerAuthorization": linkerds,
 	"policy.linkerd.io/Server":              idle, // rate limits name it, no more

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
@@ -21,6 +22,8 @@ var kinds = map[string]proto.Message{
 	"AuthorizationPolicy":   &security.AuthorizationPolicy{},
 	"PeerAuthentication":    &security.PeerAuthentication{},
 	"RequestAuthentication": &security.RequestAuthentication{},
+
+	"Telemetry": &telemetry.Telemetry{},
 }
 
 // Every field of every kind is given values of every sort. Whatever Istio's

@@ -19,6 +19,7 @@
 //     DestinationRule, ServiceEntry, WorkloadEntry.
 //   - security.istio.io (v1, v1beta1): AuthorizationPolicy, PeerAuthentication,
 //     RequestAuthentication.
+//   - telemetry.istio.io (v1, v1alpha1): Telemetry.
 //   - policy.linkerd.io (v1alpha1): HTTPLocalRateLimitPolicy, since Istio has no
 //     rate limits of its own.
 //
@@ -36,8 +37,7 @@
 //   - Sidecar, and Linkerd's AuthorizationPolicy and ServerAuthorization: Refused,
 //     since leaving them out would remove a protection.
 //   - EnvoyFilter, ProxyConfig, WasmPlugin: Refused, since they need a proxy.
-//   - Gateway, WorkloadGroup, Telemetry, and Linkerd's Server: Warning, they have
-//     no effect here.
+//   - Gateway, WorkloadGroup, and Linkerd's Server: Warning, they have no effect here.
 //   - Kinds of other groups, such as Service and Deployment: Warning, ignored.
 //   - Anything else of an istio.io group: Invalid.
 //

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
@@ -53,6 +54,9 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, p := range set.RequestAuthentications {
 			checkSpec(t, p.Spec, new(security.RequestAuthentication))
+		}
+		for _, p := range set.Telemetries {
+			checkSpec(t, p.Spec, new(telemetry.Telemetry))
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 )
 
 // A kind is one kind of rule that is in force: how its spec is read and checked.
@@ -26,6 +27,7 @@ var kinds = map[string]kind{
 	"security.istio.io/AuthorizationPolicy":      kindOf(func() *security.AuthorizationPolicy { return new(security.AuthorizationPolicy) }, validateAuthorizationPolicy),
 	"security.istio.io/PeerAuthentication":       kindOf(func() *security.PeerAuthentication { return new(security.PeerAuthentication) }, validatePeerAuthentication),
 	"security.istio.io/RequestAuthentication":    kindOf(func() *security.RequestAuthentication { return new(security.RequestAuthentication) }, validateRequestAuthentication),
+	"telemetry.istio.io/Telemetry":               kindOf(func() *telemetry.Telemetry { return new(telemetry.Telemetry) }, validateTelemetry),
 	"policy.linkerd.io/HTTPLocalRateLimitPolicy": plainKind[RateLimit](validateRateLimit),
 }
 

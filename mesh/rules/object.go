@@ -6,6 +6,7 @@ import (
 
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 )
 
 // Meta is what every object carries besides its spec.
@@ -43,6 +44,7 @@ type (
 	AuthorizationPolicy   = Object[*security.AuthorizationPolicy]
 	PeerAuthentication    = Object[*security.PeerAuthentication]
 	RequestAuthentication = Object[*security.RequestAuthentication]
+	Telemetry             = Object[*telemetry.Telemetry]
 	RateLimitPolicy       = Object[*RateLimit]
 )
 
@@ -60,6 +62,8 @@ type Set struct {
 	RequestAuthentications []*RequestAuthentication
 	RateLimitPolicies      []*RateLimitPolicy
 
+	Telemetries []*Telemetry
+
 	// Warnings are the faults that do not keep the set from being used.
 	Warnings Faults
 	// Version changes with the content: a hash of all files.
@@ -69,7 +73,8 @@ type Set struct {
 // Len is how many objects the set has.
 func (s *Set) Len() int {
 	return len(s.VirtualServices) + len(s.DestinationRules) + len(s.ServiceEntries) + len(s.WorkloadEntries) +
-		len(s.AuthorizationPolicies) + len(s.PeerAuthentications) + len(s.RequestAuthentications) + len(s.RateLimitPolicies)
+		len(s.AuthorizationPolicies) + len(s.PeerAuthentications) + len(s.RequestAuthentications) + len(s.RateLimitPolicies) +
+		len(s.Telemetries)
 }
 
 // All yields every object: its Meta, and its Spec, which is a message of Istio's
@@ -126,6 +131,8 @@ func (s *Set) add(m member) {
 		s.PeerAuthentications = append(s.PeerAuthentications, o)
 	case *RequestAuthentication:
 		s.RequestAuthentications = append(s.RequestAuthentications, o)
+	case *Telemetry:
+		s.Telemetries = append(s.Telemetries, o)
 	case *RateLimitPolicy:
 		s.RateLimitPolicies = append(s.RateLimitPolicies, o)
 	}

@@ -35,6 +35,12 @@ var unsupported = map[protoreflect.FullName]fate{
 	"RequestAuthentication.targetRef":  forGateways,
 	"RequestAuthentication.targetRefs": forGateways,
 
+	"Telemetry.targetRef":                       forGateways,
+	"Telemetry.targetRefs":                      forGateways,
+	"Metrics.reporting_interval":                noEffect("counts are told whenever they are collected"),
+	"Tracing.use_request_id_for_trace_sampling": noEffect("traces are sampled by their own context, not by x-request-id"),
+	"Tracing.CustomTag.formatter":               {Warning, "not yet supported by inmesh: the tag is left out"},
+
 	"ServiceEntry.addresses": noEffect("connections to a virtual IP are captured by a proxy only"),
 	"WorkloadEntry.network":  {Warning, "not reached through a network gateway: the endpoint is used only if its network is the caller's own"},
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
+	telemetry "istio.io/api/telemetry/v1alpha1"
 )
 
 // enforced are the fields, by message, that are enforced or checked value by
@@ -76,6 +77,21 @@ RequestAuthentication: selector jwt_rules
 JWTRule: issuer audiences jwks_uri jwks from_headers from_params output_payload_to_header from_cookies forward_original_token output_claim_to_headers timeout space_delimited_claims
 JWTHeader: name prefix
 ClaimToHeader: header claim
+Telemetry: selector tracing metrics access_logging
+Tracing: match providers random_sampling_percentage disable_span_reporting custom_tags enable_istio_tags disable_context_propagation
+Tracing.TracingSelector: mode
+Tracing.CustomTag: literal environment header
+Tracing.Literal: value
+Tracing.Environment: name default_value
+Tracing.RequestHeader: name default_value
+ProviderRef: name
+Metrics: providers overrides
+MetricSelector: metric custom_metric mode
+MetricsOverrides: match disabled tag_overrides
+MetricsOverrides.TagOverride: operation value
+AccessLogging: match providers disabled filter
+AccessLogging.LogSelector: mode
+AccessLogging.Filter: expression
 `
 
 // notEnforced are the fields of which every use is reported, each with YAML
@@ -96,6 +112,11 @@ var notEnforced = map[string]string{
 	"AuthorizationPolicy.targetRefs":                      authorization(`targetRefs: [{kind: Service, name: a}]`),
 	"RequestAuthentication.targetRef":                     requestAuthentication(`targetRef: {kind: Service, name: a}`),
 	"RequestAuthentication.targetRefs":                    requestAuthentication(`targetRefs: [{kind: Service, name: a}]`),
+	"Telemetry.targetRef":                                 telemetryObject(`targetRef: {kind: Service, name: a}`),
+	"Telemetry.targetRefs":                                telemetryObject(`targetRefs: [{kind: Service, name: a}]`),
+	"Metrics.reporting_interval":                          telemetryObject(`metrics: [{reportingInterval: 5s}]`),
+	"Tracing.use_request_id_for_trace_sampling":           telemetryObject(`tracing: [{useRequestIdForTraceSampling: false}]`),
+	"Tracing.CustomTag.formatter":                         telemetryObject(`tracing: [{customTags: {a: {formatter: {value: "%REQ(a)%"}}}}]`),
 	"WorkloadEntry.network":                               workloadEntry(`address: 10.0.0.1, network: x`),
 }
 
@@ -119,6 +140,7 @@ func TestNoFieldIsSilentlyIgnored(t *testing.T) {
 	for _, kind := range []protoreflect.ProtoMessage{
 		&networking.VirtualService{}, &networking.DestinationRule{}, &networking.ServiceEntry{}, &networking.WorkloadEntry{},
 		&security.AuthorizationPolicy{}, &security.PeerAuthentication{}, &security.RequestAuthentication{},
+		&telemetry.Telemetry{},
 	} {
 		w.message(kind.ProtoReflect().Descriptor())
 	}
@@ -132,7 +154,7 @@ type fieldWalk struct {
 
 func (w fieldWalk) message(md protoreflect.MessageDescriptor) {
 	api := string(md.ParentFile().Package()) + "."
-	kinds := []string{"istio.networking.v1alpha3.", "istio.security.v1beta1."} // what they share has tests of its own
+	kinds := []string{"istio.networking.v1alpha3.", "istio.security.v1beta1.", "istio.telemetry.v1alpha1."} // what they share has tests of its own
 	if w.seen[md.FullName()] || !slices.Contains(kinds, api) {
 		return
 	}

@@ -51,6 +51,7 @@ var bounds = map[protoreflect.FullName]bound{
 	"ZoneAwareLoadBalancerSetting.min_cluster_size":                   {low: 1, high: math.MaxUint32},
 	"LocalityLoadBalancerSetting.Distribute.to":                       {low: 1, high: 100},
 	"TrafficPolicy.RetryBudget.percent":                               percent,
+	"Tracing.random_sampling_percentage":                              percent,
 	"ServicePort.target_port":                                         portNumber,
 	"WorkloadEntry.ports":                                             portNumber,
 }

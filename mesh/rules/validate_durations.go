@@ -16,6 +16,7 @@ var durationRules = map[protoreflect.FullName]durationRule{
 	"ConnectionPoolSettings.TCPSettings.idle_timeout": idleOrOff,
 	"CorsPolicy.max_age":                              wholeSeconds,
 	"LoadBalancerSettings.warmup_duration_secs":       oneMillisecond,
+	"Metrics.reporting_interval":                      oneMillisecond,
 	// 0s asks for a session cookie.
 	"LoadBalancerSettings.ConsistentHashLB.HTTPCookie.ttl": anyDuration,
 	// 0s counts the requests of the moment.

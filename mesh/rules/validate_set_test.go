@@ -18,7 +18,7 @@ func several(objects string) string {
 		namespace, name, _ := strings.Cut(id, "/")
 		kind = map[string]string{
 			"vs": "networking.istio.io/v1\nkind: VirtualService", "dr": "networking.istio.io/v1\nkind: DestinationRule",
-			"pa": "security.istio.io/v1\nkind: PeerAuthentication", "rl": "policy.linkerd.io/v1alpha1\nkind: HTTPLocalRateLimitPolicy",
+			"pa": "security.istio.io/v1\nkind: PeerAuthentication", "te": "telemetry.istio.io/v1\nkind: Telemetry", "rl": "policy.linkerd.io/v1alpha1\nkind: HTTPLocalRateLimitPolicy",
 		}[kind]
 		fmt.Fprintf(&b, "---\napiVersion: %s\nmetadata: {name: %s, namespace: %s}\nspec: %s\n", kind, name, namespace, spec)
 	}

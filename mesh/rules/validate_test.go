@@ -89,6 +89,8 @@ func requestAuthentication(spec string) string {
 	return securityObject("RequestAuthentication", spec)
 }
 
+func telemetryObject(spec string) string { return object("telemetry.istio.io/v1", "Telemetry", spec) }
+
 // rateLimit is a policy for one Server, with these fields besides.
 func rateLimit(spec string) string {
 	return object("policy.linkerd.io/v1alpha1", "HTTPLocalRateLimitPolicy",

@@ -6,7 +6,7 @@ import (
 
 	api "istio.io/api/telemetry/v1alpha1"
 
-	"github.com/inmesh-go/inmesh/mesh/telemetry/internal/cel"
+	"github.com/inmesh-go/inmesh/mesh/internal/cel"
 )
 
 // A Resource is a Telemetry of telemetry.istio.io.
@@ -130,7 +130,7 @@ func (c *compiler) expression(field, text string) (*cel.Program, error) {
 		return nil, err
 	}
 	for _, name := range p.Names() {
-		if !known(name) {
+		if !cel.Attribute(name) {
 			c.warn(field, "no attribute %s: there is none of this name, or none within a process", name)
 		}
 	}

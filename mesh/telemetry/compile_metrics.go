@@ -92,7 +92,7 @@ func (c *compiler) tag(field, name string, o *api.MetricsOverrides_TagOverride) 
 	remove := o.GetOperation() == api.MetricsOverrides_TagOverride_REMOVE
 	switch {
 	case name == "":
-		c.refuse(field, "empty: want a tag's name")
+		c.warn(field, "empty: has no effect without a tag's name")
 		return tag{}, false
 	case remove && o.GetValue() != "":
 		c.refuse(field+".value", "%q: REMOVE takes none", o.GetValue())

@@ -80,7 +80,7 @@ func (c *compiler) customTag(field string, t *api.Tracing_CustomTag) (tag custom
 		c.warn(field+".formatter", "is not supported: the tag is left out")
 		return tag, false
 	}
-	c.refuse(field, "empty: want literal, environment or header")
+	c.warn(field, "empty: want literal, environment or header: the tag is left out")
 	return tag, false
 }
 

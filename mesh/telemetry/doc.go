@@ -38,7 +38,8 @@
 // [Compile] makes [Settings] of telemetry.istio.io resources: metrics disabled,
 // tags overridden, sampling, custom tags, the access log and its filter.
 // Expressions are in the part of CEL that package cel describes in
-// mesh/telemetry/internal.
+// mesh/internal. Package rules warns of what is not obeyed when it reads them; Compile
+// does for who makes resources by hand.
 //
 // # Defaults
 //

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/inmesh-go/inmesh/mesh/telemetry/internal/cel"
+	"github.com/inmesh-go/inmesh/mesh/internal/cel"
 )
 
 // An environment is a request as expressions see it: Envoy's attributes.
@@ -25,12 +25,7 @@ func (e *environment) Attribute(name string) cel.Value {
 	return cel.Absent()
 }
 
-// known reports whether there is an attribute of that name.
-func known(name string) bool {
-	_, ok := attributes[name]
-	return ok
-}
-
+// attributes are all that cel.AttributeNames promises.
 var attributes = map[string]func(*environment) cel.Value{
 	"request.path":       detail(func(d *Details) string { return d.Path }),
 	"request.url_path":   detail((*Details).urlPath),

@@ -195,7 +195,7 @@ func TestProblems(t *testing.T) {
 		`{"tracing": [{"useRequestIdForTraceSampling": false}]}`:                                               "spec.tracing[0].useRequestIdForTraceSampling: has no effect: traces are sampled by their own context",
 		`{"tracing": [{"customTags": {"a": {"formatter": {"value": "%REQ(a)%"}}}}]}`:                           "spec.tracing[0].customTags[a].formatter: is not supported: the tag is left out",
 		`{"tracing": [{"customTags": {"a": {"literal": {"value": ""}}}}]}`:                                     "refused spec.tracing[0].customTags[a].literal.value: empty: want a value",
-		`{"tracing": [{"customTags": {"a": {}}}]}`:                                                             "refused spec.tracing[0].customTags[a]: empty: want literal, environment or header",
+		`{"tracing": [{"customTags": {"a": {}}}]}`:                                                             "spec.tracing[0].customTags[a]: empty: want literal, environment or header: the tag is left out",
 		`{"tracing": [{}], "metrics": [{}], "accessLogging": [{"filter": {"expression": "nonsense.at.all"}}]}`: "spec.accessLogging[0].filter.expression: no attribute nonsense.at: there is none of this name, or none within a process",
 	} {
 		s, problems := telemetry.Compile([]telemetry.Resource{{Namespace: "default", Name: "t", Spec: spec(t, text)}}, telemetry.Scope{})

@@ -3,7 +3,7 @@ package telemetry
 import (
 	"strings"
 
-	"github.com/inmesh-go/inmesh/mesh/telemetry/internal/cel"
+	"github.com/inmesh-go/inmesh/mesh/internal/cel"
 )
 
 // Settings are what Telemetry resources come to for one workload: Compile makes

@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/inmesh-go/inmesh/mesh/telemetry/internal/cel"
+	"github.com/inmesh-go/inmesh/mesh/internal/cel"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
