@@ -22,7 +22,7 @@ type Host[T any] struct {
 
 	// With it a Host is of a size that the allocator aligns to cache lines, if State is small: a pick
 	// reads one line of each host that it looks at, and no two hosts share one.
-	_ [40]byte
+	_ [24]byte
 }
 
 // A member is what the algorithms see of a host. What every pick reads stands first, on one

@@ -8,6 +8,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
 // An attempt is one try's request, and what the try holds. Each try has its own,
@@ -22,6 +23,10 @@ type attempt struct {
 	slot   *breaker.Gate // in which the try has a place; nil: none
 	stream func()        // gives back the place on an HTTP/2 connection; nil: none
 	wire   *wire         // that carries it; nil: a base of the caller's own does
+
+	report *report.Attempt // nil: nobody reads it
+	secure bool            // it goes over mutual TLS
+	owns   bool            // its header map is its own
 }
 
 // A timedAttempt is an attempt with a limit, in one allocation.
@@ -48,6 +53,7 @@ func (x *exchange) newAttempt(ctx context.Context, deadline time.Time) (a *attem
 
 // end gives back what the try holds.
 func (a *attempt) end() {
+	a.report.End()
 	a.limit.stop()
 	if a.race != nil {
 		a.race()
@@ -72,7 +78,7 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 	switch {
 	case a.limit != nil:
 		*req = *x.in.WithContext(a.limit) // a copy of a copy that stays on the stack
-	case a.race != nil:
+	case a.race != nil, a.report != nil:
 		*req = *x.in.WithContext(ctx)
 	default:
 		*req = *x.in

@@ -20,6 +20,7 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 	l := t.own.lineTo(c.Host, c.Cluster, spec, r)
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
+	a.secure = security(l.Security) == byIdentity
 	switch h2, err := w.usesHTTP2(r); {
 	case err != nil:
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/retry"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -59,6 +60,14 @@ type Config struct {
 	OutboundPolicy OutboundPolicy
 	// Observer is told what happens. Its zero value hears nothing.
 	Observer Observer
+	// Telemetry says what is told of requests, and where to: metrics, traces, the
+	// access log, the topology. Zero: metrics and traces go to OpenTelemetry's
+	// global providers, and there is no access log. What its Local leaves out is
+	// filled in from Workload; its State is the Mesh's own, and ignored.
+	Telemetry telemetry.Config
+	// NoTelemetry turns all of that off: requests are not even counted, and Graph
+	// is empty. Zero: they are.
+	NoTelemetry bool
 	// Logger gets what an operator should know: rejected rules, ejections,
 	// trouble with discovery. Nil: silent.
 	Logger *slog.Logger

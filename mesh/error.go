@@ -89,6 +89,15 @@ func (e *Error) HTTPStatus() int {
 	return http.StatusServiceUnavailable
 }
 
+// seen is the status by which the refusal is counted: 0 for a caller who was gone,
+// as Envoy counts those.
+func (e *Error) seen() int {
+	if e.Reason == ErrCanceled {
+		return 0
+	}
+	return e.HTTPStatus()
+}
+
 // reasons in the order of precedence where a call carries several flags.
 var reasons = []struct {
 	flag   engine.Flag

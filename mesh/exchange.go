@@ -14,6 +14,8 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/internal/replay"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -23,6 +25,7 @@ import (
 // again once it is over.
 type exchange struct {
 	call   engine.Call
+	report report.Outbound
 	t      *Transport
 	alarms *alarms       // of the deadlines of its tries
 	in     *http.Request // the caller's; never changed
@@ -163,7 +166,9 @@ func upgrades(r *http.Request) bool {
 // Send implements engine.Wire.
 func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	deadline, _ := c.TryDeadline()
+	ctx, about := x.report.Try(ctx)
 	a, told := x.newAttempt(ctx, deadline)
+	a.report = about
 	x.last = a
 	if x.next == nil {
 		if err := x.rewind(); err != nil {
@@ -172,8 +177,10 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 		}
 	}
 	req := a.request(ctx, c, x)
-	if !deadline.IsZero() || c.Tries > 1 {
+	if !deadline.IsZero() || c.Tries > 1 || x.report.Carries(ctx) {
 		req.Header = x.hopHeaders(c, deadline, told)
+		x.report.Inject(ctx, about, telemetry.Carrier{Header: req.Header})
+		a.owns = true
 	}
 	req.Body, x.next = x.next, nil
 	resp, err := x.t.carry(c, a, req)
@@ -184,6 +191,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	c.Replayable = c.Replayable && x.body.Replayable() // no longer, once more was sent than is kept
 	if err != nil {
 		c.Outcome = x.failed(ctx, c, a, err)
+		about.Saw(&c.Outcome)
 		a.end()
 		return
 	}
@@ -192,6 +200,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	}
 	x.resp = resp
 	answered(&c.Outcome, resp)
+	about.Saw(&c.Outcome)
 }
 
 // hopHeaders tells the next hop how long this try may take and the how manyth it
@@ -224,6 +233,7 @@ func (x *exchange) Again(*engine.Call) bool {
 		return false
 	}
 	if x.resp != nil {
+		x.last.report.End() // the next one begins
 		x.t.mesh.engine.Background(drain(x.resp, x.last))
 		x.resp, x.last = nil, nil
 	}
@@ -263,5 +273,6 @@ func (x *exchange) over(err error) {
 	x.last.end()
 	x.sendCopies()
 	x.call.Finish(broken)
+	x.tell(x.resp.StatusCode)
 	x.free()
 }

@@ -22,7 +22,8 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	in, to := x.in.WithContext(x.in.Context()), *x.in.URL
 	in.URL, in.Trailer = &to, x.in.Trailer.Clone()
 	return &exchange{
-		t: x.t, alarms: x.alarms, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
+		report: x.report.Fork(),
+		t:      x.t, alarms: x.alarms, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
 		body: replay.New(body, nil, x.in.ContentLength, 0), race: ended,
 	}
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/follow"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // A Mesh is the mesh as one process sees it. It is safe for concurrent use.
@@ -24,6 +26,9 @@ type Mesh struct {
 
 	identity identity
 	guard    *guard.Guard
+
+	telemetry *telemetry.Telemetry // nil: there is none
+	reporter  *report.Reporter
 
 	clock     clock
 	exchanges sync.Pool // of *exchange
@@ -54,6 +59,10 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	}
 	m.engine = e
 	m.guard = guard.New(m.guards())
+	if err := m.openTelemetry(); err != nil {
+		_ = m.Close()
+		return nil, err
+	}
 	if m.config.Identity != nil { // before the rules: what they mean depends on who asks
 		m.identity.loop = m.follow(m.config.Identity)
 		if err := m.identity.loop.Ready(ctx); err != nil {
@@ -173,8 +182,8 @@ func cloneOfDefault() *http.Transport {
 }
 
 // Close ends the mesh: first the watch of rules and of the identity, then what the engine runs
-// (mirrors, endpoints, timers), then idle connections. Requests under way
-// finish. It may be called more than once; it waits until all has ended. A later
+// (mirrors, endpoints, timers), then idle connections, then telemetry, to which
+// it tells what is left. Requests under way finish. It may be called more than once; it waits until all has ended. A later
 // request goes to the endpoints last known, or ends as ErrNoHealthy.
 func (m *Mesh) Close() error {
 	if m.rules != nil {
@@ -190,5 +199,5 @@ func (m *Mesh) Close() error {
 	for _, t := range transports {
 		t.CloseIdleConnections()
 	}
-	return nil
+	return m.closeTelemetry()
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 const (
@@ -68,6 +69,9 @@ func (x *exchange) duplicate(body io.ReadCloser) *http.Request {
 		to.Path, to.RawPath = unescape(x.path), x.path
 	}
 	in.URL, in.Host, in.Header, in.Trailer = &to, x.host, x.header.Clone(), x.in.Trailer.Clone()
+	if in.Header != nil {
+		x.report.Inject(x.in.Context(), nil, telemetry.Carrier{Header: in.Header})
+	}
 	in.Body, in.GetBody = body, nil
 	in.Cancel = nil // http.Client ends a request that is out of time by it
 	return in
@@ -88,7 +92,7 @@ func (t *Transport) shadow(in *http.Request, route *plan.Route, target plan.Targ
 	c := &x.call
 	c.Shadow, c.Route, c.Target = true, route, target
 	if err := t.mesh.engine.Do(in.Context(), c, x); err != nil {
-		x.abandon()
+		x.abandon(0)
 		return
 	}
 	resp := x.respond()

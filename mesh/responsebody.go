@@ -10,7 +10,8 @@ import (
 // requests in flight are counted, and their deadline holds, until then.
 type responseBody struct {
 	io.ReadCloser
-	x atomic.Pointer[exchange] // nil once the caller is done
+	x    atomic.Pointer[exchange] // nil once the caller is done
+	read atomic.Int64             // bytes; a Close may come while a Read is under way
 }
 
 // attach wraps the body of resp, if there is one to wait for. What else the body
@@ -36,6 +37,7 @@ func (b *responseBody) attach(x *exchange, resp *http.Response) {
 // Read passes on; the end of the body, good or bad, is the end of the exchange.
 func (b *responseBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.read.Add(int64(n))
 	switch err {
 	case nil:
 	case io.EOF:
@@ -78,6 +80,7 @@ type writerToBody struct {
 // upstream.
 func (b *writerToBody) WriteTo(w io.Writer) (int64, error) {
 	n, err := b.inner.WriteTo(w)
+	b.read.Add(n)
 	b.finish(nil)
 	return n, err
 }

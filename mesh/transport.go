@@ -33,17 +33,18 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		x.free()
 		return t.pass.RoundTrip(r)
 	}
+	ctx = x.reported(ctx)
 	if err == nil {
 		err = t.mesh.engine.Do(ctx, &x.call, x)
 	}
 	if err != nil {
-		err = newError(&x.call, err)
-		x.abandon()
-		return nil, err
+		refused := newError(&x.call, err)
+		x.abandon(refused.seen())
+		return nil, refused
 	}
 	if x.call.Local != nil {
 		resp := x.local()
-		x.abandon()
+		x.abandon(resp.StatusCode)
 		return resp, nil
 	}
 	return x.respond(), nil
@@ -60,9 +61,9 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
-// abandon ends an exchange without an answer from upstream: it closes the
-// caller's body and whatever a try has left.
-func (x *exchange) abandon() {
+// abandon ends an exchange without an answer from upstream, which counts as one of
+// this status: it closes the caller's body and whatever a try has left.
+func (x *exchange) abandon(status int) {
 	if x.last != nil {
 		x.last.end()
 	}
@@ -76,6 +77,7 @@ func (x *exchange) abandon() {
 	case x.in.Body != nil:
 		_ = x.in.Body.Close()
 	}
+	x.tell(status)
 	x.free()
 }
 

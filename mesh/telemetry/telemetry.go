@@ -15,7 +15,7 @@ import (
 type Telemetry struct {
 	config   Config
 	recorder *recorder
-	tracer   tracer
+	tracer   *tracer
 	settings atomic.Pointer[Settings]
 	detach   func()
 	callback metric.Registration

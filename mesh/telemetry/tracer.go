@@ -4,25 +4,62 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"reflect"
+	"sync/atomic"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // A tracer begins spans.
 type tracer struct {
 	propagator
+	sleeper
 	tracer  trace.Tracer
 	options [2][]trace.SpanStartOption // by Reporter, made once
 }
 
-func newTracer(c Config) tracer {
-	return tracer{
+func newTracer(c Config) *tracer {
+	return &tracer{
 		propagator: newPropagator(c.Propagator),
+		sleeper:    newSleeper(c.TracerProvider),
 		tracer:     c.TracerProvider.Tracer(InstrumentationName),
 		options: [2][]trace.SpanStartOption{
 			Source:      {trace.WithSpanKind(trace.SpanKindClient)},
 			Destination: {trace.WithSpanKind(trace.SpanKindServer)},
 		},
+	}
+}
+
+// A sleeper knows whether it is worth asking for spans. A program that has set no
+// global provider gets one that makes spans of nothing, for two allocations each;
+// it is not asked again until the program sets another.
+type sleeper struct {
+	never  bool                 // the provider never makes spans
+	global trace.TracerProvider // the provider, if it may be the global one
+	idle   *atomic.Bool         // it has made a span of nothing
+}
+
+func newSleeper(p trace.TracerProvider) sleeper {
+	s := sleeper{idle: new(atomic.Bool)}
+	_, s.never = p.(noop.TracerProvider)
+	if reflect.TypeOf(p).Comparable() {
+		s.global = p
+	}
+	return s
+}
+
+// asleep reports that a span would be one of nothing.
+func (s *sleeper) asleep() bool {
+	return s.never || s.idle.Load() && otel.GetTracerProvider() == s.global
+}
+
+// saw takes note of a span. A provider gives all spans a place in a trace, also
+// those that it does not record.
+func (s *sleeper) saw(c trace.SpanContext) {
+	if !c.IsValid() {
+		s.idle.Store(true)
 	}
 }
 
@@ -51,7 +88,7 @@ func (t *Telemetry) start(ctx context.Context, r Reporter, name string) (context
 	rule := &t.side(r).tracing
 	s := Span{t: t, rule: rule, reporter: r}
 	switch {
-	case rule.noSpans:
+	case rule.noSpans, t.tracer.asleep():
 		s.context = trace.SpanContextFromContext(ctx)
 		return ctx, s
 	case rule.decided && !hit(rule.sampling) && !trace.SpanContextFromContext(ctx).IsValid():
@@ -63,6 +100,7 @@ func (t *Telemetry) start(ctx context.Context, r Reporter, name string) (context
 	}
 	ctx, span := t.tracer.tracer.Start(ctx, name, t.tracer.options[r]...)
 	s.context = span.SpanContext()
+	t.tracer.saw(s.context)
 	if span.IsRecording() {
 		s.span = span
 	}

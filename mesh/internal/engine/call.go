@@ -7,6 +7,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/balancer"
 	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/retry"
 )
@@ -59,6 +60,9 @@ type Call struct {
 	Cookie *plan.Cookie
 	Key    string // the text that was hashed
 
+	// Witness is told what becomes of the call while it is under way. Nil: nobody.
+	Witness Witness
+
 	engine   *Engine
 	state    *state
 	hash     uint64
@@ -72,6 +76,17 @@ type Call struct {
 	skip     uint64 // priorities not to use again
 }
 
+// A Witness is told what becomes of one call, as Events is of all. Its methods are
+// called on the call's goroutine, never under a lock.
+type Witness interface {
+	Retrying(wait time.Duration)             // another try follows after wait
+	Ejected(ev breaker.Event)                // c.Host was, for what the try came to
+	Injected(delay time.Duration, abort int) // a fault: a delay, or an answer of this status
+}
+
+// Service is what the request is addressed to. Route must have seen the call.
+func (c *Call) Service() discovery.Service { return c.state.plan.Service(c.Target.Name) }
+
 // Host is an endpoint with live counters.
 type Host = balancer.Host[HostState]
 
@@ -83,6 +98,9 @@ type HostState struct {
 	circuit *breaker.Circuit
 	// Line is what a Wire remembers of the way to the host; nil: nothing.
 	Line atomic.Pointer[Line]
+	// Told is what whoever reports calls remembers of the host. The engine does not
+	// look at it.
+	Told atomic.Value
 }
 
 // A Line is how a Wire reaches a host, for as long as the cluster's policy and

@@ -199,7 +199,7 @@ func (cl *Cluster) timed(h *Host) bool {
 }
 
 // report tells the host's circuit how a try ended and does what follows from it.
-func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now time.Time) {
+func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now time.Time) breaker.Event {
 	circuit := h.State.circuit
 	ev := circuit.Report(p, out, now)
 	switch ev.Kind {
@@ -207,7 +207,7 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 		if out != breaker.Success && circuit.State() == breaker.HalfOpen && !circuit.Info(now).Probing {
 			cl.halfOpen(h) // the probe said nothing: the next request is one
 		}
-		return
+		return ev
 	case breaker.Ejected:
 		cl.show(h, breaker.Open, false)
 		cl.arm(h, ev.Until.Sub(now))
@@ -217,6 +217,7 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 	}
 	cl.balancer.Refresh(now)
 	cl.engine.events.Circuit(cl, h, ev)
+	return ev
 }
 
 // broke counts an answer that broke off as a failure of its host.

@@ -88,6 +88,7 @@ func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
 	f := &c.Route.Fault
 	if f.DelayFraction > 0 && f.DelayFraction.Hit(rand.Uint32()) {
 		c.Flags |= DelayInjected
+		c.injected(f.Delay, 0)
 		if !sleep(ctx, f.Delay) {
 			return false, c.over(Ended(ctx))
 		}
@@ -95,10 +96,17 @@ func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
 	}
 	if f.AbortFraction > 0 && f.AbortFraction.Hit(rand.Uint32()) {
 		c.Flags |= FaultInjected
+		c.injected(0, f.AbortStatus)
 		c.Local = &Local{Status: f.AbortStatus, GRPC: f.AbortGRPC, Body: []byte("fault filter abort")}
 		return true, nil
 	}
 	return false, nil
+}
+
+func (c *Call) injected(delay time.Duration, abort int) {
+	if c.Witness != nil {
+		c.Witness.Injected(delay, abort)
+	}
 }
 
 // answer gives the answer of a route that has one of its own.
@@ -201,8 +209,11 @@ func (c *Call) observe() {
 	if out != breaker.Success || c.Cluster.timed(c.Host) {
 		c.seen = c.Now() // of a plain success nobody asks when it was
 	}
-	c.Cluster.report(c.Host, c.permit, out, c.seen)
+	ev := c.Cluster.report(c.Host, c.permit, out, c.seen)
 	c.permit = breaker.Permit{}
+	if c.Witness != nil && ev.Kind == breaker.Ejected {
+		c.Witness.Ejected(ev)
+	}
 }
 
 // decide is stage 7. An answer that is not retried is the caller's, whatever its
@@ -223,6 +234,9 @@ func (c *Call) decide(ctx context.Context, w Wire) (again bool, err error) {
 	}
 	c.release()
 	c.engine.events.Retrying(c, wait)
+	if c.Witness != nil {
+		c.Witness.Retrying(wait)
+	}
 	if !sleep(ctx, wait) {
 		c.endRetry()
 		return false, c.over(Ended(ctx))

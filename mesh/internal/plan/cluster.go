@@ -95,6 +95,9 @@ func (p *Plan) Cluster(key ClusterKey) *Cluster {
 	return c
 }
 
+// Service describes a canonical host.
+func (p *Plan) Service(host string) discovery.Service { return p.names.service(host, 0) }
+
 // hashKey is the consistent-hash key of a destination, as if the request named
 // no port.
 func (p *Plan) hashKey(d *Destination) *HashKey {

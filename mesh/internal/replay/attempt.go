@@ -72,6 +72,7 @@ func (b *Body) arrived(a *attempt, got []byte, err error) (n int, closeDue bool,
 	defer b.changed.Broadcast()
 	b.reading = nil
 	b.end = err
+	b.taken += int64(len(got))
 	if b.liveLocked(a) {
 		b.keepLocked(a, got)
 		return len(got), false, err

@@ -35,6 +35,7 @@ type Body struct {
 	kept    []byte     // all that was read so far, unless lost; appended to, never changed
 	lost    bool       // a byte was sent and not kept
 	end     error      // how the original ended; nil while there may be more
+	taken   int64      // bytes of the original that were read
 	reading *attempt   // who is inside original.Read
 	current *attempt   // the newest attempt on the original
 	first   attempt    // the first attempt stands here to save its allocation
@@ -137,6 +138,16 @@ func (b *Body) Err() error {
 		return nil
 	}
 	return b.end
+}
+
+// Taken is how many bytes of the original have been read so far.
+func (b *Body) Taken() int64 {
+	if b.original == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.taken
 }
 
 // Copy returns a body of its own to somebody who is no attempt, such as a

@@ -1,0 +1,155 @@
+package report
+
+import (
+	"context"
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// An Outbound is what is told of one call. The zero Outbound tells nothing. Who
+// carries the call fills in the exported fields before End. It is one
+// goroutine's, and used once.
+type Outbound struct {
+	Protocol telemetry.Protocol
+	Secure   bool // the last try went over mutual TLS
+	// Result has Code, GRPC, bytes and messages from the face; End does the rest.
+	Result  telemetry.Result
+	Details telemetry.Details // see Detailed
+
+	reporter *Reporter // nil: nothing is told
+	call     *engine.Call
+	span     telemetry.Span
+	name     string
+}
+
+// Begin begins to report a call. Its headers may carry a trace, which goes on
+// where ctx has none. The context is for Do: spans of tries are under it.
+func (o *Outbound) Begin(ctx context.Context, r *Reporter, c *engine.Call, headers telemetry.Carrier, name string) context.Context {
+	if r == nil {
+		return ctx
+	}
+	o.reporter, o.call, o.name = r, c, name
+	traced, span := r.telemetry.Call(ctx, headers, name)
+	o.span = span
+	if !o.span.Recording() {
+		return ctx // what is not recorded is not to be found there either
+	}
+	c.Witness = o
+	return traced
+}
+
+// Begun reports whether there is anybody to tell.
+func (o *Outbound) Begun() bool { return o.reporter != nil }
+
+// Carries reports whether Inject has anything to write.
+func (o *Outbound) Carries(ctx context.Context) bool { return o.span.Carries(ctx) }
+
+// Inject writes the trace into the headers of a try, which must be its own: a is
+// the try's report, nil if it has none.
+func (o *Outbound) Inject(ctx context.Context, a *Attempt, headers telemetry.Carrier) {
+	if a != nil {
+		a.span.Inject(ctx, headers)
+		return
+	}
+	o.span.Inject(ctx, headers)
+}
+
+// Detailed reports whether somebody reads Details, which are to be filled in then.
+func (o *Outbound) Detailed() bool {
+	return o.reporter != nil && (o.span.Recording() || o.reporter.telemetry.Wants(telemetry.Source))
+}
+
+// End tells how the call came out. It is called once, when the call is over.
+func (o *Outbound) End(ctx context.Context) {
+	if o.reporter == nil {
+		return
+	}
+	c, r := o.call, &o.Result
+	r.Start, r.Duration = c.Start, time.Since(c.Start)
+	r.Flags = Flags(c.Flags)
+	if o.span.Recording() {
+		r.Span = o.span.Context()
+	}
+	if o.Detailed() {
+		o.describe()
+		r.Details = &o.Details
+	}
+	e := o.reporter.to(c, o.Protocol, o.Secure)
+	e.Record(r)
+	o.reporter.telemetry.Log(ctx, e, r)
+	o.span.Finish(e, r)
+}
+
+// Fork is the report of one more try that runs beside the others: its span is a
+// child of the call's, which alone is ended.
+func (o *Outbound) Fork() Outbound {
+	return Outbound{Protocol: o.Protocol, reporter: o.reporter, call: o.call, span: o.span, name: o.name}
+}
+
+// Retrying implements engine.Witness.
+func (o *Outbound) Retrying(wait time.Duration) {
+	c := o.call
+	o.span.Retry(c.Tries, c.Host.Address(), reason(&c.Outcome), wait)
+}
+
+// Ejected implements engine.Witness.
+func (o *Outbound) Ejected(ev breaker.Event) {
+	o.span.Ejection(o.call.Host.Address(), ev.Reason.String(), ev.Until)
+}
+
+// Injected implements engine.Witness.
+func (o *Outbound) Injected(delay time.Duration, status int) { o.span.Fault(delay, status) }
+
+// An Attempt is the span of one try. Nil: it has none.
+type Attempt struct {
+	span    telemetry.Span
+	edge    *telemetry.Edge
+	result  telemetry.Result
+	details telemetry.Details
+}
+
+// Try begins the span of the call's current try, if it is recorded.
+func (o *Outbound) Try(ctx context.Context) (context.Context, *Attempt) {
+	if !o.span.Recording() {
+		return ctx, nil
+	}
+	c := o.call
+	a := &Attempt{edge: o.reporter.to(c, o.Protocol, false), result: telemetry.Result{GRPC: -1}}
+	ctx, a.span = o.span.Attempt(ctx, c.Tries, o.name)
+	a.details = telemetry.Details{
+		Method: c.Request.Method, Scheme: c.Request.Scheme, Host: c.Request.Authority, Path: c.Request.PathAndQuery(),
+		Cluster: c.Cluster.Key.String(), UpstreamAddress: c.Host.Address(), Attempts: c.Tries,
+	}
+	return ctx, a
+}
+
+// Saw says what the try came to, as far as its headers tell.
+func (a *Attempt) Saw(out *engine.Outcome) {
+	if a == nil {
+		return
+	}
+	a.result = telemetry.Result{Code: out.Status, GRPC: out.GRPCStatus, Flags: Flags(out.Flag), Details: &a.details}
+	if out.Err != nil {
+		a.details.CodeDetails = out.Err.Error()
+	}
+}
+
+// End ends the span. What is called after the first time does nothing.
+func (a *Attempt) End() {
+	if a != nil && a.edge != nil {
+		a.span.Finish(a.edge, &a.result)
+		a.edge = nil
+	}
+}
+
+// reason is why a try is not the last.
+func reason(o *engine.Outcome) string {
+	if o.Failure != retry.None {
+		return o.Failure.String()
+	}
+	return status(o)
+}

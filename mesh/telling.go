@@ -1,0 +1,109 @@
+package mesh
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// reported begins the report of an exchange; the context is for the engine.
+func (x *exchange) reported(ctx context.Context) context.Context {
+	r := x.t.mesh.reporter
+	if r == nil {
+		return ctx
+	}
+	x.report.Protocol = protocolOf(x.in.Header)
+	return x.report.Begin(ctx, r, &x.call, telemetry.Carrier{Header: x.in.Header}, x.call.Request.Method)
+}
+
+// tell ends the report; status is what the caller has seen.
+func (x *exchange) tell(status int) {
+	o := &x.report
+	if !o.Begun() {
+		return
+	}
+	r := &o.Result
+	r.Code, r.GRPC = status, x.grpcStatus()
+	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
+	o.Secure = x.last != nil && x.last.secure
+	if o.Detailed() {
+		x.describe(&o.Details)
+	}
+	o.End(x.in.Context())
+}
+
+// protocolOf is what Envoy calls a request: gRPC by its content type.
+func protocolOf(h http.Header) telemetry.Protocol {
+	if v := h["Content-Type"]; len(v) > 0 && speaksGRPC(v[0]) {
+		return telemetry.GRPC
+	}
+	return telemetry.HTTP
+}
+
+// grpcStatus stands in the headers, or in the trailer; -1: in neither.
+func (x *exchange) grpcStatus() int {
+	if x.report.Protocol != telemetry.GRPC || x.resp == nil {
+		return -1
+	}
+	if code := x.call.Outcome.GRPCStatus; code >= 0 {
+		return code
+	}
+	return grpcStatusIn(x.resp.Trailer, "Grpc-Status")
+}
+
+func grpcStatusIn(h http.Header, name string) int {
+	if v := h[name]; len(v) > 0 {
+		if code, err := strconv.Atoi(v[0]); err == nil {
+			return code
+		}
+	}
+	return -1
+}
+
+// requestSize is about what went over the wire. Of headers that hops add nothing
+// is counted.
+func (x *exchange) requestSize() int64 {
+	n := headSize(len(x.call.Request.Method)+len(x.call.Request.Path)+len(x.call.Request.RawQuery)+len(x.host), x.in.Header)
+	switch {
+	case x.in.ContentLength > 0:
+		n += x.in.ContentLength
+	case x.body != nil:
+		n += x.body.Taken()
+	}
+	return n
+}
+
+// responseSize is 0 without an answer from upstream.
+func (x *exchange) responseSize() int64 {
+	if x.resp == nil {
+		return 0
+	}
+	return headSize(len(x.resp.Status), x.resp.Header) + x.last.body.read.Load()
+}
+
+// headSize is that of a request's or an answer's head in HTTP/1.1, of which the
+// parts of the first line have so many bytes.
+func headSize(line int, h http.Header) int64 {
+	const ends = len("GET  HTTP/1.1\r\nHost: \r\n\r\n") - len("GET")
+	n := line + ends
+	for name, values := range h {
+		for _, v := range values {
+			n += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return int64(n)
+}
+
+// describe tells what the engine does not see.
+func (x *exchange) describe(d *telemetry.Details) {
+	d.Host, d.RequestHeader, d.Protocol = x.host, x.in.Header, "HTTP/1.1"
+	d.Path = x.call.Request.PathAndQuery()
+	if x.path != "" {
+		d.OriginalPath, d.Path = d.Path, x.path
+	}
+	if x.resp != nil {
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.resp.Header, x.resp.Trailer
+	}
+}
