@@ -1,6 +1,6 @@
 # make test is what must pass before a change is pushed; the other targets are
-# for looking. All but Go, git, make and gcc (for the race detector) is fetched
-# by the go command, at the versions that the go.mod files pin.
+# for looking. What is not Go is installed by make needs; the rest is fetched by
+# the go command, at the versions that the go.mod files pin.
 
 GO ?= go
 staticcheck := $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod staticcheck
@@ -19,15 +19,14 @@ demo: ## the tour: a small fleet on this machine, and a live table of its traffi
 	$(GO) run ./examples/bookinfo
 
 .PHONY: test
-test: check race interop fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
+test: check race interop observability fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
 
 .PHONY: bench
 bench: ## the performance budget, measured here, in one table
 	cd bench && $(GO) run .
 
 .PHONY: observability
-observability: ## what a mesh tells, seen by a real Prometheus and an OTLP receiver
-	@command -v promtool >/dev/null && command -v prometheus >/dev/null || { echo "prometheus is missing: apt-get install -y --no-install-recommends prometheus" >&2; exit 1; }
+observability: needs ## what a mesh tells, seen by a real Prometheus and an OTLP receiver
 	cd internal/observability && $(GO) mod tidy -diff
 	cd internal/observability && $(GO) vet ./...
 	cd internal/observability && $(staticcheck) $(checks) ./...
@@ -59,10 +58,17 @@ check: needs
 	$(GO) vet ./...
 	$(staticcheck) $(checks) ./...
 
+# What the tests run beside Go: each command, and Debian's packages that have it.
+tools := git:git gcc:gcc,libc6-dev prometheus:prometheus promtool:prometheus chromium:chromium
+install := apt-get install -y --no-install-recommends
+
 .PHONY: needs
-needs:
-	@command -v git >/dev/null || { echo "git is missing: apt-get install -y git" >&2; exit 1; }
-	@command -v gcc >/dev/null || { echo "gcc is missing, which the race detector needs: apt-get install -y gcc libc6-dev" >&2; exit 1; }
+needs: # gcc is for the race detector; Prometheus and Chromium are what people look at a mesh with
+	@packages=; for tool in $(tools); do \
+		command -v "$${tool%%:*}" >/dev/null || packages="$$packages $$(echo "$${tool#*:}" | tr , ' ')"; \
+	done; \
+	test -z "$$packages" || { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update && $(install) $$packages; } \
+		|| { echo "something is missing: $(install)$$packages" >&2; exit 1; }
 
 .PHONY: race
 race: # with a real Consul, which is built once if there is none on the PATH

@@ -19,7 +19,7 @@ import (
 )
 
 // install is what brings what the tests need.
-const install = "apt-get install -y --no-install-recommends prometheus"
+const install = "make needs"
 
 // find finds a program of Debian's package prometheus.
 func find(t *testing.T, program string) string {
