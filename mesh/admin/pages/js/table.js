@@ -30,7 +30,7 @@ function cell(column, row, first) {
   const content = column.show(row);
   return h(first ? "th" : "td", {
     role: first ? "rowheader" : "cell", scope: first && "row", class: column.right && "right", "data-label": column.label,
-  }, content ?? h("span", { class: "quiet" }, "–"));
+  }, content || h("span", { class: "quiet" }, "–"));
 }
 
 function sort(rows, columns, state) {

@@ -22,7 +22,7 @@ function style(narrow) {
   const status = { ok: "ok", warn: "warn", bad: "bad", idle: "strong-line" };
   return [
     { selector: "node[width]", style: { width: "data(width)", height: "data(height)", shape: "round-rectangle", "background-opacity": 0, "border-width": 0, "overlay-opacity": 0 } },
-    { selector: ":parent", style: { "background-color": colour("sunken"), "background-opacity": 1, "border-width": 1, "border-color": colour("line"), padding: narrow ? 16 : 26, "corner-radius": 12 } },
+    { selector: ":parent", style: { shape: "round-rectangle", "overlay-opacity": 0, "background-color": colour("sunken"), "background-opacity": 1, "border-width": 1, "border-color": colour("line"), padding: narrow ? 16 : 26, "corner-radius": 12 } },
     { selector: "edge", style: { width: "data(width)", "curve-style": "bezier", "control-point-step-size": 46, "target-arrow-shape": "triangle", "arrow-scale": 0.9, "overlay-opacity": 0, "line-opacity": 0.85 } },
     ...Object.entries(status).map(([name, of]) => ({
       selector: `edge[status="${name}"]`, style: { "line-color": colour(of), "target-arrow-color": colour(of) },
