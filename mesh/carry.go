@@ -3,10 +3,12 @@ package mesh
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // carry sends one try.
@@ -21,6 +23,7 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
 	a.secure = security(l.Security) == byIdentity
+	t.mesh.introduce(a, r)
 	switch h2, err := w.usesHTTP2(r); {
 	case err != nil:
 		return nil, err
@@ -30,6 +33,27 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 		return a.overHTTP1(c.Cluster, w.plain, r)
 	}
 	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
+}
+
+// introduce says who is calling, as Istio's proxies do, for the labels of the other
+// side's metrics. Whoever has not proven to be of the mesh is not told; nor does
+// anybody hear what a handler passes on that its own caller has said.
+func (m *Mesh) introduce(a *attempt, r *http.Request) {
+	has := len(r.Header[telemetry.MetadataHeader]) > 0
+	tells := a.secure && m.metadata[0] != ""
+	if !has && !tells {
+		return
+	}
+	if !a.owns {
+		r.Header, a.owns = maps.Clone(r.Header), true
+	}
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	delete(r.Header, telemetry.MetadataHeader)
+	if tells {
+		r.Header[telemetry.MetadataHeader] = m.metadata[:]
+	}
 }
 
 // usesHTTP2: a caller who asks for https leaves the choice to ALPN.

@@ -9,6 +9,8 @@ import (
 
 // Handler wraps the handler of a server. In this order, a request
 //
+//   - is counted, and begins a span, or goes on with its caller's trace (see
+//     Config.Telemetry); so do those that are refused;
 //   - inherits the deadline that its caller handed on: the request's context ends
 //     when the caller will have given up. It can only shorten;
 //   - has its path normalised: policies and next see the same one. What names a
@@ -28,9 +30,11 @@ import (
 // does, goes by a path that the policies never see.
 func (m *Mesh) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, leave := m.inherit(r.Context(), r.Header)
+		in := new(inbound)
+		ctx, w := in.reported(r.Context(), m, w, r)
+		ctx, leave := m.inherit(ctx, r.Header)
 		defer leave()
-		in := &inbound{Context: ctx}
+		in.Context = ctx
 		refusal := m.receive(in, r)
 		if refusal == nil {
 			refusal = m.guard.Admit(ctx, &in.visit)
@@ -38,14 +42,23 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 		m.tellAccess(in, refusal)
 		if refusal != nil {
 			refuse(w, r, refusal)
+			in.tell(r, refusal, true)
 			return
 		}
 		if v := &in.visit; v.Expired || v.Aged && v.Header["Upgrade"] == nil {
 			w.Header().Set("Connection", "close") // in HTTP/2: GOAWAY
 		}
 		in.caller = callerOf(r, &in.visit)
-		next.ServeHTTP(w, in.admitted(r))
+		in.serve(next, w, r)
 	})
+}
+
+// serve calls the handler, and tells how that came out, also if it panics.
+func (in *inbound) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	returned := false
+	defer func() { in.tell(r, nil, returned) }()
+	next.ServeHTTP(w, in.admitted(r))
+	returned = true
 }
 
 // inherit takes over the deadline that the caller handed on.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
 // An inbound is a request on its way to the handler. It is the request's context
@@ -22,6 +23,9 @@ type inbound struct {
 	visit  guard.Visit
 	caller Caller
 	path   string // as it was sent, escaped
+
+	report report.Inbound
+	answer answer
 }
 
 // Value knows the caller.

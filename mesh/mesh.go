@@ -29,6 +29,7 @@ type Mesh struct {
 
 	telemetry *telemetry.Telemetry // nil: there is none
 	reporter  *report.Reporter
+	metadata  [1]string // what other workloads of the mesh are told of this one
 
 	clock     clock
 	exchanges sync.Pool // of *exchange

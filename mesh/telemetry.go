@@ -20,8 +20,19 @@ func (m *Mesh) openTelemetry() (err error) {
 	if m.telemetry, err = telemetry.New(c); err != nil {
 		return err
 	}
-	m.reporter = report.New(m.telemetry, &m.identity.current)
+	_, m.metadata[0] = c.Local.Metadata()
+	m.reporter = report.New(m.telemetry, &m.identity.current, m.served())
 	return nil
+}
+
+// served is the service that the process serves; zero if nobody has said.
+func (m *Mesh) served() telemetry.Service {
+	if m.config.Workload.Service == "" {
+		return telemetry.Service{}
+	}
+	p := m.engine.Plan()
+	s := p.Service(p.Lookup(m.config.Workload.Service).Name)
+	return telemetry.Service{Host: s.Host, Name: s.Name, Namespace: s.Namespace}
 }
 
 func (m *Mesh) closeTelemetry() error {

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"sync"
+
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -8,15 +10,17 @@ import (
 // A Reporter is one mesh's. It is safe for concurrent use; nil tells nothing.
 type Reporter struct {
 	telemetry *telemetry.Telemetry
-	own       *tlsid.Current // this side's credential
+	own       *tlsid.Current    // this side's credential
+	service   telemetry.Service // that this side serves
+
+	met    acquaintance
+	served sync.Pool // of *Served
 }
 
-// New returns a Reporter that tells t; nil if t is.
-func New(t *telemetry.Telemetry, own *tlsid.Current) *Reporter {
-	if t == nil {
-		return nil
-	}
-	return &Reporter{telemetry: t, own: own}
+// New returns a Reporter that tells t; own is this side's credential, service what
+// it serves.
+func New(t *telemetry.Telemetry, own *tlsid.Current, service telemetry.Service) *Reporter {
+	return &Reporter{telemetry: t, own: own, service: service, served: sync.Pool{New: func() any { return new(Served) }}}
 }
 
 // principal is the own SPIFFE ID; "" if there is none.

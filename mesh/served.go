@@ -1,0 +1,102 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// reported begins the report of a request, and returns what its answer is to be
+// written to.
+func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter, r *http.Request) (context.Context, http.ResponseWriter) {
+	if m.reporter == nil {
+		return ctx, w
+	}
+	ctx = in.report.Begin(ctx, m.reporter, m.clock.now(), telemetry.Carrier{Header: r.Header}, r.Method)
+	return ctx, in.answer.watch(w)
+}
+
+// tell ends the report of a request. r is as it came; returned says that the
+// handler has, rather than panicked.
+func (in *inbound) tell(r *http.Request, refusal *guard.Refusal, returned bool) {
+	if !in.report.Begun() {
+		return
+	}
+	s, a := in.report.Outcome(), &in.answer
+	s.Protocol, s.Peer = protocolOf(r.Header), in.visit.Peer
+	if v := r.Header[telemetry.MetadataHeader]; len(v) > 0 {
+		s.Metadata = v[0]
+	}
+	s.Result.Code, s.Result.Flags = in.seen(r, returned)
+	s.Result.Flags |= refusalFlags(refusal)
+	s.Result.GRPC = -1
+	if s.Protocol == telemetry.GRPC {
+		s.Result.GRPC = max(grpcStatusIn(a.Header(), "Grpc-Status"), grpcStatusIn(a.Header(), http.TrailerPrefix+"Grpc-Status"))
+	}
+	s.Result.RequestBytes = headSize(len(r.Method)+len(in.path)+len(r.URL.RawQuery)+len(r.Host), r.Header) + max(r.ContentLength, 0)
+	s.Result.ResponseBytes = headSize(0, a.Header()) + a.written
+	if in.report.Detailed() {
+		in.describe(&s.Details, r, refusal)
+	}
+	in.report.End(in, s)
+}
+
+// seen is the status that the caller has seen. One who has gone has seen none,
+// unless it came before; nor has one whose connection ends for a handler has
+// panicked, which Envoy counts as an upstream that ended it.
+func (in *inbound) seen(r *http.Request, returned bool) (int, telemetry.Flags) {
+	a := &in.answer
+	switch {
+	case a.hijacked:
+		return cmp.Or(a.status, http.StatusSwitchingProtocols), 0
+	case !returned:
+		return cmp.Or(a.status, http.StatusServiceUnavailable), telemetry.UpstreamConnectionEnd
+	case r.Context().Err() != nil:
+		return a.status, telemetry.DownstreamGone
+	}
+	return cmp.Or(a.status, http.StatusOK), 0
+}
+
+func refusalFlags(r *guard.Refusal) telemetry.Flags {
+	switch {
+	case r == nil:
+	case r.Flag == "UAEX":
+		return telemetry.UnauthorizedExternally
+	case r.Flag == "RL":
+		return telemetry.RateLimited
+	}
+	return 0
+}
+
+func portText(port uint16) string { return strconv.Itoa(int(port)) }
+
+// tlsVersion is Envoy's way to write it.
+func tlsVersion(v uint16) string { return "TLSv" + strings.TrimPrefix(tls.VersionName(v), "TLS ") }
+
+func (in *inbound) describe(d *telemetry.Details, r *http.Request, refusal *guard.Refusal) {
+	v := &in.visit
+	*d = telemetry.Details{
+		Method: r.Method, Scheme: v.Scheme, Host: r.Host, Path: in.path, Protocol: r.Proto,
+		RequestHeader: r.Header, ResponseHeader: in.answer.Header(),
+		Cluster: "inbound|" + portText(v.Port) + "||", Route: "default", CodeDetails: "via_upstream",
+		SourceAddress: r.RemoteAddr, ServerName: v.SNI,
+	}
+	if r.URL.RawQuery != "" {
+		d.Path += "?" + r.URL.RawQuery
+	}
+	if v.Destination.IsValid() {
+		d.DestinationAddress = localOf(r).String()
+	}
+	if r.TLS != nil {
+		d.TLSVersion = tlsVersion(r.TLS.Version)
+	}
+	if refusal != nil {
+		d.CodeDetails = refusal.Details
+	}
+}
