@@ -53,8 +53,8 @@
 // # Departures from Istio
 //
 //  1. Durations have fractions of milliseconds.
-//  2. A server's source labels come from what it was told of its peer; there is no
-//     exchange of metadata beside certificates.
+//  2. Callers tell servers of the mesh who they are, by X-Envoy-Peer-Metadata;
+//     servers do not answer in kind, for callers know endpoints from discovery.
 //  3. Providers that rules name all stand for what Config names.
 //
 // # Concurrency
