@@ -52,34 +52,50 @@ func (r *reload) apply(set *rules.Set) {
 	<-r.inForce
 }
 
+// settle puts the parser's own objects in force, so that the next version differs
+// in one.
+func (r *reload) settle() error {
+	set, err := r.parse()
+	if err == nil {
+		r.apply(set)
+	}
+	return err
+}
+
 func measureRules(p plan, t *table) error {
 	r, err := newReload()
 	if err != nil {
 		return err
 	}
 	defer r.mesh.Close()
-	var parsed, reparsed, applied []float64
+	var read, applied, reread, total []float64
 	for range p.rounds {
 		start := time.Now()
-		set, err := rules.Parse("world.yaml", []byte(r.versions[0]))
+		set, err := rules.Parse("world.yaml", []byte(r.versions[r.turn%2]))
 		if err != nil {
 			return err
 		}
-		parsed = append(parsed, ms(start))
+		read = append(read, ms(start))
+		r.apply(&rules.Set{}) // lest something of the set before stand
 		start = time.Now()
 		r.apply(set)
 		applied = append(applied, ms(start))
-		start = time.Now()
-		if _, err := r.parse(); err != nil {
+		if err := r.settle(); err != nil {
 			return err
 		}
-		reparsed = append(reparsed, ms(start))
+		start = time.Now()
+		if set, err = r.parse(); err != nil {
+			return err
+		}
+		reread = append(reread, ms(start))
+		r.apply(set)
+		total = append(total, ms(start))
 	}
 	t.section("Rules: 10,000 objects, off the request path")
-	t.note("read and validated", figure{median(parsed), "ms"})
+	t.note("read and validated", figure{median(read), "ms"})
 	t.atMost("compiled and swapped", figure{median(applied), "ms"}, 250)
-	t.note("one object changed: read again", figure{median(reparsed), "ms"})
-	t.atMost("… compiled and swapped", figure{median(reparsed) + median(applied), "ms"}, 10)
+	t.note("one object changed: read again", figure{median(reread), "ms"})
+	t.atMost("… compiled and swapped", figure{median(total), "ms"}, 10)
 	return nil
 }
 

@@ -120,7 +120,7 @@ func (m *Mesh) compile(set *rules.Set) (edition, error) {
 	if err != nil {
 		return edition{}, err
 	}
-	return edition{set, plan.Compile(set, o), policies}, nil
+	return edition{set, plan.Recompile(m.engine.Plan(), set, o), policies}, nil
 }
 
 // options are what rules mean beyond their own text. Whose trust domain it is, the

@@ -111,6 +111,10 @@ func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
 		if cl.plan.Load() == p {
 			continue
 		}
+		if p.Stands(cl.Spec()) { // as of most clusters at most edits
+			cl.plan.Store(p)
+			continue
+		}
 		spec := p.Cluster(cl.Key)
 		if !cl.fits(spec) {
 			gone = append(gone, cl)

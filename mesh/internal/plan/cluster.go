@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,8 @@ type Cluster struct {
 
 	namespace string // of the service; "": nobody knows
 	peers     *peerView
+	basis     *basis
+	sources   []*rules.DestinationRule // what Rule was merged of
 }
 
 // Key says which cluster serves a destination for a request that is addressed
@@ -75,8 +78,12 @@ func (p *Plan) Key(d *Destination, t Target) ClusterKey {
 func (p *Plan) Cluster(key ClusterKey) *Cluster {
 	service := p.serviceOf(key.Host)
 	namespace := p.namespaceOf(key.Host, service)
-	dr := p.policies.find(key.Host, namespace, p.root)
-	c := &Cluster{Key: key, Service: service, Discovery: p.names.service(key.Host, key.Port), namespace: namespace, peers: p.peers}
+	sources := p.policiesOf(key.Host, namespace)
+	dr := merged(sources)
+	c := &Cluster{
+		Key: key, Service: service, Discovery: p.names.service(key.Host, key.Port),
+		namespace: namespace, peers: p.peers, basis: p.basis, sources: sources,
+	}
 	if dr != nil {
 		c.Rule = dr.meta
 	}
@@ -98,6 +105,14 @@ func (p *Plan) Cluster(key ClusterKey) *Cluster {
 // Service describes a canonical host.
 func (p *Plan) Service(host string) discovery.Service { return p.names.service(host, 0) }
 
+// Stands reports whether p says of a cluster what the plan said that c is of, so
+// that c need not be made anew.
+func (p *Plan) Stands(c *Cluster) bool {
+	service := p.serviceOf(c.Key.Host)
+	return c.basis == p.basis && c.peers == p.peers && c.Service == service &&
+		slices.Equal(c.sources, p.policiesOf(c.Key.Host, p.namespaceOf(c.Key.Host, service)))
+}
+
 // hashKey is the consistent-hash key of a destination, as if the request named
 // no port.
 func (p *Plan) hashKey(d *Destination) *HashKey {
@@ -110,11 +125,13 @@ func (p *Plan) hashKey(d *Destination) *HashKey {
 // serviceOf finds the ServiceEntry of a host: its own, else of the most specific
 // wildcard.
 func (p *Plan) serviceOf(host string) *Service {
-	if s := p.services[host]; s != nil {
-		return s
+	if i, ok := p.servicePlaces[host]; ok {
+		return p.services[i]
 	}
-	s, _ := p.wildServices.find(host)
-	return s
+	if i, ok := p.wildServices.find(host); ok {
+		return p.services[i]
+	}
+	return nil
 }
 
 func (p *Plan) namespaceOf(host string, s *Service) string {

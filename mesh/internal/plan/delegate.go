@@ -25,10 +25,11 @@ func (p *Plan) expand(root *rules.VirtualService, spec *networking.HTTPRoute) []
 		return []expanded{{spec, root.Namespace}}
 	}
 	ref := objectName{or(spec.Delegate.Namespace, root.Namespace), spec.Delegate.Name}
-	delegate := p.delegates[ref]
-	if delegate == nil {
+	place, ok := p.delegates[ref]
+	if !ok {
 		return nil
 	}
+	delegate := p.set.VirtualServices[place]
 	if _, ok := visibility(delegate.Spec.ExportTo, delegate.Namespace, root.Namespace); !ok {
 		return nil
 	}

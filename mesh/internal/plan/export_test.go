@@ -5,3 +5,6 @@ func KnowsOperator(name string) bool {
 	_, ok := operators[name]
 	return ok
 }
+
+// SharesIndex reports whether p took over the index of before.
+func (p *Plan) SharesIndex(before *Plan) bool { return p.index == before.index }

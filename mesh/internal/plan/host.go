@@ -3,20 +3,10 @@ package plan
 import (
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
-
-// A host is a name that rules know, before anybody has asked for it.
-type host struct {
-	name    string
-	service *Service
-	rules   []*rules.VirtualService // that name the host, in order of precedence
-	once    sync.Once
-	virtual VirtualHost
-}
 
 // A VirtualHost is a host with its routes, compiled.
 type VirtualHost struct {
@@ -51,17 +41,19 @@ type Target struct {
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
 // rule names the host; Name and Port are set in any case.
 func (p *Plan) Lookup(authority string) Target {
-	if h := p.exact[authority]; h != nil {
-		return Target{VirtualHost: p.resolved(h), Name: h.name}
+	if i, ok := p.exact[authority]; ok {
+		v := p.virtualHost(i)
+		return Target{VirtualHost: v, Name: v.Host}
 	}
 	name, port := splitPort(authority)
 	name = normalize(name)
-	if h := p.exact[name]; h != nil {
-		return Target{VirtualHost: p.resolved(h), Name: h.name, Port: port}
+	if i, ok := p.exact[name]; ok {
+		v := p.virtualHost(i)
+		return Target{VirtualHost: v, Name: v.Host, Port: port}
 	}
 	name = p.names.canonical(name, p.workload.Namespace)
-	if h, ok := p.wild.find(name); ok {
-		return Target{VirtualHost: p.resolved(h), Name: name, Port: port}
+	if i, ok := p.wild.find(name); ok {
+		return Target{VirtualHost: p.virtualHost(i), Name: name, Port: port}
 	}
 	return Target{Name: name, Port: port}
 }
@@ -73,34 +65,42 @@ func (p *Plan) Default(name string) *VirtualHost {
 	return &VirtualHost{Host: name, Routes: []*Route{route}, fallback: route}
 }
 
-func (p *Plan) resolved(h *host) *VirtualHost {
-	h.once.Do(func() { p.resolve(h) })
-	return &h.virtual
+// virtualHost is made when it is first asked for, and once: of two that ask at a
+// time both get the first.
+func (p *Plan) virtualHost(i int) *VirtualHost {
+	at := &p.virtual[i]
+	if v := at.Load(); v != nil {
+		return v
+	}
+	at.CompareAndSwap(nil, p.resolve(&p.hosts[i]))
+	return at.Load()
 }
 
 // resolve decides which rule owns the host: the first that yields a route for
 // this workload. A host without a rule of its own belongs to the most specific
 // wildcard rule that covers it; but a host whose own rules all exclude this
 // workload gets its default route, not the wildcard's.
-func (p *Plan) resolve(h *host) {
-	h.virtual = VirtualHost{Host: h.name, Service: h.service, fallback: p.defaultRoute(h.name)}
+func (p *Plan) resolve(h *host) *VirtualHost {
+	v := &VirtualHost{Host: h.name, Service: p.serviceOf(h.name), fallback: p.defaultRoute(h.name)}
 	candidates := h.rules
 	if len(candidates) == 0 {
-		candidates = p.wildcardRules(h.name)
+		candidates, _ = p.wildRules.find(h.name)
 	}
-	last := &h.virtual
-	for _, vs := range candidates {
+	last := v
+	for _, i := range candidates {
+		vs := p.set.VirtualServices[i]
 		if last.Rule != nil && !last.portsOnly() {
-			h.virtual.Losers = append(h.virtual.Losers, &vs.Meta)
+			v.Losers = append(v.Losers, &vs.Meta)
 			continue
 		}
 		if routes := p.compileRoutes(vs); len(routes) > 0 {
 			last = last.add(vs, routes)
 		}
 	}
-	if h.virtual.Rule == nil {
-		h.virtual.Routes = []*Route{h.virtual.fallback}
+	if v.Rule == nil {
+		v.Routes = []*Route{v.fallback}
 	}
+	return v
 }
 
 // add puts a rule behind those that the host has.
@@ -121,13 +121,6 @@ func (v *VirtualHost) portsOnly() bool {
 		}
 	}
 	return true
-}
-
-func (p *Plan) wildcardRules(name string) []*rules.VirtualService {
-	if h, ok := p.wildRules.find(name); ok {
-		return h
-	}
-	return nil
 }
 
 // defaultRoute sends everything to the service itself, without a timeout, with

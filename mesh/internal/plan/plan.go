@@ -2,7 +2,9 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/rules"
@@ -31,89 +33,81 @@ type Options struct {
 type Plan struct {
 	Version string
 
-	names     namer
-	workload  Workload
-	root      string
-	exact     map[string]*host // every spelling of every host that has no wildcard
-	wild      wildcards[*host]
-	wildRules wildcards[[]*rules.VirtualService] // those wildcard hosts that have rules
-	delegates map[objectName]*rules.VirtualService
-	policies  policyIndex
-	peers     *peerView
-	services  map[string]*Service // by canonical host, wildcards included
-
-	wildServices wildcards[*Service] // those of them that are wildcards
+	*basis
+	*index
+	set      *rules.Set
+	services []*Service // by the index's places
+	peers    *peerView
+	virtual  []atomic.Pointer[VirtualHost] // by the index's places; nil: nobody has asked for the host
 }
 
-type objectName struct{ namespace, name string }
+// A basis is what a plan depends on besides the rules.
+type basis struct {
+	names       namer
+	workload    Workload
+	root        string
+	trustDomain string
+}
+
+func basisOf(o Options) *basis {
+	o.Workload.Namespace = cmp.Or(o.Workload.Namespace, "default")
+	return &basis{
+		names:       namer{namespace: o.Workload.Namespace, suffix: ".svc." + cmp.Or(o.Domain, "cluster.local")},
+		workload:    o.Workload,
+		root:        cmp.Or(o.RootNamespace, "istio-system"),
+		trustDomain: cmp.Or(o.TrustDomain.String(), "cluster.local"),
+	}
+}
+
+func (b *basis) equal(other *basis) bool {
+	mine, theirs := b.workload, other.workload
+	return b.names == other.names && b.root == other.root && b.trustDomain == other.trustDomain &&
+		mine.Service == theirs.Service && mine.Namespace == theirs.Namespace && mine.Locality == theirs.Locality &&
+		maps.Equal(mine.Labels, theirs.Labels)
+}
 
 // Compile indexes the rules for one workload. A nil set means no rules.
 func Compile(set *rules.Set, o Options) *Plan {
+	b, none := basisOf(o), &rules.Set{}
+	return compile(&Plan{set: none, index: newIndex(none, b)}, set, b)
+}
+
+// Recompile is Compile, at a price that goes by what has changed since before was
+// compiled: an object that is the same, by its pointer, is not looked at again.
+// Before stays as it is.
+func Recompile(before *Plan, set *rules.Set, o Options) *Plan {
+	b := basisOf(o)
+	if !b.equal(before.basis) {
+		return Compile(set, o)
+	}
+	return compile(before, set, before.basis)
+}
+
+// compile takes over what stands: the index if no object speaks of other hosts
+// than before, and what was made of objects that are the same. Routes and
+// clusters depend on objects of several kinds; they are made when they are first
+// asked for, by each plan anew.
+func compile(before *Plan, set *rules.Set, b *basis) *Plan {
 	if set == nil {
 		set = &rules.Set{}
 	}
-	o.Workload.Namespace = cmp.Or(o.Workload.Namespace, "default")
-	p := &Plan{
-		Version:   set.Version,
-		workload:  o.Workload,
-		root:      cmp.Or(o.RootNamespace, "istio-system"),
-		names:     namer{namespace: o.Workload.Namespace, suffix: ".svc." + cmp.Or(o.Domain, "cluster.local")},
-		delegates: map[objectName]*rules.VirtualService{},
+	p := &Plan{Version: set.Version, basis: b, index: before.index, set: set, peers: before.peers}
+	if !sameHeads(before.set, set) {
+		p.index = newIndex(set, b)
 	}
-	p.services = compileServices(set, p.names, p.workload.Namespace, cmp.Or(o.TrustDomain.String(), "cluster.local"))
-	p.wildServices = wildcardsOf(p.services)
-	p.policies = indexPolicies(set.DestinationRules, p.names, p.workload, p.root)
-	p.peers = viewPeers(set, p.root)
-	p.indexHosts(set)
+	if before.peers == nil || !slices.Equal(before.set.PeerAuthentications, set.PeerAuthentications) {
+		p.peers = viewPeers(set, b.root)
+	}
+	p.compileServices(before)
+	p.virtual = make([]atomic.Pointer[VirtualHost], len(p.hosts))
 	return p
 }
 
-// indexHosts makes every host that a rule names findable under every spelling.
-func (p *Plan) indexHosts(set *rules.Set) {
-	hosts := make(map[string]*host, len(p.services)+len(set.VirtualServices))
-	get := func(name string) *host {
-		h := hosts[name]
-		if h == nil {
-			h = &host{name: name, service: p.serviceOf(name)}
-			hosts[name] = h
-		}
-		return h
-	}
-	for name := range p.services {
-		get(name)
-	}
-	for name := range p.policies.hosts {
-		get(name)
-	}
-	for _, vs := range p.visible(set.VirtualServices) {
-		for _, name := range vs.Spec.Hosts {
-			h := get(p.names.canonical(name, vs.Namespace))
-			if n := len(h.rules); n == 0 || h.rules[n-1] != vs { // a rule may spell a host in two ways
-				h.rules = append(h.rules, vs)
-			}
-		}
-	}
-	p.spell(hosts)
-}
-
-// visible returns the virtual services that this workload obeys, those of
-// narrower visibility first: a private rule of the own namespace, then one
-// exported to it by name, then a public one; each class in creation order.
-func (p *Plan) visible(all []*rules.VirtualService) []*rules.VirtualService {
-	classes := [3][]*rules.VirtualService{}
-	for _, vs := range all {
-		if len(vs.Spec.Hosts) == 0 {
-			p.delegates[objectName{vs.Namespace, vs.Name}] = vs
-			continue
-		}
-		if g := vs.Spec.Gateways; len(g) > 0 && !slices.Contains(g, "mesh") {
-			continue
-		}
-		if class, ok := visibility(vs.Spec.ExportTo, vs.Namespace, p.workload.Namespace); ok {
-			classes[class] = append(classes[class], vs)
-		}
-	}
-	return slices.Concat(classes[0], classes[1], classes[2])
+// Known reports whether any rule names the host, in any spelling, other than by
+// a wildcard.
+func (p *Plan) Known(name string) bool {
+	_, ok := p.exact[normalize(name)]
+	return ok
 }
 
 // visibility tells whether an object of namespace own, exported to the listed
@@ -135,33 +129,4 @@ func visibility(exportTo []string, own, client string) (class int, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// spell enters each host under all names that callers may use for it. A literal
-// host wins over another host's short form of the same spelling.
-func (p *Plan) spell(hosts map[string]*host) {
-	p.exact = make(map[string]*host, 4*len(hosts))
-	for name, h := range hosts {
-		if suffix, ok := wildcardSuffix(name); !ok {
-			p.exact[name] = h
-		} else if p.wild.add(suffix, h); len(h.rules) > 0 {
-			p.wildRules.add(suffix, h.rules)
-		}
-	}
-	p.wild.sort()
-	p.wildRules.sort()
-	for name, h := range hosts { // no two hosts have an alias in common
-		for _, alias := range p.names.aliases(name) {
-			if _, taken := p.exact[alias]; !taken && alias != "" {
-				p.exact[alias] = h
-			}
-		}
-	}
-}
-
-// Known reports whether any rule names the host, in any spelling, other than by
-// a wildcard.
-func (p *Plan) Known(name string) bool {
-	_, ok := p.exact[normalize(name)]
-	return ok
 }

@@ -8,47 +8,55 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
-// A policyIndex finds the DestinationRule that applies to a host. Each rule
-// stands in one pool at most.
+// A policyIndex finds the DestinationRules that apply to a host, by their places
+// in the set. Each rule stands in one pool at most.
 type policyIndex struct {
 	own      *policyPool            // rules of the caller's namespace that it sees
 	exported map[string]*policyPool // of all other namespaces and of the root, those that leave their own
 	client   string
-	hosts    map[string]bool // without wildcard, that a visible rule names
+	hosts    []string // without wildcard, that a visible rule names
 }
 
-// A policyPool is the rules of one namespace, merged by host. There are several
+// A policyPool is the rules of one namespace by host. There are several parties
 // for a host if they are exported differently; they stand in Istio's order.
 type policyPool struct {
-	exact map[string][]*destinationRule
-	wild  wildcards[[]*destinationRule]
+	exact map[string][]party
+	wild  wildcards[[]party]
 }
 
-// A destinationRule is what rules of one namespace say of one host.
+// A party is the rules of one namespace for one host to the same others, which are
+// merged.
+type party struct {
+	exportTo []string // sorted; the own namespace by its name, none as "*"
+	rules    []int    // places in the set, in order of precedence
+}
+
+// A destinationRule is what the rules of a party say together.
 type destinationRule struct {
-	meta     *rules.Meta // of the first
-	exportTo []string    // sorted; the own namespace by its name, none as "*"
-	policy   *networking.TrafficPolicy
-	subsets  []*networking.Subset
+	meta    *rules.Meta // of the first
+	policy  *networking.TrafficPolicy
+	subsets []*networking.Subset
 }
 
-func indexPolicies(all []*rules.DestinationRule, names namer, w Workload, root string) policyIndex {
-	ix := policyIndex{own: newPolicyPool(len(all)), exported: map[string]*policyPool{}, client: w.Namespace, hosts: make(map[string]bool, len(all))}
+func indexPolicies(all []*rules.DestinationRule, b *basis) policyIndex {
+	w := b.workload
+	ix := policyIndex{own: newPolicyPool(len(all)), exported: map[string]*policyPool{}, client: w.Namespace}
 	everyone := []string{"*"}
-	for _, dr := range selectorFirst(all) {
+	for _, i := range selectorFirst(all) {
+		dr := all[i]
 		if s := dr.Spec.WorkloadSelector; s != nil {
 			// A rule with a selector acts on callers of its own namespace only.
 			if dr.Namespace != w.Namespace || !SubsetOf(s.MatchLabels, w.Labels) {
 				continue
 			}
 		}
-		host, to := names.canonical(dr.Spec.Host, dr.Namespace), exports(dr, everyone)
-		if pool := ix.pool(dr.Namespace, to, root); pool != nil {
-			pool.add(host, to, dr)
+		host, to := b.names.canonical(dr.Spec.Host, dr.Namespace), exports(dr, everyone)
+		if pool := ix.pool(dr.Namespace, to, b.root); pool != nil {
+			pool.add(host, to, i)
 		}
 		_, visible := visibility(to, dr.Namespace, w.Namespace)
 		if _, wild := wildcardSuffix(host); visible && !wild {
-			ix.hosts[host] = true
+			ix.hosts = append(ix.hosts, host)
 		}
 	}
 	ix.own.wild.sort()
@@ -95,52 +103,41 @@ func (ix *policyIndex) pool(namespace string, to []string, root string) *policyP
 	return pool
 }
 
-// selectorFirst keeps Istio's order, rules with a selector before all others.
-func selectorFirst(all []*rules.DestinationRule) []*rules.DestinationRule {
-	selects := func(dr *rules.DestinationRule) bool { return dr.Spec.WorkloadSelector != nil }
-	if !slices.ContainsFunc(all, selects) {
-		return all
+// selectorFirst is the places in Istio's order, rules with a selector before all
+// others.
+func selectorFirst(all []*rules.DestinationRule) []int {
+	out, rest := make([]int, 0, len(all)), make([]int, 0, len(all))
+	for i, dr := range all {
+		if dr.Spec.WorkloadSelector != nil {
+			out = append(out, i)
+		} else {
+			rest = append(rest, i)
+		}
 	}
-	rank := map[bool]int{true: 0, false: 1}
-	out := slices.Clone(all)
-	slices.SortStableFunc(out, func(a, b *rules.DestinationRule) int { return rank[selects(a)] - rank[selects(b)] })
-	return out
+	return append(out, rest...)
 }
 
 func newPolicyPool(size int) *policyPool {
-	return &policyPool{exact: make(map[string][]*destinationRule, size), wild: wildcards[[]*destinationRule]{bySuffix: map[string][]*destinationRule{}}}
+	return &policyPool{exact: make(map[string][]party, size), wild: wildcards[[]party]{bySuffix: map[string][]party{}}}
 }
 
-// add merges a rule into what the namespace says of the host to the same others.
-func (pool *policyPool) add(host string, to []string, dr *rules.DestinationRule) {
+// add puts a rule with those of the namespace for the host to the same others.
+func (pool *policyPool) add(host string, to []string, rule int) {
 	in, key := pool.exact, host
 	if suffix, wild := wildcardSuffix(host); wild {
 		in, key = pool.wild.bySuffix, suffix
 	}
-	for _, have := range in[key] {
+	for i, have := range in[key] {
 		if slices.Equal(have.exportTo, to) {
-			have.merge(dr)
+			in[key][i].rules = append(have.rules, rule)
 			return
 		}
 	}
-	in[key] = append(in[key], &destinationRule{meta: &dr.Meta, exportTo: to, policy: dr.Spec.TrafficPolicy, subsets: dr.Spec.Subsets})
-}
-
-// merge joins the subsets, of which an older name stays; the first policy stands
-// whole.
-func (d *destinationRule) merge(dr *rules.DestinationRule) {
-	if d.policy == nil {
-		d.policy = dr.Spec.TrafficPolicy
-	}
-	for _, s := range dr.Spec.Subsets {
-		if d.subset(s.Name) == nil {
-			d.subsets = append(slices.Clip(d.subsets), s)
-		}
-	}
+	in[key] = append(in[key], party{to, []int{rule}})
 }
 
 // find returns the rules of the most specific host.
-func (pool *policyPool) find(host string) []*destinationRule {
+func (pool *policyPool) find(host string) []party {
 	if pool == nil {
 		return nil
 	}
@@ -155,15 +152,43 @@ func (pool *policyPool) find(host string) []*destinationRule {
 // The first that has a rule for the host wins whole: a wildcard of the caller's
 // beats an exact rule of the service's. Visibility is looked at after the most
 // specific host is chosen.
-func (ix *policyIndex) find(host, serviceNamespace, root string) *destinationRule {
+func (ix *policyIndex) find(host, serviceNamespace, root string) []int {
 	for _, pool := range []*policyPool{ix.own, ix.exported[serviceNamespace], ix.exported[root]} {
-		for _, dr := range pool.find(host) {
-			if slices.Contains(dr.exportTo, "*") || slices.Contains(dr.exportTo, ix.client) {
-				return dr
+		for _, party := range pool.find(host) {
+			if slices.Contains(party.exportTo, "*") || slices.Contains(party.exportTo, ix.client) {
+				return party.rules
 			}
 		}
 	}
 	return nil
+}
+
+// policiesOf are the rules for a service.
+func (p *Plan) policiesOf(host, namespace string) []*rules.DestinationRule {
+	places := p.policies.find(host, namespace, p.root)
+	out := make([]*rules.DestinationRule, len(places))
+	for i, place := range places {
+		out[i] = p.set.DestinationRules[place]
+	}
+	return out
+}
+
+// merged joins the subsets, of which an older name stays; the first policy stands
+// whole. It is nil for none.
+func merged(all []*rules.DestinationRule) *destinationRule {
+	if len(all) == 0 {
+		return nil
+	}
+	d := &destinationRule{meta: &all[0].Meta}
+	for _, dr := range all {
+		d.policy = first(d.policy, dr.Spec.TrafficPolicy)
+		for _, s := range dr.Spec.Subsets {
+			if d.subset(s.Name) == nil {
+				d.subsets = append(d.subsets, s)
+			}
+		}
+	}
+	return d
 }
 
 func (d *destinationRule) subset(name string) *networking.Subset {

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,28 +34,53 @@ type Port struct {
 	Name, Protocol string
 }
 
-// compileServices gathers the hosts of all visible service entries. A host that
+// A serviceHost is a host that a service entry names.
+type serviceHost struct {
+	name  string // canonical
+	entry int    // place of the ServiceEntry in the set
+}
+
+// serviceHosts gathers the hosts of all visible service entries. A host that
 // several entries name belongs to the first.
-func compileServices(set *rules.Set, names namer, client, trustDomain string) map[string]*Service {
-	out := make(map[string]*Service, len(set.ServiceEntries))
-	for _, se := range set.ServiceEntries {
-		if _, ok := visibility(se.Spec.ExportTo, se.Namespace, client); !ok {
+func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, places map[string]int) {
+	places = make(map[string]int, len(all))
+	for i, se := range all {
+		if _, ok := visibility(se.Spec.ExportTo, se.Namespace, b.workload.Namespace); !ok {
 			continue
-		}
-		endpoints := se.Spec.Endpoints
-		if se.Spec.WorkloadSelector != nil {
-			endpoints = selected(set.WorkloadEntries, se)
 		}
 		for _, host := range se.Spec.Hosts {
 			// Off Kubernetes there is no other way to name a cluster-local service:
 			// a host without a dot is one of the entry's own namespace.
-			name := names.canonical(host, se.Namespace)
-			if out[name] == nil {
-				out[name] = compileService(se, name, trustDomain, endpoints)
+			name := b.names.canonical(host, se.Namespace)
+			if _, taken := places[name]; !taken {
+				places[name], hosts = len(hosts), append(hosts, serviceHost{name, i})
 			}
 		}
 	}
-	return out
+	return hosts, places
+}
+
+// compileServices makes a service of each host, or takes it over where nothing
+// that it is made of has changed.
+func (p *Plan) compileServices(before *Plan) {
+	p.services = make([]*Service, len(p.serviceHosts))
+	sameWorkloads := slices.Equal(before.set.WorkloadEntries, p.set.WorkloadEntries)
+	for i, h := range p.serviceHosts {
+		se := p.set.ServiceEntries[h.entry]
+		same := p.index == before.index && before.set.ServiceEntries[h.entry] == se
+		if same && (sameWorkloads || se.Spec.WorkloadSelector == nil) {
+			p.services[i] = before.services[i]
+		} else {
+			p.services[i] = compileService(se, h.name, p.trustDomain, endpointsOf(p.set, se))
+		}
+	}
+}
+
+func endpointsOf(set *rules.Set, se *rules.ServiceEntry) []*networking.WorkloadEntry {
+	if se.Spec.WorkloadSelector != nil {
+		return selected(set.WorkloadEntries, se)
+	}
+	return se.Spec.Endpoints
 }
 
 func compileService(se *rules.ServiceEntry, host, trustDomain string, endpoints []*networking.WorkloadEntry) *Service {
