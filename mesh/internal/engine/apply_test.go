@@ -77,3 +77,35 @@ func TestACallFindsNoClusterThatIsAboutToGo(t *testing.T) {
 		}
 	}
 }
+
+// An edit elsewhere costs a live cluster nothing: not even its policy is another.
+func TestAnEditElsewhereLeavesAClusterAsItIs(t *testing.T) {
+	e, err := New(Config{Events: deaf{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	var parser rules.Parser
+	apply := func(documents string) {
+		set, err := parser.Parse(rules.Text{Name: "rules.yaml", Data: []byte(documents)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Apply(plan.Recompile(e.Plan(), set, plan.Options{}))
+	}
+	const elsewhere = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: other}\nspec: {host: other, trafficPolicy: {outlierDetection: {consecutive5xxErrors: "
+	apply(withSubset + elsewhere + "1}}}")
+	cl := e.live(plan.ClusterKey{Host: "play.default.svc.cluster.local", Port: 80, Subset: "v1"})
+	before := cl.Spec()
+	apply(withSubset + elsewhere + "2}}}")
+	if cl.Spec() != before {
+		t.Error("an edit elsewhere gave the cluster another policy")
+	}
+	if cl.plan.Load() != e.Plan() {
+		t.Error("the cluster is still of the old plan, which it keeps from being collected")
+	}
+	apply(withoutSubset + elsewhere + "2}}}")
+	if !cl.Closed() {
+		t.Error("the cluster outlives its subset")
+	}
+}
