@@ -32,6 +32,8 @@ func (p *Page) Asked() []string {
 func (p *Page) hear(e event) {
 	var url, complaint string
 	switch e.method {
+	case "Fetch.requestPaused":
+		p.answer(e.params)
 	case "Network.requestWillBeSent":
 		url = requestOf(e.params)
 	case "Log.entryAdded":
@@ -62,7 +64,9 @@ func requestOf(params json.RawMessage) string {
 }
 
 func entryOf(params json.RawMessage) string {
-	var e struct{ Entry struct{ Level, Source, Text, URL string } }
+	var e struct {
+		Entry struct{ Level, Source, Text, URL string }
+	}
 	_ = json.Unmarshal(params, &e)
 	if e.Entry.Level != "error" && e.Entry.Level != "warning" {
 		return ""

@@ -14,6 +14,7 @@ type Page struct {
 	browser *Browser
 	session string
 	news    news
+	answers map[string]string // by the ends of paths
 }
 
 // object is the parameters of a call.

@@ -33,7 +33,7 @@ export function milliseconds(ms) {
 // seconds is a length of time, in its two largest units.
 export function seconds(s) {
   if (s < 60) return `${s < 10 ? s.toFixed(1).replace(/\.0$/, "") : s.toFixed(0)} s`;
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [["y", 365.25 * 86400], ["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
   const first = units.findIndex(([, size]) => s >= size);
   const parts = [];
   for (const [name, size] of units.slice(first, first + 2)) {
