@@ -1,11 +1,15 @@
 // Asking this process. Paths are relative, so that the pages work wherever they
 // are mounted.
 
+import { clockIs } from "./format.js";
+
 // get is the answer to a path under api/, as JSON.
 export async function get(path, signal) {
   const response = await fetch(`api/${path}`, { signal, headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error(await reason(response));
-  return response.json();
+  const answer = await response.json();
+  if (answer.at) clockIs(answer.at);
+  return answer;
 }
 
 async function reason(response) {

@@ -31,7 +31,7 @@ function queryOf(data) {
     if (value) query.set(name, name === "method" ? value.toUpperCase() : value);
   }
   const outcome = data.get("outcome");
-  if (outcome === "failed") query.set("failed", "1");
-  else if (outcome) query.set("minStatus", outcome);
+  if (outcome === "failed") query.set("failed", "true");
+  else if (outcome) query.set("status", outcome);
   return query;
 }

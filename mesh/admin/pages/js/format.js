@@ -49,8 +49,16 @@ export function bytes(n) {
   return n < 1e6 ? `${short(n / 1e3)} kB` : `${short(n / 1e6)} MB`;
 }
 
+// skew is how far the process's clock is ahead of the browser's, in milliseconds.
+let skew = 0;
+
+// clockIs is told what the process's clock says now.
+export function clockIs(time) {
+  skew = Date.parse(time) - Date.now();
+}
+
 // until is how long it is from now to a time; negative if it has passed.
-export const until = (time) => (Date.parse(time) - Date.now()) / 1000;
+export const until = (time) => (Date.parse(time) - Date.now() - skew) / 1000;
 
 // ago says how long ago a time was, or how far ahead it is.
 export function ago(time) {

@@ -35,7 +35,7 @@ function style(narrow) {
 // canvas makes the drawing in an element.
 export function canvas(container) {
   const cy = cytoscape({
-    container, style: style(container.clientWidth < across), minZoom: 0.15, maxZoom: 2.5, autounselectify: true, boxSelectionEnabled: false,
+    container, style: style(container.clientWidth < across), minZoom: 0.03, maxZoom: 2.5, autounselectify: true, boxSelectionEnabled: false,
   });
   const narrow = () => container.clientWidth < across;
   return { cy, narrow, draw: (model) => draw(cy, model, narrow()), recolour: () => cy.style(style(narrow())), fit: () => fit(cy) };

@@ -21,7 +21,7 @@ export async function start(root, parameters, signal) {
 
   function redraw() {
     show(tools, choice("direction", "Direction", [["", "All"], ["outbound", "Sent"], ["inbound", "Served"]], direction, (d) => { direction = d; redraw(); }));
-    if (answer) show(body, draw(answer.requests ?? [], direction, sorting, redraw));
+    if (answer) show(body, draw(answer, direction, sorting, redraw));
   }
   redraw();
   await poll("requests", { signal, every: 1000, got(next) { answer = next; redraw(); }, failed: (err) => show(body, failed(err)) });
@@ -29,13 +29,14 @@ export async function start(root, parameters, signal) {
 
 const age = (r) => -until(r.start);
 
-function draw(all, direction, state, redraw) {
+function draw({ requests: all, total }, direction, state, redraw) {
   const some = all.filter((r) => !direction || r.direction === direction);
   const oldest = Math.max(0, ...all.map(age));
   return [
     h("div", { "data-key": "tiles" }, tiles([
-      ["sent, under way", count(all.filter((r) => r.direction === "outbound").length)],
-      ["served, under way", count(all.filter((r) => r.direction === "inbound").length)],
+      ["under way", count(total)],
+      ["sent", count(all.filter((r) => r.direction === "outbound").length)],
+      ["served", count(all.filter((r) => r.direction === "inbound").length)],
       ["oldest", all.length ? seconds(oldest) : "–", oldest >= stuck ? "bad" : oldest >= slow && "warn"],
       ["in a further try", count(all.filter((r) => r.attempts > 1).length)],
     ])),

@@ -20,11 +20,24 @@ export function start(root, parameters, signal) {
   function listen() {
     state.error = null;
     state.stream = new EventSource(`api/tap?${query()}`);
-    state.stream.onmessage = (e) => take(JSON.parse(e.data));
-    state.stream.addEventListener("dropped", (e) => { state.dropped = JSON.parse(e.data).dropped; state.fresh = true; });
-    state.stream.onerror = () => { state.error = "The stream has ended."; stop(); };
+    const on = (name, take) => state.stream.addEventListener(name, (e) => take(JSON.parse(e.data)));
+    on("request", take);
+    on("hello", status);
+    on("beat", status);
+    on("bye", () => ended("The mesh of this process has been closed."));
+    state.stream.onerror = () => ended("The stream has ended: this process has gone, or too many listen to it already.");
     say("Listening");
     draw();
+  }
+
+  function status({ dropped }) {
+    state.dropped = dropped;
+    state.fresh = true;
+  }
+
+  function ended(why) {
+    state.error = why;
+    stop();
   }
 
   function stop() {
