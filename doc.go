@@ -26,14 +26,14 @@
 //
 // The other direction is shorter, and is written in mesh/internal/guard/admit.go:
 //
-//	connection ─► 1 port ─► request ─► 2 path ─► 3 peer ─► 4 provider ─► 5 token ─► 6 policies ─► 7 rates ─► handler
-//	              STRICT,              read as   the roots  CUSTOM        401        AUDIT, DENY,   429
-//	              PERMISSIVE,          handlers  of now     policies                 ALLOW: 403
-//	              DISABLE              do
+//	connection ─► 1 port ─► request ─► 2 path ─► 3 peer ─► 4 source, ─► 5 token ─► 6 policies ─► 7 rates ─► handler
+//	              STRICT,              read as   the roots  provider     401        AUDIT, DENY,   429
+//	              PERMISSIVE,          handlers  of now     intentions,             ALLOW: 403
+//	              DISABLE              do                   CUSTOM: 403
 //
-// Rules, endpoints and credentials reach both through control loops of one shape, a
-// sequence that yields whole values, at once and after each change, and errors
-// between; the last good value stands. One function runs them all:
+// Rules, endpoints, credentials and intentions reach both through control loops of
+// one shape, a sequence that yields whole values, at once and after each change, and
+// errors between; the last good value stands. One function runs them all:
 // mesh/internal/follow.
 //
 // # Layout
@@ -61,7 +61,7 @@
 //	breaker                may it go at all: limits, ejection, per-host circuit
 //	retry                  may it go again, and when
 //	discovery              where a service lives: static, file, DNS
-//	discovery/consul       Consul's catalogue, rules in its KV store, its intentions
+//	discovery/consul       Consul's catalogue, rules in its KV store, its intentions as a source of access
 //	tlsid                  who we are, who they are: SPIFFE IDs, credentials, an embedded CA, files
 //	tlsid/spiffe           credentials from the SPIFFE Workload API
 //	tlsid/consulca         credentials from Consul's CA

@@ -42,6 +42,12 @@ type Config struct {
 	// Authorizers decide for AuthorizationPolicies of action CUSTOM, by the
 	// provider's name. Rules that name another provider are refused. Nil: none.
 	Authorizers map[string]Authorizer
+	// Access says from elsewhere who may call this workload: consul.Intentions. It is
+	// asked about every inbound request, HTTP and gRPC, beside the
+	// AuthorizationPolicies, and both must let it in: whoever denies wins. What it
+	// says holds from the next request on; while it is in trouble, its last word
+	// stands. Nil: the policies alone decide.
+	Access authz.Source
 	// TrustedProxies is how many proxies stand before this process and append to
 	// X-Forwarded-For, which is where policies find remoteIpBlocks. Zero: none,
 	// and rules that ask for the remote address are refused, for callers could

@@ -18,8 +18,9 @@ import (
 //     in the clear (Upgrade: h2c) is taken out;
 //   - is identified by the certificate that its connection has proven, refused
 //     where the port is STRICT and there is none;
-//   - passes the providers of CUSTOM policies, the RequestAuthentications (401),
-//     the AuthorizationPolicies (403) and the rate limits (429).
+//   - passes Config.Access (403), the providers of CUSTOM policies, the
+//     RequestAuthentications (401), the AuthorizationPolicies (403) and the rate
+//     limits (429).
 //
 // A connection is closed after an answer when it has lasted for three quarters of
 // the time for which its client's certificate was still valid at its beginning, so

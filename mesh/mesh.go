@@ -25,6 +25,7 @@ type Mesh struct {
 	status tracker
 
 	identity identity
+	access   *follow.Loop // nil: the policies alone decide
 	guard    *guard.Guard
 
 	telemetry *telemetry.Telemetry // nil: there is none
@@ -38,8 +39,9 @@ type Mesh struct {
 	transports []*Transport
 }
 
-// New returns once the first rules are in force, or with what is wrong with
-// them. ctx bounds the start, not the life; Close ends that.
+// New returns once the first rules are in force, and the first credential and word
+// of Config.Access, or with what is wrong with them. ctx bounds the start, not the
+// life; Close ends that.
 func New(ctx context.Context, c Config) (*Mesh, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -60,23 +62,33 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	}
 	m.engine = e
 	m.guard = guard.New(m.guards())
-	if err := m.openTelemetry(); err != nil {
-		_ = m.Close()
-		return nil, err
-	}
-	if m.config.Identity != nil { // before the rules: what they mean depends on who asks
-		m.identity.loop = m.follow(m.config.Identity)
-		if err := m.identity.loop.Ready(ctx); err != nil {
-			_ = m.Close()
-			return nil, err
-		}
-	}
-	m.rules = follow.Start(m.compiled, m.apply, m.reject)
-	if err := m.rules.Ready(ctx); err != nil {
+	if err := m.start(ctx); err != nil {
 		_ = m.Close()
 		return nil, err
 	}
 	return m, nil
+}
+
+// start opens telemetry and starts the control loops, each when the one before has
+// its first value: the rules last, for what they mean depends on who asks.
+func (m *Mesh) start(ctx context.Context) error {
+	if err := m.openTelemetry(); err != nil {
+		return err
+	}
+	if m.config.Identity != nil {
+		m.identity.loop = m.follow(m.config.Identity)
+		if err := m.identity.loop.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	if m.config.Access != nil {
+		m.access = m.heed(m.config.Access)
+		if err := m.access.Ready(ctx); err != nil {
+			return err
+		}
+	}
+	m.rules = follow.Start(m.compiled, m.apply, m.reject)
+	return m.rules.Ready(ctx)
 }
 
 // An edition is a set of rules, compiled.
@@ -182,13 +194,17 @@ func cloneOfDefault() *http.Transport {
 	return new(http.Transport)
 }
 
-// Close ends the mesh: first the watch of rules and of the identity, then what the engine runs
-// (mirrors, endpoints, timers), then idle connections, then telemetry, to which
-// it tells what is left. Requests under way finish. It may be called more than once; it waits until all has ended. A later
+// Close ends the mesh: first the watch of rules, of access and of the identity,
+// then what the engine runs (mirrors, endpoints, timers), then idle connections,
+// then telemetry, to which it tells what is left. Requests under way finish. It may
+// be called more than once; it waits until all has ended. A later
 // request goes to the endpoints last known, or ends as ErrNoHealthy.
 func (m *Mesh) Close() error {
 	if m.rules != nil {
 		m.rules.Close()
+	}
+	if m.access != nil {
+		m.access.Close()
 	}
 	m.identity.close()
 	m.guard.Close()

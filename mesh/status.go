@@ -12,6 +12,7 @@ import (
 type Status struct {
 	Rules    RulesStatus
 	Identity IdentityStatus
+	Access   AccessStatus
 	// MirrorDrops is how many mirrored requests were not sent.
 	MirrorDrops uint64
 }
@@ -26,13 +27,20 @@ type RulesStatus struct {
 	Err      error        // why the newest were; nil if they are in force
 }
 
+// AccessStatus is the state of Config.Access.
+type AccessStatus struct {
+	Heard time.Time // when it last said what holds; zero: never
+	Err   error     // the trouble since; nil: none
+}
+
 // A tracker keeps the status.
 type tracker struct {
 	mirrorDrops atomic.Uint64
 
-	mu    sync.Mutex
-	set   *rules.Set // in force
-	rules RulesStatus
+	mu     sync.Mutex
+	set    *rules.Set // in force
+	rules  RulesStatus
+	access AccessStatus
 }
 
 func (t *tracker) applied(set *rules.Set) {
@@ -55,15 +63,16 @@ func (t *tracker) rejected(err error) {
 	t.rules.Err = err
 }
 
-func (t *tracker) get() RulesStatus {
+func (t *tracker) get() (RulesStatus, AccessStatus) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.rules
+	return t.rules, t.access
 }
 
 // Status returns the state of the mesh.
 func (m *Mesh) Status() Status {
-	return Status{Rules: m.status.get(), Identity: m.identity.get(), MirrorDrops: m.status.mirrorDrops.Load()}
+	rules, access := m.status.get()
+	return Status{Rules: rules, Identity: m.identity.get(), Access: access, MirrorDrops: m.status.mirrorDrops.Load()}
 }
 
 // Rules are those in force. Nobody changes them.

@@ -18,16 +18,32 @@ type caller struct{ partition, namespace, service string }
 //
 // Intentions do not tell datacenters apart, nor do Consul's proxies.
 func callerOf(id tlsid.ID) (caller, bool) {
-	parts := strings.Split(strings.TrimPrefix(id.Path(), "/"), "/")
 	c := caller{partition: "default"}
-	if len(parts) == 8 && parts[0] == "ap" {
-		c.partition, parts = parts[1], parts[2:]
+	path, ok := id.Path(), true
+	if strings.HasPrefix(path, "/ap/") {
+		c.partition, path, _ = field(path, "/ap/")
 	}
-	if len(parts) != 6 || parts[0] != "ns" || parts[2] != "dc" || parts[4] != "svc" {
+	if c.namespace, path, ok = field(path, "/ns/"); !ok {
 		return caller{}, false
 	}
-	c.namespace, c.service = parts[1], parts[5]
-	return c, true
+	if _, path, ok = field(path, "/dc/"); !ok {
+		return caller{}, false
+	}
+	c.service, path, ok = field(path, "/svc/")
+	return c, ok && path == ""
+}
+
+// field cuts /name/value from the front of a path; it makes nothing, for it is on
+// the way of each request.
+func field(path, name string) (value, rest string, ok bool) {
+	path, ok = strings.CutPrefix(path, name)
+	if !ok {
+		return "", "", false
+	}
+	if end := strings.IndexByte(path, '/'); end >= 0 {
+		return path[:end], path[end:], true
+	}
+	return path, "", true
 }
 
 const wildcard = "*"

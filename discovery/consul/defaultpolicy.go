@@ -11,9 +11,9 @@ import (
 // defaultAllow is what becomes of calls that no intention is about. Proxies go by
 // their agent's configuration, so we do: default_intention_policy, else the
 // default of ACLs, where they are on.
-func (g *Guard) defaultAllow(o *api.QueryOptions) (bool, error) {
-	if g.config.Default != "" {
-		return allows(g.config.Default)
+func (s *IntentionSource) defaultAllow(o *api.QueryOptions) (bool, error) {
+	if s.config.Default != "" {
+		return allows(s.config.Default)
 	}
 	var self struct {
 		DebugConfig struct {
@@ -23,7 +23,7 @@ func (g *Guard) defaultAllow(o *api.QueryOptions) (bool, error) {
 		}
 	}
 	var raw json.RawMessage
-	if _, err := g.client.Raw().Query("/v1/agent/self", &raw, o); err != nil {
+	if _, err := s.client.Raw().Query("/v1/agent/self", &raw, o); err != nil {
 		return false, fmt.Errorf("the default policy: %w", err)
 	}
 	if err := json.Unmarshal(raw, &self); err != nil {
@@ -32,7 +32,7 @@ func (g *Guard) defaultAllow(o *api.QueryOptions) (bool, error) {
 	c := self.DebugConfig
 	switch {
 	case c.DefaultIntentionPolicy == nil || c.ACLsEnabled == nil:
-		return false, errors.New("the default policy: the agent does not say: set GuardConfig.Default")
+		return false, errors.New("the default policy: the agent does not say: set IntentionsConfig.Default")
 	case *c.DefaultIntentionPolicy != "":
 		return allows(api.IntentionAction(*c.DefaultIntentionPolicy))
 	case !*c.ACLsEnabled:

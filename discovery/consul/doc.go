@@ -7,6 +7,7 @@
 //		Discovery: consul.Discovery(client),
 //		Rules:     consul.Rules(client, "inmesh"),
 //		Identity:  consulca.New(client, "productpage"),
+//		Access:    consul.Intentions(client, "productpage"),
 //	})
 //
 // # Discovery
@@ -43,12 +44,12 @@
 //
 // # Access
 //
-// A Guard decides by the intentions about this service, as Consul's proxies do. In
-// a mesh it is a mesh.Authorizer that an AuthorizationPolicy with the action
-// CUSTOM, the rule {} and the root namespace names as its provider: then both the
-// intentions and the other policies must let a request in, so that whoever denies
-// wins. While the agent does not answer, the last intentions stand;
-// NewGuard does not return before there are any.
+// Intentions decides by the intentions about this service as Consul's proxies do, by
+// who calls and, where an intention has permissions, by path, method and headers. In
+// a mesh both the intentions and the AuthorizationPolicies must let a request in, so
+// that whoever denies wins, from the next request on. While the agent does not
+// answer, or intentions cannot be decided here, the last ones stand; a mesh does not
+// start before there are any.
 //
 // # Defaults
 //
@@ -64,7 +65,7 @@
 // # Concurrency
 //
 // Everything is safe for concurrent use. The goroutines behind a watch end with
-// it; there is nothing to close but Registrations and Guards.
+// it; there is nothing to close but Registrations.
 //
 // # Limits
 //
@@ -74,5 +75,5 @@
 // when the query's wait is over, by agents that stream. Consul's namespaces and
 // partitions are those of Enterprise, for which nothing here was tested against a
 // real server. One transaction writes at most 128 objects. Intentions that ask for
-// tokens, or name sameness groups, are refused, and so is everybody then.
+// tokens, or name sameness groups, cannot be decided here.
 package consul

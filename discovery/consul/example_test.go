@@ -10,6 +10,7 @@ import (
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/discovery/consul"
 	"github.com/inmesh-go/inmesh/internal/consultest"
+	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
 
@@ -56,24 +57,26 @@ func ExampleRules() {
 	// Output: inmesh/default/DestinationRule/reviews is about reviews
 }
 
-// A server that goes by Consul's intentions. Of a mesh it is a mesh.Authorizer
-// that does this, named by an AuthorizationPolicy with the action CUSTOM.
-func ExampleNewGuard() {
+// What Consul's intentions say of a request.
+func ExampleIntentions() {
 	client, err := api.NewClient(exampleConfig())
 	if err != nil {
 		log.Fatal(err)
 	}
-	guard, err := consul.NewGuard(context.Background(), client, consul.GuardConfig{Service: "reviews", Default: api.IntentionActionDeny})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer guard.Close()
-	for _, name := range []string{"productpage", "mallory"} {
-		peer, err := tlsid.ParseID("spiffe://1-2.consul/ns/default/dc/dc1/svc/" + name)
+	source := consul.Intentions(client, "reviews") // mesh.Config.Access
+	for intentions, err := range source.Watch(context.Background()) {
 		if err != nil {
-			log.Fatal(err)
+			log.Print(err) // the last ones stand
+			continue
 		}
-		fmt.Println(guard.Check(&consul.Call{Peer: peer, Method: "GET", Path: "/reviews/7"}))
+		for _, name := range []string{"productpage", "mallory"} {
+			peer, err := tlsid.ParseID("spiffe://1-2.consul/ns/default/dc/dc1/svc/" + name)
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(intentions.Check(&authz.Request{Peer: peer, Method: "GET"}))
+		}
+		break
 	}
 	// Output:
 	// <nil>
@@ -90,6 +93,9 @@ func exampleConfig() *api.Config {
 	s.say(rulesInKV, pairs(subsets()))
 	s.say("/v1/connect/intentions/match", scripted{body: map[string]any{
 		"reviews": []*api.Intention{{SourceName: "productpage", DestinationName: "reviews", Action: api.IntentionActionAllow}},
+	}})
+	s.say("/v1/agent/self", scripted{body: map[string]any{
+		"DebugConfig": map[string]any{"DefaultIntentionPolicy": "deny", "ACLsEnabled": true},
 	}})
 	s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
 	for _, name := range []string{"reviews", "*"} {

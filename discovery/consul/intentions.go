@@ -8,35 +8,23 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
-	"github.com/inmesh-go/inmesh/tlsid"
+	"github.com/inmesh-go/inmesh/mesh/authz"
 )
 
-// ErrDenied is returned (wrapped) by Check for calls that the intentions do not
-// let in.
+// ErrDenied is why the intentions do not let a request in (wrapped).
 var ErrDenied = errors.New("denied by Consul's intentions")
 
-// Intentions are Consul's word on who may call one service. They do not change,
-// and any number of goroutines may ask them; nil denies everybody.
+// intentions are Consul's word on who may call one service. They do not change.
 //
 // The intention with the highest precedence that is about the caller decides: an
 // exact source before a wildcard, for the service before for all services. Of its
 // permissions the first that matches the request decides; where none does, or
 // there is no intention, the cluster's default policy. A caller without an
 // identity of the cluster is denied.
-type Intentions struct {
+type intentions struct {
 	trust        string // the cluster's trust domain
 	ordered      []intention
 	defaultAllow bool
-}
-
-// A Call is what intentions can see of a request.
-type Call struct {
-	// Peer is the identity that the caller has proven; zero for none.
-	Peer tlsid.ID
-	// Method, Path and Header are the request's; the path normalised, escaped, and
-	// without query. Keys of Header are canonical or, of gRPC, lower-case.
-	Method, Path string
-	Header       map[string][]string
 }
 
 type intention struct {
@@ -48,8 +36,8 @@ type intention struct {
 
 // compileIntentions checks and orders what Consul said. What cannot be decided
 // here is an error: to leave it out could let somebody in.
-func compileIntentions(said []*api.Intention, trust string, defaultAllow bool) (*Intentions, error) {
-	out := &Intentions{trust: trust, defaultAllow: defaultAllow}
+func compileIntentions(said []*api.Intention, trust string, defaultAllow bool) (*intentions, error) {
+	out := &intentions{trust: trust, defaultAllow: defaultAllow}
 	var faults []error
 	said = slices.Clone(said)
 	slices.SortStableFunc(said, func(a, b *api.Intention) int { return cmp.Compare(b.Precedence, a.Precedence) })
@@ -81,6 +69,7 @@ func compileIntention(s *api.Intention) (intention, error) {
 		if err != nil {
 			faults = append(faults, fmt.Errorf("permission %d: %w", i, err))
 		}
+		compiled.text = fmt.Sprintf(", permission %d", i)
 		out.permissions = append(out.permissions, compiled)
 	}
 	return out, errors.Join(faults...)
@@ -96,44 +85,48 @@ func allows(a api.IntentionAction) (bool, error) {
 	return false, fmt.Errorf("action %q: want allow or deny", a)
 }
 
-// Check returns nil for a call that is let in, else why it is not.
-func (in *Intentions) Check(c *Call) error {
-	if in == nil {
-		return fmt.Errorf("%w: none are known yet", ErrDenied)
-	}
-	who, ok := callerOf(c.Peer)
-	if !ok || c.Peer.TrustDomain().String() != in.trust {
+// Check implements authz.Checker.
+func (in *intentions) Check(r *authz.Request) error {
+	who, ok := callerOf(r.Peer)
+	if !ok || r.Peer.TrustDomain().String() != in.trust {
 		return fmt.Errorf("%w: the caller has no identity of the cluster", ErrDenied)
 	}
-	for _, i := range in.ordered {
-		if i.source.matches(who) {
-			return in.verdict(i, c)
+	for n := range in.ordered {
+		if i := &in.ordered[n]; i.source.matches(who) {
+			return in.verdict(i, r)
 		}
 	}
 	return in.byDefault("no intention")
 }
 
-func (in *Intentions) verdict(i intention, c *Call) error {
-	if len(i.permissions) == 0 {
-		return unless(i.allow, i.text)
+// verdict is that of the one intention that decides. Of a connection whose
+// requests nobody can see, permissions allow nothing, as in Consul's proxies.
+func (in *intentions) verdict(i *intention, r *authz.Request) error {
+	switch {
+	case len(i.permissions) == 0:
+		return i.unless(i.allow, "")
+	case r.TCP:
+		return i.unless(false, ", whose permissions are about requests")
 	}
-	readings := readingsOf(c)
-	for n, p := range i.permissions {
-		if p.matches(&readings) {
-			return unless(p.allow, fmt.Sprintf("%s, permission %d", i.text, n))
+	for n := range i.permissions {
+		if p := &i.permissions[n]; p.matches(r) {
+			return i.unless(p.allow, p.text)
 		}
 	}
 	return in.byDefault(i.text + ", no permission")
 }
 
 // byDefault is for what nothing was said about.
-func (in *Intentions) byDefault(why string) error {
-	return unless(in.defaultAllow, why+", and the default policy denies")
+func (in *intentions) byDefault(why string) error {
+	if in.defaultAllow {
+		return nil
+	}
+	return fmt.Errorf("%w: %s, and the default policy denies", ErrDenied, why)
 }
 
-func unless(allowed bool, why string) error {
+func (i *intention) unless(allowed bool, where string) error {
 	if allowed {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", ErrDenied, why)
+	return fmt.Errorf("%w: %s%s", ErrDenied, i.text, where)
 }

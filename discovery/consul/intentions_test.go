@@ -2,12 +2,10 @@ package consul_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +13,8 @@ import (
 
 	"github.com/inmesh-go/inmesh/discovery/consul"
 	"github.com/inmesh-go/inmesh/internal/consultest"
+	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/tlsid"
-	"github.com/inmesh-go/inmesh/tlsid/consulca"
 )
 
 // intend writes the intentions about a service.
@@ -59,14 +57,37 @@ func on(action api.IntentionAction, http api.IntentionHTTPPermission) *api.Inten
 	return &api.IntentionPermission{Action: action, HTTP: &http}
 }
 
-func newGuard(t *testing.T, client *api.Client, c consul.GuardConfig) *consul.Guard {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	guard, err := consul.NewGuard(ctx, client, c)
-	must(t, err)
-	t.Cleanup(guard.Close)
-	return guard
+// A voice is the last word of a source of access, and its trouble.
+type voice struct {
+	last atomic.Pointer[authz.Checker]
+	errs chan error
+}
+
+func (v *voice) Check(r authz.Request) error { return (*v.last.Load()).Check(&r) }
+
+// listen follows a source until the test ends.
+func listen(t *testing.T, source authz.Source) *voice {
+	v := &voice{errs: make(chan error, 100)}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for c, err := range source.Watch(ctx) {
+			if err != nil {
+				v.errs <- err
+				continue
+			}
+			v.last.Store(&c)
+		}
+	})
+	t.Cleanup(func() { cancel(); running.Wait() })
+	return v
+}
+
+// heard is listen, and waits for the first word.
+func heard(t *testing.T, source authz.Source) *voice {
+	v := listen(t, source)
+	eventually(t, "the intentions are known", func() bool { return v.last.Load() != nil })
+	return v
 }
 
 // eventually checks until the answer is as wanted.
@@ -106,7 +127,7 @@ func TestIntentionsDecideAsConsulDoes(t *testing.T) {
 	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{Settings: map[string]any{"default_intention_policy": "deny"}}))
 	trust := trustDomain(t, client)
-	guard := newGuard(t, client, consul.GuardConfig{Service: "books"})
+	guard := heard(t, consul.Intentions(client, "books"))
 	const in, out = api.IntentionActionAllow, api.IntentionActionDeny
 	speakHTTP(t, client, "books")
 	intend(t, client, "*", allow("everywhere"), deny("nowhere"))
@@ -120,121 +141,91 @@ func TestIntentionsDecideAsConsulDoes(t *testing.T) {
 		),
 	)
 	eventually(t, "the intentions are in force", func() bool {
-		return guard.Check(&consul.Call{Peer: someone(t, trust, "web")}) == nil && guard.Check(&consul.Call{Peer: someone(t, trust, "everywhere")}) == nil
+		return guard.Check(authz.Request{Peer: someone(t, trust, "web")}) == nil && guard.Check(authz.Request{Peer: someone(t, trust, "everywhere")}) == nil
 	})
 	team := map[string][]string{"X-Team": {"books"}}
+	reader := func(path string, header map[string][]string) authz.Request {
+		p, err := authz.Base.Path(path)
+		must(t, err)
+		return authz.Request{Peer: someone(t, trust, "reader"), Method: "GET", Path: p, Header: header}
+	}
+	grpc := reader("/lists/12", map[string][]string{"x-team": {"BOOKS"}})
+	grpc.LowerKeys = true
+	post := reader("/books/7", nil)
+	post.Method = "POST"
+	blind := reader("/books/7", nil)
+	blind.TCP = true
 	for name, c := range map[string]struct {
-		call consul.Call
+		call authz.Request
 		want bool
 	}{
-		"allowed by name":                     {consul.Call{Peer: someone(t, trust, "web")}, true},
-		"denied by name":                      {consul.Call{Peer: someone(t, trust, "mallory")}, false},
-		"not named":                           {consul.Call{Peer: someone(t, trust, "stranger")}, false},
-		"allowed for all services":            {consul.Call{Peer: someone(t, trust, "everywhere")}, true},
-		"allowed here, denied for all":        {consul.Call{Peer: someone(t, trust, "nowhere")}, true},
-		"plaintext":                           {consul.Call{}, false},
-		"another cluster":                     {consul.Call{Peer: someone(t, "other.consul", "web")}, false},
-		"a path":                              {consul.Call{Peer: someone(t, trust, "reader"), Method: "GET", Path: "/books/7"}, true},
-		"another method":                      {consul.Call{Peer: someone(t, trust, "reader"), Method: "POST", Path: "/books/7"}, false},
-		"a path denied before":                {consul.Call{Peer: someone(t, trust, "reader"), Method: "GET", Path: "/books/secret/7"}, false},
-		"a path denied before, escaped":       {consul.Call{Peer: someone(t, trust, "reader"), Method: "GET", Path: "/books/%73ecret"}, false},
-		"a path that is allowed only decoded": {consul.Call{Peer: someone(t, trust, "reader"), Method: "GET", Path: "/%62ooks"}, false},
-		"an expression":                       {consul.Call{Peer: someone(t, trust, "reader"), Path: "/lists/12", Header: team}, true},
-		"half an expression":                  {consul.Call{Peer: someone(t, trust, "reader"), Path: "/lists/12/x", Header: team}, false},
-		"without the header":                  {consul.Call{Peer: someone(t, trust, "reader"), Path: "/lists/12"}, false},
-		"one header of two":                   {consul.Call{Peer: someone(t, trust, "reader"), Path: "/lists/12", Header: map[string][]string{"X-Team": {"books", "x"}}}, false},
-		"gRPC's keys":                         {consul.Call{Peer: someone(t, trust, "reader"), Path: "/lists/12", Header: map[string][]string{"x-team": {"BOOKS"}}}, true},
-		"a header that must not be":           {consul.Call{Peer: someone(t, trust, "reader"), Path: "/open"}, true},
-		"a header that must not be, and is":   {consul.Call{Peer: someone(t, trust, "reader"), Path: "/open", Header: map[string][]string{"X-Block": {""}}}, false},
-		"no permission":                       {consul.Call{Peer: someone(t, trust, "reader"), Path: "/else"}, false},
+		"allowed by name":                     {authz.Request{Peer: someone(t, trust, "web")}, true},
+		"denied by name":                      {authz.Request{Peer: someone(t, trust, "mallory")}, false},
+		"not named":                           {authz.Request{Peer: someone(t, trust, "stranger")}, false},
+		"allowed for all services":            {authz.Request{Peer: someone(t, trust, "everywhere")}, true},
+		"allowed here, denied for all":        {authz.Request{Peer: someone(t, trust, "nowhere")}, true},
+		"plaintext":                           {authz.Request{}, false},
+		"another cluster":                     {authz.Request{Peer: someone(t, "other.consul", "web")}, false},
+		"a path":                              {reader("/books/7", nil), true},
+		"another method":                      {post, false},
+		"a path denied before":                {reader("/books/secret/7", nil), false},
+		"a path denied before, escaped":       {reader("/books/%73ecret", nil), false},
+		"a path that is allowed only decoded": {reader("/%62ooks", nil), false},
+		"an expression":                       {reader("/lists/12", team), true},
+		"half an expression":                  {reader("/lists/12/x", team), false},
+		"without the header":                  {reader("/lists/12", nil), false},
+		"one header of two":                   {reader("/lists/12", map[string][]string{"X-Team": {"books", "x"}}), false},
+		"gRPC's keys":                         {grpc, true},
+		"a header that must not be":           {reader("/open", nil), true},
+		"a header that must not be, and is":   {reader("/open", map[string][]string{"X-Block": {""}}), false},
+		"a path that some read as denied":     {reader("/books//secret", nil), false},
+		"a connection, with permissions":      {blind, false},
+		"no permission":                       {reader("/else", nil), false},
 	} {
-		err := guard.Check(&c.call)
+		err := guard.Check(c.call)
 		if (err == nil) != c.want || err != nil && !errors.Is(err, consul.ErrDenied) {
 			t.Errorf("%s: got %v, want allowed: %t", name, err, c.want)
 		}
 	}
 }
 
-func TestIntentionsThatCannotBeDecidedStartNoGuard(t *testing.T) {
+// What intentions ask of tokens is not decided here: such intentions are trouble
+// from the start, and later leave what held before.
+func TestIntentionsThatCannotBeDecidedAreTrouble(t *testing.T) {
 	t.Parallel()
 	client := dial(t, consultest.Start(t, consultest.Config{}))
+	trust := trustDomain(t, client)
 	speakHTTP(t, client, "books")
 	_, _, err := client.ConfigEntries().Set(&api.JWTProviderConfigEntry{
 		Kind: api.JWTProvider, Name: "okta", JSONWebKeySet: &api.JSONWebKeySet{Local: &api.LocalJWKS{JWKS: "eyJrZXlzIjpbXX0="}},
 	}, nil)
 	must(t, err)
+	intend(t, client, "books", deny("web"))
+	before := heard(t, consul.Intentions(client, "books"))
 	intendEntry(t, client, &api.ServiceIntentionsConfigEntry{
 		Kind: api.ServiceIntentions, Name: "books", Sources: []*api.SourceIntention{allow("web")},
 		JWT: &api.IntentionJWTRequirement{Providers: []*api.IntentionJWTProvider{{Name: "okta"}}},
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	report := func(err error) {
-		if strings.Contains(err.Error(), "token (JWT)") {
-			cancel()
-		}
+	after := listen(t, consul.Intentions(client, "books"))
+	for _, v := range []*voice{before, after} {
+		awaitTrouble(t, v, "token (JWT)")
 	}
-	if _, err := consul.NewGuard(ctx, client, consul.GuardConfig{Service: "books", Report: report}); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "token (JWT)") {
-		t.Errorf("got %v", err)
+	if after.last.Load() != nil || before.Check(authz.Request{Peer: someone(t, trust, "web")}) == nil {
+		t.Error("intentions that cannot be decided have decided something")
 	}
 }
 
-// A server and a client with identities of Consul's CA; an intention denies, and
-// the next request is refused.
-func TestAnIntentionThatDeniesRefusesTheNextRequest(t *testing.T) {
-	t.Parallel()
-	agent := consultest.Start(t, consultest.Config{})
-	client := dial(t, agent)
-	web, books := identity(t, client, "web"), identity(t, client, "books")
-	guard := newGuard(t, client, consul.GuardConfig{Service: "books"})
-
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		peer, err := tlsid.PeerOf(*r.TLS)
-		if err == nil {
-			err = guard.Check(&consul.Call{Peer: peer, Method: r.Method, Path: r.URL.EscapedPath(), Header: r.Header})
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusForbidden)
-		}
-	}))
-	server.Listener = tls.NewListener(server.Listener, tlsid.ServerConfig(books, tlsid.Accept{}))
-	server.Start()
-	defer server.Close()
-	transport := &http.Transport{TLSClientConfig: tlsid.ClientConfig(web, tlsid.Expect{})}
-	defer transport.CloseIdleConnections()
-	status := func() int {
-		resp, err := (&http.Client{Transport: transport}).Get("https://" + server.Listener.Addr().String())
-		must(t, err)
-		resp.Body.Close()
-		return resp.StatusCode
-	}
-	if got := status(); got != http.StatusOK {
-		t.Fatalf("before the intention: %d", got)
-	}
-	intend(t, client, "books", deny("web"))
-	took := eventually(t, "the request is refused", func() bool { return status() == http.StatusForbidden })
-	t.Logf("refused after %v", took)
-	agent.Kill()
-	if got := status(); got != http.StatusForbidden {
-		t.Errorf("without the agent: %d", got)
-	}
-}
-
-// identity follows a service's identity until the test ends, and returns once it
-// is there.
-func identity(t *testing.T, client *api.Client, service string) *tlsid.Current {
+func awaitTrouble(t *testing.T, v *voice, text string) {
 	t.Helper()
-	current := new(tlsid.Current)
-	ctx, cancel := context.WithCancel(t.Context())
-	var running sync.WaitGroup
-	running.Go(func() {
-		for c, err := range consulca.New(client, service).Watch(ctx) {
-			if err == nil {
-				current.Store(c)
+	late := time.After(patience)
+	for {
+		select {
+		case err := <-v.errs:
+			if strings.Contains(err.Error(), text) {
+				return
 			}
+		case <-late:
+			t.Fatalf("waited for trouble that says %q", text)
 		}
-	})
-	t.Cleanup(func() { cancel(); running.Wait() })
-	eventually(t, service+" has an identity", func() bool { _, ok := current.Load(); return ok })
-	return current
+	}
 }

@@ -12,12 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/consul/api"
-
 	"github.com/inmesh-go/inmesh/discovery/consul"
 	"github.com/inmesh-go/inmesh/internal/consultest"
 	"github.com/inmesh-go/inmesh/mesh"
-	"github.com/inmesh-go/inmesh/mesh/rules"
 	"github.com/inmesh-go/inmesh/tlsid/consulca"
 )
 
@@ -157,36 +154,38 @@ func TestRequestsFollowTheCatalogueAndNoneFails(t *testing.T) {
 	}
 }
 
-const everyRequest = `apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: intentions, namespace: istio-system}
-spec: {action: CUSTOM, provider: {name: consul}, rules: [{}]}
-`
+// counted counts the connections that a listener accepts.
+type counted struct {
+	net.Listener
+	n *atomic.Int32
+}
 
-// A gate lets Consul's intentions decide in a mesh.
-type gate struct{ *consul.Guard }
-
-func (g gate) Authorize(_ context.Context, r mesh.AccessRequest) error {
-	return g.Check(&consul.Call{Peer: r.Peer, Method: r.Method, Path: r.Path, Header: r.Header})
+func (c counted) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.n.Add(1)
+	}
+	return conn, err
 }
 
 // Two meshes with identities of Consul's CA find each other in its catalogue and
-// speak mutual TLS; an intention denies, and the next request is refused.
+// speak mutual TLS; an intention denies, and the next request on the same
+// connection is refused.
 func TestMeshesWithConnectIdentitiesObeyIntentions(t *testing.T) {
 	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	client := dial(t, agent)
 	books := newMesh(t, mesh.Config{
-		Workload:    mesh.Workload{Service: "reviews"},
-		Identity:    consulca.New(client, "reviews"),
-		Rules:       rules.Static(everyRequest),
-		Authorizers: map[string]mesh.Authorizer{"consul": gate{newGuard(t, client, consul.GuardConfig{Service: "reviews"})}},
+		Workload: mesh.Workload{Service: "reviews"},
+		Identity: consulca.New(client, "reviews"),
+		Access:   consul.Intentions(client, "reviews"),
 	})
 	lis, err := books.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	peers := make(chan string, 100)
-	serveOn(t, lis, books.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		peers <- fmt.Sprint(r.TLS != nil)
+	peers := make(chan string, 10000)
+	var connections atomic.Int32
+	serveOn(t, counted{lis, &connections}, books.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		peers <- mesh.Peer(r.Context()).ID.Path()
 	})))
 	register(t, agent, consul.Service{
 		Name: "reviews", Address: "127.0.0.1", Port: lis.Addr().(*net.TCPAddr).Port, Connect: true, Drain: -1,
@@ -201,14 +200,27 @@ func TestMeshesWithConnectIdentitiesObeyIntentions(t *testing.T) {
 	caller := &http.Client{Transport: web.Transport(nil)}
 	defer caller.CloseIdleConnections()
 	status := func() int {
+		t.Helper()
 		resp, err := caller.Get("http://reviews/")
 		must(t, err)
-		resp.Body.Close()
+		_, err = io.Copy(io.Discard, resp.Body) // or its connection is of no more use
+		must(t, errors.Join(err, resp.Body.Close()))
 		return resp.StatusCode
 	}
-	if got := status(); got != http.StatusOK || <-peers != "true" {
+	if got := status(); got != http.StatusOK || <-peers != "/ns/default/dc/dc1/svc/web" {
 		t.Fatalf("before the intention: %d", got)
 	}
-	intend(t, client, "reviews", &api.SourceIntention{Name: "web", Action: api.IntentionActionDeny})
+	intend(t, client, "reviews", deny("web"))
 	t.Logf("refused after %v", eventually(t, "the request is refused", func() bool { return status() == http.StatusForbidden }))
+	if n := connections.Load(); n != 1 {
+		t.Errorf("it took %d connections", n)
+	}
+	agent.Kill()
+	eventually(t, "the trouble shows", func() bool { return books.Status().Access.Err != nil })
+	if got := status(); got != http.StatusForbidden {
+		t.Errorf("without the agent: %d", got)
+	}
+	agent.Restart()
+	intend(t, client, "reviews", allow("web"))
+	eventually(t, "the request is let in again", func() bool { return status() == http.StatusOK })
 }

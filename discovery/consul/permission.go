@@ -4,17 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/consul/api"
 
+	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
 // A permission is what an intention says of requests of one kind.
 type permission struct {
+	text    string // ", permission 0"
 	allow   bool
 	path    func(string) bool // nil: any
 	methods []string          // nil: any
@@ -65,36 +66,36 @@ func whole(expr string) (func(string) bool, error) {
 	return re.MatchString, nil
 }
 
-// readings are the ways in which a handler may read a request.
-type readings struct {
-	call  *Call
-	paths []string
-}
-
-func readingsOf(c *Call) readings {
-	r := readings{c, []string{c.Path}}
-	if decoded, err := url.PathUnescape(c.Path); err == nil && decoded != c.Path {
-		r.paths = append(r.paths, decoded)
-	}
-	return r
-}
-
 // matches says whether the permission is about a request: of one that can be read
 // in several ways, a permission that allows is if all of them match, one that
 // denies if one does.
-func (p *permission) matches(r *readings) bool {
-	if p.methods != nil && !slices.Contains(p.methods, r.call.Method) {
+func (p *permission) matches(r *authz.Request) bool {
+	if p.methods != nil && !slices.Contains(p.methods, r.Method) {
 		return false
 	}
-	if p.path != nil && !p.quantify(r.paths, p.path) {
+	if p.path != nil && !p.onPath(r.Path) {
 		return false
 	}
-	for _, h := range p.headers {
-		if !p.header(h, r.call.Header) {
+	for i := range p.headers {
+		if h := &p.headers[i]; !p.header(h, h.values(r)) {
 			return false
 		}
 	}
 	return true
+}
+
+// onPath looks at the path as it is sent, as Consul's proxies do, and as handlers
+// may read it.
+func (p *permission) onPath(path authz.Path) bool {
+	if p.path(path.Escaped()) != p.allow {
+		return !p.allow
+	}
+	for reading := range path.Readings() {
+		if p.path(reading) != p.allow {
+			return !p.allow
+		}
+	}
+	return p.allow
 }
 
 func (p *permission) quantify(values []string, match func(string) bool) bool {
@@ -106,15 +107,21 @@ func (p *permission) quantify(values []string, match func(string) bool) bool {
 
 // A headerMatch is a condition on one header.
 type headerMatch struct {
-	name   string
-	value  func(string) bool // nil: it is there
-	invert bool
+	canonical, lower string            // its name
+	value            func(string) bool // nil: it is there
+	invert           bool
+}
+
+func (h *headerMatch) values(r *authz.Request) []string {
+	if r.LowerKeys {
+		return r.Header[h.lower]
+	}
+	return r.Header[h.canonical]
 }
 
 // header says whether a condition holds. A header that is not there has no value
 // that could differ: as in Envoy, only the inverse of its presence holds.
-func (p *permission) header(h headerMatch, header map[string][]string) bool {
-	values := lookUp(header, h.name)
+func (p *permission) header(h *headerMatch, values []string) bool {
 	if len(values) == 0 || h.value == nil {
 		return h.value == nil && h.invert == (len(values) == 0)
 	}
@@ -124,15 +131,8 @@ func (p *permission) header(h headerMatch, header map[string][]string) bool {
 	return p.quantify(values, func(v string) bool { return h.value(v) != h.invert })
 }
 
-func lookUp(header map[string][]string, name string) []string {
-	if values, ok := header[http.CanonicalHeaderKey(name)]; ok {
-		return values
-	}
-	return header[strings.ToLower(name)]
-}
-
 func compileHeader(h api.IntentionHTTPHeaderPermission) (headerMatch, error) {
-	out := headerMatch{name: h.Name, invert: h.Invert}
+	out := headerMatch{canonical: http.CanonicalHeaderKey(h.Name), lower: strings.ToLower(h.Name), invert: h.Invert}
 	if strings.HasPrefix(h.Name, ":") {
 		return out, errors.New("pseudo-headers are not supported")
 	}

@@ -15,9 +15,10 @@
 //
 // What a service takes to live in such a mesh is in service.go: consul.NewSource
 // says where the others are, consul.NewRules which rules hold, consulca.New who the
-// process is, and consul.Register that it is there. In fleet.go the rules are
-// pushed by consul.Publish, and consul.Reports says when they are in force. All
-// else starts processes and counts.
+// process is, consul.Intentions who may call it, and consul.Register that it is
+// there. In fleet.go the rules are pushed by consul.Publish, and consul.Reports says
+// when they are in force; in intend.go an intention is turned round. All else starts
+// processes and counts.
 //
 // Each service goes by one of the three servers; in real life by the agent of its
 // machine.
@@ -27,7 +28,8 @@
 // It prints the agent's address, for examples/meshrules and for Consul's own tools.
 // Change the weights in rules/reviews-virtualservice.yaml beside this file, and push
 // them with meshrules apply: the shares follow at once, and meshrules status says
-// which process goes by which version.
+// which process goes by which version. An intention from productpage to details that
+// denies (Consul's own page has a form for it) makes pages fail from the next one on.
 //
 // # Defaults
 //
@@ -42,7 +44,8 @@
 // pages is failed plus the sum of by_version, which says whose reviews were on
 // them. mtls is the share of pages whose reviews were asked for by productpage, as
 // its certificate says; refused the share of the services behind it that do not
-// answer who has none. rules is the version that all processes go by.
+// answer who has none; denied says that details refused productpage once an
+// intention did not let it in. rules is the version that all processes go by.
 //
 // Exit codes: 0, 1 if it could not run, 2 for wrong flags.
 //

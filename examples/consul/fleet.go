@@ -70,6 +70,9 @@ func (f *fleet) start(ctx context.Context, path string, files []rules.Text, stde
 		return err
 	}
 	f.version = plan.Version
+	if err := f.intend(ctx, api.IntentionActionAllow); err != nil {
+		return err
+	}
 	if err := f.startServices(ctx, stderr); err != nil {
 		return err
 	}

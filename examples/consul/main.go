@@ -147,6 +147,11 @@ func tour(ctx context.Context, o options, stdout, stderr io.Writer) error {
 func (r *reader) once(ctx context.Context, o options, stdout io.Writer) error {
 	out := r.read(ctx, o.n)
 	out.Refused = r.intrude(ctx)
+	if err := r.deny(ctx); err == nil {
+		out.Denied = true
+	} else if ctx.Err() == nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("interrupted after %d of %d pages", out.Pages, o.n)
 	}

@@ -52,7 +52,7 @@ func TestSixProcessesGoByTheRulesInConsulAndNoPageFails(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Pages != 500 || r.Failed != 0 || r.MTLS != 1 || r.Refused != 1 || r.Servers != 3 || r.Processes != 6 || r.Rules == "" {
+	if r.Pages != 500 || r.Failed != 0 || r.MTLS != 1 || r.Refused != 1 || !r.Denied || r.Servers != 3 || r.Processes != 6 || r.Rules == "" {
 		t.Errorf("%+v; %s", r, stderr)
 	}
 	if v1, v2 := r.ByVersion["v1"], r.ByVersion["v2"]; v1+v2 != 500 || v2 < 17 || v2 > 83 { // five standard deviations

@@ -19,11 +19,13 @@ type report struct {
 	ByVersion map[string]int `json:"by_version"`        // whose reviews were on the page
 	// MTLS is the share of pages whose reviews were asked for by productpage, as its
 	// certificate says; Refused that of services that answered nobody without one.
-	MTLS      float64 `json:"mtls"`
-	Refused   float64 `json:"refused"`
-	Servers   int     `json:"servers"`
-	Processes int     `json:"processes"`
-	Rules     string  `json:"rules"` // the version that all processes go by
+	MTLS    float64 `json:"mtls"`
+	Refused float64 `json:"refused"`
+	// Denied says that details has refused productpage when an intention denied it.
+	Denied    bool   `json:"denied"`
+	Servers   int    `json:"servers"`
+	Processes int    `json:"processes"`
+	Rules     string `json:"rules"` // the version that all processes go by
 
 	mutual int
 }

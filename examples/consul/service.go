@@ -20,6 +20,7 @@ import (
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/discovery/consul"
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/tlsid/consulca"
 )
 
@@ -84,7 +85,8 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	return errors.Join(err, registration.Close()) // it still serves while it drains
 }
 
-// mesh has everything from Consul: where the others are, the rules, and who it is.
+// mesh has everything from Consul: where the others are, the rules, who it is, and
+// who may call it.
 func (s service) mesh(ctx context.Context, client *api.Client, source discovery.Source) (*mesh.Mesh, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
@@ -96,8 +98,18 @@ func (s service) mesh(ctx context.Context, client *api.Client, source discovery.
 		Discovery:      source,
 		Rules:          rules,
 		Identity:       consulca.New(client, s.name),
+		Access:         s.access(client),
 		OutboundPolicy: mesh.RegistryOnly,
 	})
+}
+
+// access is the cluster's intentions, but for productpage, whose readers have no
+// identity for them to be about.
+func (s service) access(client *api.Client) authz.Source {
+	if s.name == "productpage" {
+		return nil
+	}
+	return consul.Intentions(client, s.name)
 }
 
 // server turns strangers away without a word.
@@ -129,17 +141,23 @@ func (s service) handler(client *http.Client) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := answer{Version: s.version, Caller: mesh.Peer(r.Context()).ID.String()}
 		if err := s.compose(r.Context(), client, &a); err != nil {
-			var refused *mesh.Error
-			status := http.StatusBadGateway
-			if errors.As(err, &refused) {
-				status = cmp.Or(refused.HTTPStatus(), status)
-			}
-			http.Error(w, err.Error(), status)
+			http.Error(w, err.Error(), statusOf(err))
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(a) // fails only if the caller has gone
 	})
+}
+
+// statusOf hands on what one of the others has answered, or what the mesh says.
+func statusOf(err error) int {
+	if answered, ok := errors.AsType[*failure](err); ok {
+		return answered.status
+	}
+	if refused, ok := errors.AsType[*mesh.Error](err); ok {
+		return cmp.Or(refused.HTTPStatus(), http.StatusBadGateway)
+	}
+	return http.StatusBadGateway
 }
 
 // compose asks the others for what the service needs of them.
@@ -173,7 +191,18 @@ func get(ctx context.Context, client *http.Client, url string, into any) error {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		why, _ := io.ReadAll(io.LimitReader(resp.Body, 512))
-		return fmt.Errorf("%s answered %s: %s", url, resp.Status, bytes.TrimSpace(why))
+		return &failure{url, resp.StatusCode, string(bytes.TrimSpace(why))}
 	}
 	return json.NewDecoder(resp.Body).Decode(into)
+}
+
+// A failure is an answer that is none.
+type failure struct {
+	url    string
+	status int
+	why    string
+}
+
+func (f *failure) Error() string {
+	return fmt.Sprintf("%s answered %d %s: %s", f.url, f.status, http.StatusText(f.status), f.why)
 }

@@ -55,7 +55,8 @@ var mayImport = map[string]why{
 		"discovery":                       "it is one of its sources",
 		"internal/blocking":               "the catalogue is followed by blocking queries",
 		"github.com/hashicorp/consul/api": "the agent's own client",
-		"mesh/rules":                      "rules stand in the KV store, intentions become policies",
+		"mesh/rules":                      "rules stand in the KV store",
+		"mesh/authz":                      "intentions decide about requests as policies see them",
 		"tlsid":                           "endpoints and intentions name identities",
 	},
 	"internal/blocking": {

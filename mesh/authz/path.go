@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -48,6 +49,20 @@ func (p Path) Decoded() string { return p.decoded }
 // Escaped returns the path as [url.URL.RawPath] has it. It is the path that was
 // normalized if there was nothing to do.
 func (p Path) Escaped() string { return p.escaped }
+
+// Readings are all ways in which a handler may read the path, decoded.
+func (p Path) Readings() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !yield(p.decoded) {
+			return
+		}
+		for _, other := range p.others {
+			if !yield(other) {
+				return
+			}
+		}
+	}
+}
 
 // LiteralPath returns a path that nobody decodes: of gRPC, /package.Service/Method.
 func LiteralPath(s string) Path { return Path{decoded: s, escaped: s} }

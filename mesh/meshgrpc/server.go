@@ -27,8 +27,8 @@ import (
 //   - inherits the deadline that its caller handed on: gRPC's own, and the
 //     x-envoy-expected-rq-timeout-ms of an HTTP hop;
 //   - is identified by the certificate that its connection has proven;
-//   - passes the providers of CUSTOM policies, the RequestAuthentications
-//     (Unauthenticated), the AuthorizationPolicies (PermissionDenied) and the rate
+//   - passes Config.Access (PermissionDenied), the providers of CUSTOM policies,
+//     the RequestAuthentications (Unauthenticated), the AuthorizationPolicies (PermissionDenied) and the rate
 //     limits (Unavailable, with grpc-retry-pushback-ms).
 //
 // A connection whose peer is not trusted any more, or whose certificate has lasted

@@ -24,7 +24,10 @@ func (g *Guard) Admit(ctx context.Context, v *Visit) *Refusal {
 		return r
 	}
 	v.Remote = g.remote(v)
-	if r := g.ask(ctx, o, v); r != nil { // CUSTOM comes first, as in Istio: before tokens
+	if r := g.agreed(v); r != nil { // before providers, which take time
+		return r
+	}
+	if r := g.ask(ctx, o, v); r != nil { // CUSTOM comes first of the policies, as in Istio: before tokens
 		return r
 	}
 	if r := o.authenticate(ctx, v); r != nil { // claims are known once the token has been verified
@@ -61,6 +64,21 @@ func (o *orders) plaintext(v *Visit) *Refusal {
 	r := forbidden(fmt.Sprintf("port %d takes mutual TLS only (PeerAuthentication STRICT)", v.Port))
 	r.Close = true
 	return r
+}
+
+// agreed asks whoever decides beside the policies.
+func (g *Guard) agreed(v *Visit) *Refusal {
+	access := g.access.Load()
+	if access == nil {
+		return nil
+	}
+	if *access == nil {
+		return forbidden("the source of access has said nothing")
+	}
+	if err := (*access).Check(&v.Request); err != nil {
+		return forbidden(err.Error())
+	}
+	return nil
 }
 
 // ask lets the providers of CUSTOM policies decide; each must agree.

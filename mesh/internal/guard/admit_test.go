@@ -48,11 +48,22 @@ func agrees(err *error) map[string]guard.Provider {
 	return map[string]guard.Provider{"opa": func(context.Context, *guard.Visit, *authz.Rule) error { return *err }}
 }
 
+// says is a Checker that says yes or no.
+type says bool
+
+func (s *says) Check(*authz.Request) error {
+	if *s {
+		return nil
+	}
+	return errors.New("no intention")
+}
+
 // Each step repairs what the one before was refused for: the stages come in
 // Istio's order, and whoever is refused by one has cost the later ones nothing.
 func TestStagesComeInOrder(t *testing.T) {
-	opinion := errors.New("no")
+	opinion, word := errors.New("no"), new(says)
 	d := newDoor(t, guard.Config{Providers: agrees(&opinion)}, everything+newIssuer().tokens(""))
+	d.Obey(word)
 	conn, header, path := stateOf(t, d.issue(newCA(t, tlsid.CAConfig{}), "productpage")), http.Header{"Authorization": {"Bearer x.y.z"}}, "/"
 	for _, step := range []struct {
 		repair func()
@@ -62,7 +73,8 @@ func TestStagesComeInOrder(t *testing.T) {
 	}{
 		{func() {}, 403, "not trusted", true},
 		{func() { conn = nil }, 403, "STRICT", true},
-		{func() { conn = d.state("productpage") }, 403, "provider opa, asked by ns[default]-policy[asks]-rule[0]: no", false},
+		{func() { conn = d.state("productpage") }, 403, "no intention", false},
+		{func() { *word = true }, 403, "provider opa, asked by ns[default]-policy[asks]-rule[0]: no", false},
 		{func() { opinion = nil }, 401, "jwt_authn_access_denied{Jwt", false},
 		{func() { header = nil }, 403, "rbac_access_denied_matched_policy[none]", false},
 		{func() { path = "/reviews/7" }, 0, "", false},

@@ -40,6 +40,7 @@ type Guard struct {
 	keys   *jwt.Keyring
 	peers  *peers
 	orders atomic.Pointer[orders]
+	access atomic.Pointer[authz.Checker] // nil: the policies alone decide
 }
 
 // orders are the rules in force, as a whole.
@@ -94,6 +95,10 @@ func (g *Guard) Apply(set *rules.Set, policies *authz.Policies, p *plan.Plan) {
 		plan:    p,
 	})
 }
+
+// Obey has another voice decide beside the policies, in the place of the one
+// before: who is to be let in needs both. A nil Checker lets in nobody.
+func (g *Guard) Obey(c authz.Checker) { g.access.Store(&c) }
 
 // Mode is how callers may connect to a port of the workload.
 func (g *Guard) Mode(port uint16) authz.Mode { return g.orders.Load().policies.Mode(port) }
