@@ -31,6 +31,7 @@ type Mesh struct {
 	telemetry *telemetry.Telemetry // nil: there is none
 	reporter  *report.Reporter
 	metadata  [1]string // what other workloads of the mesh are told of this one
+	settings  settings  // of the rules that were compiled last
 
 	clock     clock
 	exchanges sync.Pool // of *exchange
@@ -96,6 +97,7 @@ type edition struct {
 	set      *rules.Set
 	plan     *plan.Plan
 	policies *authz.Policies
+	settings *telemetry.Settings
 }
 
 // compiled is the watch of the rules. A set that cannot be enforced as a whole,
@@ -129,10 +131,11 @@ func (m *Mesh) compile(set *rules.Set) (edition, error) {
 	if m.config.Identity == nil {
 		err = errors.Join(plan.TLSFaults(set, o).Err(), err)
 	}
-	if err != nil {
+	told, refused := m.settingsOf(set)
+	if err := errors.Join(err, refused); err != nil {
 		return edition{}, err
 	}
-	return edition{set, plan.Recompile(m.engine.Plan(), set, o), policies}, nil
+	return edition{set, plan.Recompile(m.engine.Plan(), set, o), policies, told}, nil
 }
 
 // options are what rules mean beyond their own text. Whose trust domain it is, the
@@ -143,8 +146,12 @@ func (m *Mesh) options() plan.Options {
 	return o
 }
 
-// apply puts new rules in force: the door first, then the ways out.
+// apply puts new rules in force: what is told first, then the door, then the ways
+// out.
 func (m *Mesh) apply(e edition) {
+	if m.telemetry != nil {
+		m.telemetry.Apply(e.settings)
+	}
 	m.guard.Apply(e.set, e.policies, e.plan)
 	m.engine.Apply(e.plan)
 	m.status.applied(e.set)

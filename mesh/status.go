@@ -36,6 +36,7 @@ type AccessStatus struct {
 // A tracker keeps the status.
 type tracker struct {
 	mirrorDrops atomic.Uint64
+	reloads     atomic.Uint64 // versions of the rules that came into force
 
 	mu     sync.Mutex
 	set    *rules.Set // in force
@@ -44,6 +45,7 @@ type tracker struct {
 }
 
 func (t *tracker) applied(set *rules.Set) {
+	t.reloads.Add(1)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.set = set

@@ -84,7 +84,8 @@ func (s *Set) All() iter.Seq2[*Meta, any] {
 		_ = each(s.VirtualServices, yield) && each(s.DestinationRules, yield) &&
 			each(s.ServiceEntries, yield) && each(s.WorkloadEntries, yield) &&
 			each(s.AuthorizationPolicies, yield) && each(s.PeerAuthentications, yield) &&
-			each(s.RequestAuthentications, yield) && each(s.RateLimitPolicies, yield)
+			each(s.RequestAuthentications, yield) && each(s.RateLimitPolicies, yield) &&
+			each(s.Telemetries, yield)
 	}
 }
 

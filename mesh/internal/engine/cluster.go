@@ -29,6 +29,7 @@ type Cluster struct {
 	detector *breaker.Detector
 	budget   *retry.Budget
 	gate     breaker.Gate
+	counts   counters
 
 	described atomic.Uint64 // changes after what is known of a host may have
 
@@ -209,6 +210,7 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 		}
 		return ev
 	case breaker.Ejected:
+		cl.counts.ejections.Add(1)
 		cl.show(h, breaker.Open, false)
 		cl.arm(h, ev.Until.Sub(now))
 	case breaker.Readmitted, breaker.NotEnforced:

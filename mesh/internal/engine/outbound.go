@@ -233,6 +233,7 @@ func (c *Call) decide(ctx context.Context, w Wire) (again bool, err error) {
 		return false, c.over(c.Outcome)
 	}
 	c.release()
+	c.Cluster.counts.retries.Add(1)
 	c.engine.events.Retrying(c, wait)
 	if c.Witness != nil {
 		c.Witness.Retrying(wait)
@@ -257,6 +258,7 @@ func (c *Call) next() (time.Duration, retry.Decision) {
 	if verdict.Retry() {
 		if !c.Cluster.acquireRetry(now) {
 			c.Flags |= Overflow
+			c.Cluster.counts.refused.Add(1)
 			return 0, retry.OverBudget
 		}
 		c.holds |= holdsRetry
@@ -283,6 +285,9 @@ func (c *Call) over(o Outcome) error {
 	c.Outcome = o
 	if o.Failure == retry.None {
 		return nil
+	}
+	if o.Failure == retry.Overflow {
+		c.Cluster.counts.overflows.Add(1)
 	}
 	c.release()
 	c.endRetry()
