@@ -123,7 +123,7 @@ func TestEveryEndOfARequestHasItsCodeAndFlags(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			duo(t, c.handler, nil, func(d *duet) {
-				d.getWithin(time.Second, "http://reviews/")
+				d.cancelled(time.Second, "http://reviews/")
 				d.pass(time.Minute)
 				wantCounts(t, d.host.outcomes(d, "response_code", "response_flags"), map[string]int64{c.want: 1})
 			})
