@@ -34,6 +34,7 @@ type Mesh struct {
 	settings  settings  // of the rules that were compiled last
 
 	clock     clock
+	deadlines *alarmShards
 	exchanges sync.Pool // of *exchange
 
 	mu         sync.Mutex // guards transports
@@ -47,9 +48,8 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{config: c.withDefaults()}
-	deadlines := newAlarmShards()
-	m.exchanges.New = func() any { return &exchange{alarms: deadlines.one()} }
+	m := &Mesh{config: c.withDefaults(), deadlines: newAlarmShards()}
+	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.one()} }
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
 		Discovery:    m.config.source(),

@@ -136,7 +136,7 @@ func TestTheJourneyOfAUnaryCallAllocates(t *testing.T) {
 	}{ // one each is gRPC's, for the interceptor that is in the way
 		"a try":                            {everything, 2},
 		"the name of a host without rules": {"", 3},
-		"a context for a deadline":         {virtualService("  - route: [{destination: {host: ratings}}]\n    timeout: 5s"), 6},
+		"a limit":                          {virtualService("  - route: [{destination: {host: ratings}}]\n    timeout: 5s"), 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, in, out := canned(t, c.documents), new(testpb.SimpleRequest), new(testpb.SimpleResponse)
@@ -149,6 +149,41 @@ func TestTheJourneyOfAUnaryCallAllocates(t *testing.T) {
 				t.Errorf("%v allocations, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// over counts the allocations of a unary call over a connection, both sides'.
+func over(tb testing.TB, c testpb.TestServiceClient) float64 {
+	in := new(testpb.SimpleRequest)
+	return testing.AllocsPerRun(2000, func() {
+		if _, err := c.UnaryCall(context.Background(), in); err != nil {
+			tb.Error(err)
+		}
+	})
+}
+
+func TestAUnaryCallAllocatesLittleBeyondGRPC(t *testing.T) {
+	f := newFleet(t)
+	i := f.start("ratings", "v1")
+	conn, err := grpc.NewClient("passthrough:///ratings", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithStaticStreamWindowSize(4<<20), // no PINGs that cost something, too
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return f.dial(ctx, "", i.endpoint.Address) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	alone := over(t, testpb.NewTestServiceClient(conn))
+	for name, c := range map[string]struct {
+		timeout string
+		want    float64
+	}{
+		"a try, and the picker's word of its end":           {"", 2},
+		"a limit, and what both sides make of the deadline": {"\n    timeout: 5s", 2 + 17},
+	} {
+		through := f.client("ratings", virtualService("  - route: [{destination: {host: ratings}}]"+c.timeout))
+		if got := over(t, through) - alone; got != c.want {
+			t.Errorf("%s: %v allocations beyond the %v of gRPC, want %v", name, got, alone, c.want)
+		}
 	}
 }
 

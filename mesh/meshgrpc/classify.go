@@ -76,7 +76,7 @@ func (r *rpc) timeUp(t *try, err error) bool {
 	if codeOf(err) != codes.DeadlineExceeded {
 		return false
 	}
-	deadline, ok := t.Deadline()
+	deadline, ok := t.Context.Deadline()
 	return ok && !time.Now().Before(deadline)
 }
 

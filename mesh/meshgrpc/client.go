@@ -58,11 +58,22 @@ func DialOptions(m *mesh.Mesh) []grpc.DialOption {
 		grpc.WithDisableRetry(), // the engine retries
 		grpc.WithContextDialer(dial),
 		grpc.WithTransportCredentials(clientCredentials{}),
+		grpc.WithStaticStreamWindowSize(streamWindow),
+		grpc.WithStaticConnWindowSize(connWindow),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: reconnect, MinConnectTimeout: connectTimeout}),
 		grpc.WithChainUnaryInterceptor(c.unary),
 		grpc.WithChainStreamInterceptor(c.stream),
 	}
 }
+
+// What a server may send before it has been read, as net/http's client has it, and
+// so the mesh over HTTP. gRPC would find out by itself how much is of use, with a
+// PING and its answer in each round trip: a frame more for each call of a caller
+// who makes one after the other.
+const (
+	streamWindow = 4 << 20
+	connWindow   = 1 << 30
+)
 
 // A host that could not be connected to fails the tries that are sent there at
 // once for as long as this. It is short, for no connection is made unless a call
@@ -80,7 +91,9 @@ type client struct {
 }
 
 func newClient(m *mesh.Mesh) *client {
-	return &client{mesh: m.Inside(), unaries: sync.Pool{New: func() any { return new(unaryCall) }}}
+	c := &client{mesh: m.Inside()}
+	c.unaries.New = func() any { return &unaryCall{limiter: c.mesh.Limiter()} }
+	return c
 }
 
 const scheme = "mesh"

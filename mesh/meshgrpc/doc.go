@@ -35,13 +35,17 @@
 //  4. Timeouts of a rule count from the end of the request, as in Envoy: for a
 //     stream whose caller may send, from CloseSend. Of a unary call perTryTimeout
 //     bounds the whole try.
+//     The server is told what is left of it, in whole milliseconds.
 //  5. Ejection: by the HTTP status that Envoy gives a code in headers. An answer
 //     that is not gRPC's counts by its own; the first of a minute does not count.
 //  6. grpc.WaitForReady: the journey is begun anew, first after 20 ms, at last each
 //     second, as long as nobody can be connected to.
 //  7. A host that refused a connection is connected to again after 50 ms at first,
 //     1 s at last.
-//  8. Mirrors: of unary calls whose messages are protobuf's. What is not mirrored
+//  8. Windows: a server may send 4 MiB of each stream before they are read, as to
+//     net/http's client; grpc.WithStaticStreamWindowSize after DialOptions says
+//     otherwise, grpc.WithInitialWindowSize too.
+//  9. Mirrors: of unary calls whose messages are protobuf's. What is not mirrored
 //     is counted.
 //
 // # TLS

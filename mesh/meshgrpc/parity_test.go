@@ -149,7 +149,11 @@ func (f *grpcFace) start(version string) func() {
 			got[name] = strings.Join(values, ",")
 		}
 		path, _ := grpc.Method(ctx)
-		if !f.stage.serve(ctx, request{version, path, got[":authority"], got}) {
+		served := f.stage.serve(ctx, request{version, path, got[":authority"], got})
+		switch {
+		case ctx.Err() != nil: // the server knows the deadline, too
+			return status.FromContextError(ctx.Err()).Err()
+		case !served:
 			return status.Error(codes.Unavailable, "not now")
 		}
 		return grpc.SetHeader(ctx, metadata.Pairs("x-server", version))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
@@ -101,21 +102,19 @@ func (r *rpc) own() metadata.MD {
 
 func (r *rpc) values() plan.Values { return r.call.Values(protocol) }
 
-// newTry is the next attempt, as a context under the caller's. The deadline is
-// what the server is told; zero: the caller's.
-func (r *rpc) newTry(ctx context.Context, deadline time.Time) (*try, context.CancelFunc) {
-	c, cancel := &r.call, context.CancelFunc(func() {})
-	if sooner(ctx, deadline) {
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-	}
+// newTry is the next attempt, as a context under ctx, which is the limit within
+// which it has to be made, if there is one.
+func (r *rpc) newTry(ctx context.Context, within inside.Limit) *try {
+	c := &r.call
 	if md := r.outgoing(); md != nil {
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
-	t := &try{Context: ctx, client: r.client, cluster: c.Cluster, host: c.Host, service: r.service, wrapped: r.wrapped()}
+	t := &try{Context: ctx, within: within, client: r.client, cluster: c.Cluster, host: c.Host, service: r.service, wrapped: r.wrapped()}
 	r.last, r.broken = t, engine.Outcome{}
-	return t, cancel
+	return t
 }
 
+// sooner reports whether a deadline comes before that of ctx; zero: it is none.
 func sooner(ctx context.Context, deadline time.Time) bool {
 	if deadline.IsZero() {
 		return false

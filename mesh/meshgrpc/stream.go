@@ -127,11 +127,16 @@ func (s *stream) limited(ctx context.Context, c *engine.Call) *try {
 	if s.desc.ClientStreams {
 		deadline, route = time.Time{}, c.Route.Timeout
 	}
-	t, release := s.newTry(ctx, deadline)
-	end := func() {
-		cancel()
-		release()
+	end := cancel
+	if sooner(ctx, deadline) {
+		var release context.CancelFunc
+		ctx, release = context.WithDeadline(ctx, deadline)
+		end = func() {
+			cancel()
+			release()
+		}
 	}
+	t := s.newTry(ctx, nil)
 	s.limit.begin(end, route, c.Route.Retry.TryTimeout(c.Route.Timeout), !s.desc.ClientStreams)
 	return t
 }

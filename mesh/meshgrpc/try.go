@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/balancer"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
@@ -21,6 +23,7 @@ import (
 // worked on the first.
 type try struct {
 	context.Context
+	within  inside.Limit // that a rule sets; nil: none
 	client  *client
 	cluster *engine.Cluster
 	host    *engine.Host // nil: none of the mesh's
@@ -33,6 +36,7 @@ type try struct {
 	rest   metadata.MD // the trailer, on a connection of the caller's own
 
 	mu   sync.Mutex // guards all below
+	told time.Time  // the deadline that the server is told; zero: it was not asked for yet
 	seen sight
 	lost *atomic.Bool // the connection is
 	over func(error)  // told of the end, if it comes after watch
@@ -65,6 +69,41 @@ func (t *try) Value(key any) any {
 func tryOf(ctx context.Context) *try {
 	t, _ := ctx.Value(tryKey{}).(*try)
 	return t
+}
+
+// Deadline implements context.Context. It is the server that is told it: what a rule
+// leaves of the time, in whole milliseconds, as Envoy has it. So there are few values
+// where there would be another one for each call, and HPACK has a word for them.
+func (t *try) Deadline() (time.Time, bool) {
+	d, ok := t.Context.Deadline()
+	if t.within == nil || !ok {
+		return d, ok
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.told.IsZero() {
+		t.told = inMilliseconds(d)
+	}
+	return t.told, true
+}
+
+// inMilliseconds is a deadline that is so many of them away, rounded up.
+func inMilliseconds(d time.Time) time.Time {
+	now := time.Now()
+	left := d.Sub(now)
+	if left <= 0 {
+		return d
+	}
+	return now.Add((left + time.Millisecond - 1).Truncate(time.Millisecond))
+}
+
+// AfterFunc is what package context asks for where a context is derived from this
+// one, before it starts a goroutine to wait for its end.
+func (t *try) AfterFunc(f func()) (stop func() bool) {
+	if t.within == nil {
+		return context.AfterFunc(t.Context, f)
+	}
+	return t.within.AfterFunc(f)
 }
 
 // key is the line's that the try takes: the host's, or the address of one that is

@@ -7,15 +7,17 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 )
 
 // A unaryCall is a unary call on its journey. It is used again once it is over:
 // what gRPC can hold on to stands in its tries.
 type unaryCall struct {
 	rpc
-	reply  any
-	invoke grpc.UnaryInvoker
-	err    error // of the last try
+	reply   any
+	invoke  grpc.UnaryInvoker
+	err     error // of the last try
+	limiter inside.Limiter
 }
 
 // unary is a grpc.UnaryClientInterceptor.
@@ -69,7 +71,7 @@ func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (ag
 
 func (x *unaryCall) free() {
 	pool := &x.client.unaries
-	*x = unaryCall{}
+	*x = unaryCall{limiter: x.limiter}
 	pool.Put(x)
 }
 
@@ -90,8 +92,13 @@ func (x *unaryCall) end(err error) error {
 func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	var deadline time.Time
 	deadline, x.perTry = c.TryDeadline()
-	t, cancel := x.newTry(ctx, deadline)
-	defer cancel()
+	var within inside.Limit
+	if sooner(ctx, deadline) {
+		within = x.limiter(ctx, deadline)
+		defer within.Stop()
+		ctx = within
+	}
+	t := x.newTry(ctx, within)
 	x.err = x.invoke(t, x.path, x.message, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
 }
