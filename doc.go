@@ -52,9 +52,11 @@
 //	mesh/internal/guard    the inbound journey, free of HTTP
 //	mesh/internal/jwt      tokens and their keys
 //	mesh/internal/ratelimit  how many requests a server takes in a second
+//	mesh/internal/mask     secrets taken out of what operators are shown
 //	mesh/internal/sniff    one port for TLS and plaintext
 //	mesh/internal/inside   what meshgrpc builds on
 //	mesh/internal/cel      the expressions in Telemetry resources
+//	mesh/internal/flight   what is under way
 //	mesh/internal/follow   the one control loop
 //	mesh/internal/replay   a request body that can be sent again
 //	balancer               who is next

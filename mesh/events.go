@@ -23,6 +23,9 @@ func (m *Mesh) Done(c *engine.Call) {
 	if hook := m.config.Observer.Request; hook != nil {
 		hook(requestInfo(c, time.Now()))
 	}
+	if all := m.taps.listening(); all != nil {
+		tell(all, tapped(c, time.Now()), c.Request.Header)
+	}
 }
 
 // Circuit implements engine.Events.

@@ -27,6 +27,7 @@ type exchange struct {
 	call   engine.Call
 	report report.Outbound
 	t      *Transport
+	flight engine.Flight // its place among those under way
 	alarms *alarms       // of the deadlines of its tries
 	in     *http.Request // the caller's; never changed
 	body   *replay.Body
@@ -52,7 +53,7 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 // free lets the exchange be used again. Nothing may refer to it any more.
 func (x *exchange) free() {
 	pool := &x.t.mesh.exchanges
-	*x = exchange{alarms: x.alarms}
+	*x = exchange{alarms: x.alarms, flight: engine.Flight{Lane: x.flight.Lane}}
 	pool.Put(x)
 }
 
@@ -67,6 +68,7 @@ const (
 func (x *exchange) begin(t *Transport, r *http.Request) {
 	x.t, x.in = t, r
 	c := &x.call
+	c.Flight = &x.flight
 	c.Start = t.mesh.clock.now()
 	c.Deadline, _ = r.Context().Deadline()
 	c.Request = plan.Request{

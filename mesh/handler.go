@@ -31,7 +31,7 @@ import (
 // does, goes by a path that the policies never see.
 func (m *Mesh) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		in := new(inbound)
+		in := &inbound{start: m.clock.now()}
 		ctx, w := in.reported(r.Context(), m, w, r)
 		ctx, leave := m.inherit(ctx, r.Header)
 		defer leave()
@@ -44,20 +44,26 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 		if refusal != nil {
 			refuse(w, r, refusal)
 			in.tell(r, refusal, true)
+			in.tap(m, r, refusal, true)
 			return
 		}
 		if v := &in.visit; v.Expired || v.Aged && v.Header["Upgrade"] == nil {
 			w.Header().Set("Connection", "close") // in HTTP/2: GOAWAY
 		}
 		in.caller = callerOf(r, &in.visit)
-		in.serve(next, w, r)
+		in.serve(m, next, w, r)
 	})
 }
 
 // serve calls the handler, and tells how that came out, also if it panics.
-func (in *inbound) serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+func (in *inbound) serve(m *Mesh, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	returned := false
-	defer func() { in.tell(r, nil, returned) }()
+	m.visits.Any().Enter(&in.flight, in)
+	defer func() {
+		in.flight.Leave()
+		in.tell(r, nil, returned)
+		in.tap(m, r, nil, returned)
+	}()
 	next.ServeHTTP(w, in.admitted(r))
 	returned = true
 }

@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
@@ -23,6 +25,8 @@ type inbound struct {
 	visit  guard.Visit
 	caller Caller
 	path   string // as it was sent, escaped
+	start  time.Time
+	flight flight.Entry[inbound] // its place among those under way
 
 	report report.Inbound
 	answer answer

@@ -9,6 +9,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/internal/follow"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -27,6 +28,8 @@ type Mesh struct {
 	identity identity
 	access   *follow.Loop // nil: the policies alone decide
 	guard    *guard.Guard
+	visits   *flight.Board[inbound] // that are under way
+	taps     taps
 
 	telemetry *telemetry.Telemetry // nil: there is none
 	reporter  *report.Reporter
@@ -48,8 +51,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{config: c.withDefaults(), deadlines: newAlarmShards()}
-	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.one()} }
+	m := &Mesh{config: c.withDefaults(), deadlines: newAlarmShards(), visits: flight.New[inbound]()}
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
 		Discovery:    m.config.source(),
@@ -62,6 +64,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m.engine = e
+	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.one(), flight: engine.Flight{Lane: e.Lane()}} }
 	m.guard = guard.New(m.guards())
 	if err := m.start(ctx); err != nil {
 		_ = m.Close()
@@ -201,10 +204,10 @@ func cloneOfDefault() *http.Transport {
 	return new(http.Transport)
 }
 
-// Close ends the mesh: first the watch of rules, of access and of the identity,
-// then what the engine runs (mirrors, endpoints, timers), then idle connections,
-// then telemetry, to which it tells what is left. Requests under way finish. It may
-// be called more than once; it waits until all has ended. A later
+// Close ends the mesh: first the watch of rules, of access, the taps and the watch of
+// the identity, then what the engine runs (mirrors, endpoints, timers), then idle
+// connections, then telemetry, to which it tells what is left. Requests under way
+// finish. It may be called more than once; it waits until all has ended. A later
 // request goes to the endpoints last known, or ends as ErrNoHealthy.
 func (m *Mesh) Close() error {
 	if m.rules != nil {
@@ -213,6 +216,7 @@ func (m *Mesh) Close() error {
 	if m.access != nil {
 		m.access.Close()
 	}
+	m.taps.close()
 	m.identity.close()
 	m.guard.Close()
 	m.engine.Close()

@@ -15,10 +15,10 @@ import (
 // reported begins the report of a request, and returns what its answer is to be
 // written to.
 func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter, r *http.Request) (context.Context, http.ResponseWriter) {
-	if m.reporter == nil {
+	if m.reporter == nil && m.taps.listening() == nil {
 		return ctx, w
 	}
-	ctx = in.report.Begin(ctx, m.reporter, m.clock.now(), telemetry.Carrier{Header: r.Header}, r.Method)
+	ctx = in.report.Begin(ctx, m.reporter, in.start, telemetry.Carrier{Header: r.Header}, r.Method)
 	return ctx, in.answer.watch(w)
 }
 

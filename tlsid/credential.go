@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -73,6 +74,15 @@ func (c Credential) Certificate() *tls.Certificate {
 		return nil
 	}
 	return c.held.certificate()
+}
+
+// Chain returns the certificates, the leaf first, without the key. The caller may
+// keep the slice, and must not change the certificates.
+func (c Credential) Chain() []*x509.Certificate {
+	if c.held == nil {
+		return nil
+	}
+	return slices.Clone(c.held.chain)
 }
 
 // Bundles returns what the workload trusts.

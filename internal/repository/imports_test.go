@@ -100,6 +100,7 @@ var mayImport = map[string]why{
 		"tlsid":            "a policy names identities",
 		"istio.io/api/...": "policies are Istio's own types",
 	},
+	"mesh/internal/mask": {},
 	"mesh/internal/jwt": {
 		"mesh/rules":                    "RequestAuthentications are what it compiles",
 		"istio.io/api/...":              "those are Istio's own types",
@@ -131,6 +132,7 @@ var mayImport = map[string]why{
 	"mesh/internal/clienttls": {
 		"tlsid": "connections by the own identity",
 	},
+	"mesh/internal/flight": {},
 	"mesh/internal/follow": {},
 	"mesh/internal/replay": {},
 	"mesh/internal/plan": {
@@ -147,6 +149,7 @@ var mayImport = map[string]why{
 	"mesh/internal/engine": {
 		"mesh/internal/plan":   "a call obeys the plan",
 		"mesh/internal/follow": "endpoints are followed by the one control loop",
+		"mesh/internal/flight": "calls under way can be looked at",
 		"discovery":            "hosts come from its sources",
 		"balancer":             "stage 4, pick",
 		"breaker":              "stage 3, admit; and each host's circuit",
@@ -165,6 +168,7 @@ var mayImport = map[string]why{
 	"mesh/admin": {
 		"mesh":                    "what it shows",
 		"mesh/rules":              "rules and their faults are shown",
+		"mesh/internal/mask":      "secrets are not",
 		"mesh/telemetry/topology": "the graph is shown, and merged with those of others",
 		"tlsid":                   "who may look is told by identities",
 	},

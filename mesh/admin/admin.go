@@ -25,7 +25,7 @@ type Config struct {
 // http.StripPrefix. It is safe for concurrent use, and has nothing to close: its
 // streams end with their requests, or with the Mesh.
 func New(m *mesh.Mesh, c Config) http.Handler {
-	a := &admin{mesh: m, config: c, id: rand.Text(), started: time.Now()}
+	a := &admin{mesh: m, config: c, id: rand.Text(), started: time.Now(), taps: make(chan struct{}, maxTaps)}
 	return a.guarded(a.routes())
 }
 
@@ -35,6 +35,7 @@ type admin struct {
 	config  Config
 	id      string // tells this process from others
 	started time.Time
+	taps    chan struct{} // one token for each stream
 }
 
 func (a *admin) routes() http.Handler {
@@ -42,7 +43,11 @@ func (a *admin) routes() http.Handler {
 	mux.HandleFunc("GET /api/topology", a.topology)
 	mux.HandleFunc("GET /api/destinations", a.destinations)
 	mux.HandleFunc("GET /api/rules", a.rules)
+	mux.HandleFunc("GET /api/certificates", a.certificates)
+	mux.HandleFunc("GET /api/requests", a.requests)
+	mux.HandleFunc("GET /api/config", a.dump)
 	mux.HandleFunc("GET /api/explain", a.explain)
+	mux.HandleFunc("GET /api/tap", a.tap)
 	mux.HandleFunc("GET /api/version", a.version)
 	mux.Handle("GET /", pages())
 	return mux

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 )
 
@@ -12,8 +13,12 @@ func answer(w http.ResponseWriter, v any) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(text, '\n'))
+	write(w, "application/json", string(text)+"\n")
+}
+
+func write(w http.ResponseWriter, kind, text string) {
+	w.Header().Set("Content-Type", kind)
+	_, _ = io.WriteString(w, text)
 }
 
 // A Problem is the answer to a request that cannot be understood (400).

@@ -18,7 +18,8 @@
 // All by GET, in JSON, under paths relative to where the handler is mounted.
 // Fields that are empty may be missing. Instants are RFC 3339.
 //
-// api/topology is a Topology: who calls whom, with the traffic of the last span.
+// api/topology is a Topology: who calls whom, with the traffic of the last window,
+// a parameter of 1s to 60s (10s). The parameter format is json, dot or mermaid.
 //
 //	{"instance": {"id": "…", "service": "productpage", "namespace": "default", "labels": {"version": "v1"}},
 //	 "at": "2026-01-02T15:04:05Z", "windowSeconds": 60,
@@ -56,5 +57,54 @@
 //	 "action": "forward", "timeout": "3s", "retries": "…",
 //	 "destinations": [{"host": "…", "subset": "v1", "share": 0.9, "balance": "…", "endpoints": [ as of api/destinations ]}]}
 //
+// api/certificates is Certificates: who this process proves to be, and whom it
+// trusts. There are no keys in it.
+//
+//	{"at": "…", "id": "spiffe://cluster.local/ns/default/sa/productpage", "rotations": 0,
+//	 "chain": [{"subject": "", "issuer": "CN=…", "serial": "1f", "uris": ["spiffe://…"], "notBefore": "…", "notAfter": "…",
+//	            "key": "ECDSA", "signature": "ECDSA-SHA256", "fingerprint": "9f86…"}],
+//	 "bundles": [{"trustDomain": "cluster.local", "roots": [ the same ]}]}
+//
+// api/requests is Requests: what is under way, the oldest first.
+//
+//	{"at": "…", "total": 2, "requests": [
+//	  {"direction": "outbound", "start": "…", "method": "GET", "host": "reviews", "path": "/reviews/7", "route": "for-all",
+//	   "service": "reviews.default.svc.cluster.local", "endpoint": "127.0.0.1:9080", "attempts": 2},
+//	  {"direction": "inbound", "start": "…", "method": "GET", "host": "productpage", "path": "/", "source": "127.0.0.1:5123",
+//	   "peer": "spiffe://…"}]}
+//
+// api/config is a Dump: all that this process goes by. Its rules are as files would
+// hold them.
+//
+//	{"at": "…", "version": { as of api/version }, "settings": {"service": "productpage", "outboundPolicy": "ALLOW_ANY", …},
+//	 "rulesVersion": "9f86d081884c", "rules": [{"apiVersion": "…", "kind": "…", "metadata": {"name": "reviews", …}, "spec": {…}}],
+//	 "certificates": { as of api/certificates }, "destinations": [ as of api/destinations ]}
+//
+// api/tap is a stream of server-sent events: a request each as it ends, with a
+// TapEvent (of package mesh) for data. Its parameters, none of which is needed, are
+// direction (outbound, inbound), service (part of its name), method, path (what it
+// begins with), status (the lowest) and failed (true: only those without an answer
+// or with a 5xx). Between come hello, beat every 10 s without a request, and bye when
+// the Mesh is closed: a TapStatus each. At most 16 can listen at once (503).
+//
+//	event: hello
+//	data: {"dropped":0}
+//
+//	event: request
+//	data: {"direction":"outbound","start":"…","durationMilliseconds":1.5,"method":"GET","host":"reviews","path":"/reviews/7",
+//	  "query":"token=***","status":200,"flags":"-","headers":{"Cookie":["***"]},"service":"reviews.default.svc.cluster.local",
+//	  "rule":"default/reviews","route":"for-all","subset":"v1","endpoint":"127.0.0.1:9080","attempts":1}
+//
 // api/version is a Version: which program this is.
+//
+//	{"instance": { as of api/topology }, "started": "…", "go": "go1.26.0", "program": "…", "inmesh": "v1.2.3"}
+//
+// # What is hidden
+//
+// Keys, bodies and secrets: values of headers, parameters, labels and annotations
+// that are called like a secret (Authorization, Cookie, token, password, key and
+// such), whatever looks like credentials, a JSON Web Token or a private key, in rules
+// and what is told of them, too. "***" stands in their place. What is a secret but
+// neither called nor looking like one is shown: a path with a secret in it, for
+// example.
 package admin

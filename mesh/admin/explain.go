@@ -35,7 +35,11 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
-	answer(w, Explanation{ExplainedRequest{asked.Method, asked.URL.String()}, a.mesh.Explain(asked)})
+	secrets := newMasker() // which rules name, and reasons repeat
+	for meta, spec := range a.mesh.Rules().All() {
+		_ = objectOf(secrets, meta, spec)
+	}
+	answer(w, secrets.everywhere(Explanation{ExplainedRequest{asked.Method, asked.URL.String()}, a.mesh.Explain(asked)}))
 }
 
 // requestOf makes the request of parameters: method (GET), scheme (http), host,

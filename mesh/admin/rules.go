@@ -38,32 +38,31 @@ type Object struct {
 }
 
 func (a *admin) rules(w http.ResponseWriter, _ *http.Request) {
-	answer(w, a.rulesNow())
-}
-
-func (a *admin) rulesNow() Rules {
-	status := a.mesh.Status().Rules
-	out := Rules{
-		Version: status.Version, Since: status.Since, Objects: []Object{}, Rejected: status.Rejected,
-		Warnings: append(rules.Faults{}, status.Warnings...),
-	}
-	if status.Err != nil {
-		out.Error = status.Err.Error()
-		errors.As(status.Err, &out.Faults)
-	}
+	status, secrets := a.mesh.Status().Rules, newMasker()
+	out := Rules{Version: status.Version, Since: status.Since, Objects: []Object{}, Rejected: status.Rejected}
 	for meta, spec := range a.mesh.Rules().All() {
-		out.Objects = append(out.Objects, objectOf(meta, spec))
+		out.Objects = append(out.Objects, objectOf(secrets, meta, spec))
 	}
-	return out
+	out.Warnings = listed(secrets.faults(status.Warnings))
+	if status.Err != nil {
+		out.Error, out.Faults = secrets.rejection(status.Err)
+	}
+	answer(w, out)
 }
 
-func objectOf(m *rules.Meta, spec any) Object {
-	text, err := json.Marshal(spec)
-	if err != nil {
-		text, _ = json.Marshal(err.Error())
-	}
+func objectOf(secrets *masker, m *rules.Meta, spec any) Object {
 	return Object{
-		Kind: m.Kind, APIVersion: m.APIVersion, Namespace: m.Namespace, Name: m.Name, Labels: m.Labels,
-		Annotations: m.Annotations, File: m.File, Line: m.Line, Created: m.Created, Spec: text,
+		Kind: m.Kind, APIVersion: m.APIVersion, Namespace: m.Namespace, Name: m.Name, Labels: secrets.texts(m.Labels),
+		Annotations: secrets.texts(m.Annotations), File: m.File, Line: m.Line, Created: m.Created,
+		Spec: secrets.spec(spec),
 	}
+}
+
+// rejection is why rules were not put in force.
+func (m *masker) rejection(err error) (text string, faults rules.Faults) {
+	if !errors.As(err, &faults) {
+		return m.elsewhere(err.Error()), nil
+	}
+	faults = m.faults(faults)
+	return faults.Error(), faults
 }

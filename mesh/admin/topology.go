@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -37,6 +38,48 @@ func (a *admin) instance() Instance {
 	return Instance{a.id, w.Service, w.Namespace, w.Labels, a.mesh.Status().Identity.ID}
 }
 
-func (a *admin) topology(w http.ResponseWriter, _ *http.Request) {
-	answer(w, Topology{Instance: a.instance(), Graph: topology.NewLive(topology.Config{}).Graph(time.Now(), time.Minute)})
+// topology answers with the graph of this process or, by fleet=1, of all. The
+// parameter window is a duration of 1s to 60s, format json, dot or mermaid.
+func (a *admin) topology(w http.ResponseWriter, r *http.Request) {
+	window, err := windowOf(r.FormValue("window"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	t := Topology{Instance: a.instance(), Graph: a.mesh.Graph(window)}
+	switch format := r.FormValue("format"); format {
+	case "", "json":
+		t.Nodes, t.Edges = listed(t.Nodes), listed(t.Edges)
+		answer(w, t)
+	case "dot":
+		write(w, "text/vnd.graphviz; charset=utf-8", t.DOT())
+	case "mermaid":
+		write(w, "text/plain; charset=utf-8", t.Mermaid())
+	default:
+		refuse(w, fmt.Errorf("format: %.20q is none of json, dot, mermaid", format))
+	}
+}
+
+const (
+	defaultWindow = 10 * time.Second
+	longestWindow = time.Minute
+)
+
+func windowOf(text string) (time.Duration, error) {
+	if text == "" {
+		return defaultWindow, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > longestWindow {
+		return 0, fmt.Errorf("window: %.20q is no duration of 1s to %v", text, longestWindow)
+	}
+	return d, nil
+}
+
+// listed makes no elements an empty list in JSON too.
+func listed[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
 }

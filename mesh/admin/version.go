@@ -18,12 +18,14 @@ type Version struct {
 	Revision string    `json:"revision,omitempty"`
 }
 
-func (a *admin) version(w http.ResponseWriter, _ *http.Request) {
+func (a *admin) version(w http.ResponseWriter, _ *http.Request) { answer(w, a.versionNow()) }
+
+func (a *admin) versionNow() Version {
 	v := Version{Instance: a.instance(), Started: a.started, Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v.fill(info)
 	}
-	answer(w, v)
+	return v
 }
 
 const module = "github.com/inmesh-go/inmesh"

@@ -32,6 +32,7 @@ type order struct {
 type rpc struct {
 	order
 	call   engine.Call
+	flight engine.Flight
 	client *client
 	opts   options
 
@@ -51,6 +52,7 @@ func (r *rpc) begin(c *client, o order) {
 	r.client, r.order, r.path = c, o, o.method
 	r.opts.read(o.options, r.wrapped())
 	call := &r.call
+	call.Flight = &r.flight
 	call.Start, call.Via = c.mesh.Now(), o.via
 	call.Deadline, _ = o.ctx.Deadline()
 	header, _ := metadata.FromOutgoingContext(o.ctx)

@@ -24,6 +24,8 @@ const oneOfEach = `
 {apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: {name: a}, spec: {selector: {matchLabels: {app: a}}}}
 ---
 {apiVersion: policy.linkerd.io/v1alpha1, kind: HTTPLocalRateLimitPolicy, metadata: {name: a}, spec: {targetRef: {group: policy.linkerd.io, kind: Server, name: a}, total: {requestsPerSecond: 9}}}
+---
+{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: a}, spec: {tracing: [{randomSamplingPercentage: 1}]}}
 `
 
 func TestAllYieldsEveryObjectOnce(t *testing.T) {
@@ -38,7 +40,7 @@ func TestAllYieldsEveryObjectOnce(t *testing.T) {
 		}
 		kinds[meta.Kind] = true
 	}
-	if len(kinds) != set.Len() || set.Len() != 8 {
+	if len(kinds) != set.Len() || set.Len() != 9 {
 		t.Errorf("%v, want %d kinds", kinds, set.Len())
 	}
 	for range set.All() {

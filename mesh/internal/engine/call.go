@@ -37,6 +37,8 @@ type Call struct {
 	Idempotent bool // may be executed twice
 	Replayable bool // may be sent twice
 	Shadow     bool // a mirror's copy
+	// Flight is the call's place among those under way; nil: it has none.
+	Flight *Flight
 	// Via is a connection of the caller's own, which carries the call and picks the
 	// host; "": the engine picks.
 	Via string

@@ -8,6 +8,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/retry"
 )
@@ -41,6 +42,7 @@ type Engine struct {
 	dns    discovery.Source
 	state  atomic.Pointer[state]
 
+	flights *flight.Board[Flight]
 	mirrors chan struct{} // one token for each copy under way
 	tasks   tasks         // goroutines of the engine's own
 
@@ -75,6 +77,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{
 		config:    c,
 		events:    c.Events,
+		flights:   flight.New[Flight](),
 		mirrors:   make(chan struct{}, c.MirrorLimit),
 		dns:       discovery.Share(dns),
 		clusters:  map[plan.ClusterKey]*Cluster{},

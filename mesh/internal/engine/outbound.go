@@ -22,8 +22,10 @@ func (e *Engine) Do(ctx context.Context, c *Call, w Wire) error {
 	if c.sent.IsZero() {
 		c.sent = c.Start
 	}
+	c.takeOff()
 	err := e.do(ctx, c, w)
 	if err != nil || c.Local != nil {
+		c.land()
 		e.events.Done(c)
 	}
 	return err
@@ -186,6 +188,7 @@ func (c *Call) pick() error {
 		return c.over(Failed(retry.NoHealthy, err))
 	}
 	c.Host, c.permit = h, permit
+	c.Flight.at(h)
 	h.Begin()
 	c.holds |= holdsHost
 	return nil
@@ -195,6 +198,7 @@ func (c *Call) pick() error {
 func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	if c.Tries > 1 {
+		c.Flight.again()
 		c.sent = c.Now()
 	}
 	if h := c.hedger(w); h == nil || !c.hedge(ctx, h) {
@@ -304,6 +308,7 @@ func (c *Call) Finish(broken Outcome) {
 	}
 	c.release()
 	c.endRetry()
+	c.land()
 	c.engine.events.Done(c)
 }
 

@@ -1,0 +1,114 @@
+package mesh
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/mask"
+)
+
+// A TapEvent is a request that is over. There are no bodies in it, and secrets are
+// masked: headers, parameters and texts that are called like one or look like one.
+type TapEvent struct {
+	Direction string    `json:"direction"` // outbound or inbound
+	Start     time.Time `json:"start"`
+	Duration  float64   `json:"durationMilliseconds"` // to the end of the answer
+	Method    string    `json:"method"`
+	Host      string    `json:"host"`
+	Path      string    `json:"path"`
+	Query     string    `json:"query,omitempty"`
+	Status    int       `json:"status"` // of the answer; 0 if there was none
+	Flags     string    `json:"flags"`  // Envoy's response flags; "-" for none
+	Error     string    `json:"error,omitempty"`
+	// Headers are the request's.
+	Headers map[string][]string `json:"headers,omitempty"`
+
+	Service     string `json:"service,omitempty"` // canonical host that an outbound one is for
+	Rule        string `json:"rule,omitempty"`    // VirtualService, namespace/name
+	Route       string `json:"route,omitempty"`
+	Destination string `json:"destination,omitempty"` // canonical host that it was sent to
+	Subset      string `json:"subset,omitempty"`
+	Endpoint    string `json:"endpoint,omitempty"` // the last one tried
+	Attempts    int    `json:"attempts,omitempty"`
+	Mirror      bool   `json:"mirror,omitempty"` // a copy, not the caller's own
+
+	Peer   string `json:"peer,omitempty"`   // SPIFFE ID of who has sent an inbound one
+	Source string `json:"source,omitempty"` // its address
+}
+
+// maxShown bounds the texts that are shown, in bytes. They are masked first: of
+// half a token nobody can tell what it is.
+const maxShown = 1 << 10
+
+func (e *TapEvent) mask() {
+	e.Path, e.Query, e.Error = clip(mask.Text(e.Path)), clip(mask.Query(e.Query)), clip(mask.Text(e.Error))
+	e.Host, e.Method = clip(e.Host), clip(e.Method)
+	for name, values := range e.Headers {
+		values = mask.Header(name, values)
+		for i := range values {
+			values[i] = clip(values[i])
+		}
+		e.Headers[name] = values
+	}
+}
+
+func clip(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShown], "") + "…"
+}
+
+// maxHeaders is how many headers are shown.
+const maxHeaders = 64
+
+func cloned(h map[string][]string) map[string][]string {
+	out := make(map[string][]string, min(len(h), maxHeaders))
+	for name, values := range h {
+		if len(out) == maxHeaders {
+			break
+		}
+		out[name] = slices.Clone(values)
+	}
+	return out
+}
+
+// tapped is an outbound request for the taps.
+func tapped(c *engine.Call, now time.Time) TapEvent {
+	i := requestInfo(c, now)
+	e := TapEvent{
+		Direction: outboundName, Start: i.Start, Duration: milliseconds(i.Duration), Method: i.Method, Host: c.Request.Authority,
+		Path: c.Request.Path, Query: c.Request.RawQuery, Status: i.Status, Flags: i.Flags, Service: i.Service, Rule: i.Rule,
+		Route: i.Route, Destination: i.Destination, Subset: i.Subset, Endpoint: i.Endpoint, Attempts: i.Attempts, Mirror: i.Mirror,
+	}
+	if i.Err != nil {
+		e.Error = i.Err.Error()
+	}
+	return e
+}
+
+// tap tells the taps of an inbound request. One that began before anybody listened
+// has not been watched.
+func (in *inbound) tap(m *Mesh, r *http.Request, refusal *guard.Refusal, returned bool) {
+	all := m.taps.listening()
+	if all == nil || in.answer.ResponseWriter == nil {
+		return
+	}
+	v := &in.visit
+	status, flags := in.seen(r, returned)
+	e := TapEvent{
+		Direction: inboundName, Start: in.start, Duration: milliseconds(time.Since(in.start)), Method: r.Method, Host: r.Host,
+		Path: in.path, Query: r.URL.RawQuery, Status: status, Flags: (flags | refusalFlags(refusal)).String(),
+		Peer: v.Peer.String(), Source: r.RemoteAddr,
+	}
+	if refusal != nil {
+		e.Error = refusal.Error()
+	}
+	tell(all, e, r.Header)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,0 +1,51 @@
+package mesh
+
+import (
+	"slices"
+	"time"
+)
+
+// Underway is a request that is under way: sent by this process, or served by it.
+type Underway struct {
+	Direction string    `json:"direction"` // outbound or inbound
+	Start     time.Time `json:"start"`
+	Method    string    `json:"method"`
+	Host      string    `json:"host"`
+	Path      string    `json:"path"`              // without the query
+	Service   string    `json:"service,omitempty"` // canonical host that an outbound one is for
+	Route     string    `json:"route,omitempty"`
+	Endpoint  string    `json:"endpoint,omitempty"` // that it was last sent to; "": none yet
+	Attempts  int       `json:"attempts,omitempty"`
+	Mirror    bool      `json:"mirror,omitempty"` // a copy, not the caller's own
+	Peer      string    `json:"peer,omitempty"`   // SPIFFE ID of who has sent an inbound one
+	Source    string    `json:"source,omitempty"` // its address
+}
+
+// Underway lists the requests under way, the oldest first: those that pass a
+// Transport, until their answer has been read, and those that Handler has let in,
+// until their handler returns.
+func (m *Mesh) Underway() []Underway {
+	out := []Underway{}
+	for _, u := range m.engine.Underway() {
+		out = append(out, Underway{
+			Direction: outboundName, Start: u.Start, Method: u.Method, Host: u.Authority, Path: u.Path, Service: u.Service,
+			Route: u.Route, Endpoint: u.Endpoint, Attempts: u.Tries, Mirror: u.Shadow,
+		})
+	}
+	m.visits.Each(func(in *inbound) { out = append(out, in.underway()) })
+	slices.SortFunc(out, func(a, b Underway) int { return a.Start.Compare(b.Start) })
+	return out
+}
+
+const (
+	outboundName = "outbound"
+	inboundName  = "inbound"
+)
+
+func (in *inbound) underway() Underway {
+	v := &in.visit
+	return Underway{
+		Direction: inboundName, Start: in.start, Method: v.Method, Host: v.Host, Path: v.Path.Escaped(),
+		Peer: v.Peer.String(), Source: in.caller.Address,
+	}
+}
