@@ -37,9 +37,9 @@
 //
 // # Rules
 //
-// Publish writes objects into KV, each under prefix/namespace/kind/name, all of
-// them in one transaction and only if the whole is valid; Diff says what would
-// change. A RuleSource follows them: what is at fault changes nothing, and Reports
+// Publish writes objects into KV, each under prefix/namespace/kind/name, only if the
+// whole is valid, and so that they are in force all at once, however many they are;
+// Diff says what would change. A RuleSource follows them: what is at fault changes nothing, and Reports
 // tells of each subscriber which version it goes by and what it has rejected.
 //
 // # Access
@@ -74,6 +74,8 @@
 // Timeout below 45 s ends every query. An old snapshot that is restored is seen
 // when the query's wait is over, by agents that stream. Consul's namespaces and
 // partitions are those of Enterprise, for which nothing here was tested against a
-// real server. One transaction writes at most 128 objects. Intentions that ask for
+// real server. A publisher that is killed while it
+// writes more than 63 objects, or 320 KiB, leaves subscribers with the rules before
+// until the same is published again. Intentions that ask for
 // tokens, or name sameness groups, cannot be decided here.
 package consul

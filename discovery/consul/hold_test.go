@@ -3,7 +3,6 @@ package consul_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"strings"
 	"testing"
@@ -110,17 +109,4 @@ func TestRulesThatAreRejectedWhenPutInForceAreReportedSo(t *testing.T) {
 	awaitReport(t, client, func(r consul.Report) bool { return r.Subscriber == "picky" && r.Rejected == "" })
 	publish(t, client, split(20))
 	awaitReport(t, client, func(r consul.Report) bool { return r.Rejected == "no provider of that name" && r.Version != "" })
-}
-
-func TestMoreThanOneTransactionTakesIsRefused(t *testing.T) {
-	t.Parallel()
-	client := dial(t, consultest.Start(t, consultest.Config{}))
-	var all []byte
-	for i := range 129 {
-		all = fmt.Appendf(all, "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: d%d}\nspec: {host: h%d}\n", i, i)
-	}
-	_, err := consul.Publish(t.Context(), client, "inmesh", rules.Text{Name: "all.yaml", Data: all})
-	if err == nil || !strings.Contains(err.Error(), "129 objects change; one transaction writes at most 128") {
-		t.Errorf("got %v", err)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -213,6 +214,35 @@ func TestIntentionsThatCannotBeDecidedAreTrouble(t *testing.T) {
 	if after.last.Load() != nil || before.Check(authz.Request{Peer: someone(t, trust, "web")}) == nil {
 		t.Error("intentions that cannot be decided have decided something")
 	}
+}
+
+// Intentions are asked about each request, by name and by what it asks for.
+func TestARequestThatIntentionsLetInCostsNoAllocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		s.say("/v1/connect/intentions/match", scripted{body: map[string]any{"reviews": []*api.Intention{
+			{SourceName: "web", Action: api.IntentionActionAllow, Precedence: 9},
+			{SourceName: "page", Precedence: 9, Permissions: []*api.IntentionPermission{
+				on(api.IntentionActionDeny, api.IntentionHTTPPermission{PathPrefix: "/admin"}),
+				on(api.IntentionActionAllow, api.IntentionHTTPPermission{PathPrefix: "/reviews", Methods: []string{"GET"}, Header: []api.IntentionHTTPHeaderPermission{{Name: "x-team", Exact: "books"}}}),
+			}},
+		}}})
+		s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
+		for _, name := range []string{"reviews", "*"} {
+			s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
+		}
+		v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: api.IntentionActionDeny}))
+		synctest.Wait()
+		path, err := authz.Base.Path("/reviews/7")
+		must(t, err)
+		for _, name := range []string{"web", "page"} {
+			r := &authz.Request{Peer: someone(t, "1-2.consul", name), Method: "GET", Path: path, Header: map[string][]string{"X-Team": {"books"}}}
+			intentions := *v.last.Load()
+			if n := testing.AllocsPerRun(100, func() { must(t, intentions.Check(r)) }); n != 0 {
+				t.Errorf("%s: %v allocations", name, n)
+			}
+		}
+	})
 }
 
 func awaitTrouble(t *testing.T, v *voice, text string) {

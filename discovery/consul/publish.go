@@ -10,14 +10,6 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
-// maxChanges is how many objects one transaction can write: Consul takes 128
-// operations.
-const maxChanges = 128
-
-// ErrConflict is returned (wrapped) by Commit when somebody else has changed an
-// object since the Plan was made.
-var ErrConflict = errors.New("changed by somebody else meanwhile")
-
 // A Plan is what is to be written. Nothing has been yet.
 type Plan struct {
 	// Changes are those of all objects in the files, also of unchanged ones.
@@ -29,6 +21,7 @@ type Plan struct {
 	Warnings rules.Faults
 
 	client *api.Client
+	seal   seal
 }
 
 // Diff says what Publish would do with the files. What is at fault is of type
@@ -74,44 +67,19 @@ func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text,
 	if err != nil {
 		return nil, fmt.Errorf("consul: rules under %s: %w", f, err)
 	}
+	sealed, old, err := f.unseal(old)
+	if err != nil {
+		return nil, err
+	}
 	changes := f.changes(old, wanted)
 	set, err := f.parse(new(rules.Parser), after(old, changes))
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{changes, set.Version, origins.name(set.Warnings, set), client}, nil
-}
-
-// Commit writes the changes in one transaction, if nobody has changed one of
-// the objects since. A plan without changes writes nothing.
-func (p *Plan) Commit(ctx context.Context) error {
-	ops := p.operations()
-	switch {
-	case len(ops) == 0:
-		return nil
-	case len(ops) > maxChanges:
-		return fmt.Errorf("consul: %d objects change; one transaction writes at most %d: publish them in parts", len(ops), maxChanges)
+	if sealed.stands() && sealed.version != set.Version {
+		return nil, fmt.Errorf("consul: %w", sealed.unfinished())
 	}
-	ok, result, _, err := p.client.KV().Txn(ops, new(api.QueryOptions).WithContext(ctx))
-	if err != nil {
-		return fmt.Errorf("consul: publish: %w", err)
-	}
-	if !ok {
-		return refused(ops, result.Errors)
-	}
-	return nil
-}
-
-func (p *Plan) operations() (ops api.KVTxnOps) {
-	for _, c := range p.Changes {
-		switch c.Verb() {
-		case "create", "update":
-			ops = append(ops, &api.KVTxnOp{Verb: api.KVCAS, Key: c.Key, Value: []byte(c.New), Index: c.index})
-		case "delete":
-			ops = append(ops, &api.KVTxnOp{Verb: api.KVDeleteCAS, Key: c.Key, Index: c.index})
-		}
-	}
-	return ops
+	return &Plan{changes, set.Version, origins.name(set.Warnings, set), client, sealed}, nil
 }
 
 // refused says which operations a transaction failed by. An operation by an index
@@ -125,5 +93,5 @@ func refused(ops api.KVTxnOps, faults api.TxnErrors) error {
 		}
 		out = append(out, fmt.Errorf("%s: %w: %s", ops[e.OpIndex].Key, ErrConflict, e.What))
 	}
-	return fmt.Errorf("consul: publish: nothing was written: %w", errors.Join(out...))
+	return errors.Join(out...)
 }

@@ -77,12 +77,22 @@ func (s *RuleSource) Watch(ctx context.Context) iter.Seq2[*rules.Set, error] {
 
 // list reads all rules. An answer that leaves some out for want of permissions
 // is none: what is missing may be what protects.
-func (s *RuleSource) list(o *api.QueryOptions) ([]rules.Text, *api.QueryMeta, error) {
+func (s *RuleSource) list(o *api.QueryOptions) (listing, *api.QueryMeta, error) {
 	pairs, meta, err := s.client.KV().List(string(s.folder), o)
 	if err == nil {
 		err = permitted(s.client, meta, o, len(pairs) == 0)
 	}
-	return texts(pairs), meta, err
+	if err != nil {
+		return listing{}, meta, err
+	}
+	seal, objects, err := s.folder.unseal(pairs)
+	return listing{texts(objects), seal}, meta, err
+}
+
+// A listing is what stands in a folder.
+type listing struct {
+	texts []rules.Text
+	seal  seal
 }
 
 // texts are the objects, in the order of their keys.
@@ -105,12 +115,17 @@ type ruleWatch struct {
 	spoke    bool
 	trouble  string    // that was told last
 	emptied  time.Time // since when there are no rules that had been some
+	sealed   time.Time // since when rules are written in part
 }
 
 // hear takes in what Consul has said, and tells what follows.
-func (w *ruleWatch) hear(texts []rules.Text, err error, now time.Time, yield func(*rules.Set, error) bool) bool {
+func (w *ruleWatch) hear(l listing, err error, now time.Time, yield func(*rules.Set, error) bool) bool {
+	texts := l.texts
+	if err == nil && w.waits(l.seal, now) {
+		return true
+	}
 	if err == nil {
-		err = w.doubt(texts, now)
+		err = w.doubt(l, now)
 	}
 	if err != nil {
 		return w.lament(fmt.Errorf("consul: rules under %s: %w", w.source.folder, err), yield)
@@ -124,6 +139,21 @@ func (w *ruleWatch) hear(texts []rules.Text, err error, now time.Time, yield fun
 	return w.tell(texts, yield)
 }
 
+// sealTime is how long it may take to write rules in several transactions.
+const sealTime = 10 * time.Second
+
+// waits says that a part of the rules is there, and the rest is probably under way:
+// who has rules goes by them, and need not be told.
+func (w *ruleWatch) waits(s seal, now time.Time) bool {
+	switch {
+	case !s.stands():
+		w.sealed = time.Time{}
+	case w.sealed.IsZero():
+		w.sealed = now
+	}
+	return s.stands() && w.spoke && now.Sub(w.sealed) < sealTime
+}
+
 // lament tells trouble once.
 func (w *ruleWatch) lament(err error, yield func(*rules.Set, error) bool) bool {
 	if err.Error() == w.trouble {
@@ -133,13 +163,16 @@ func (w *ruleWatch) lament(err error, yield func(*rules.Set, error) bool) bool {
 	return yield(nil, err)
 }
 
-// doubt is that all rules are gone: a KV store that was restored or emptied by
+// doubt is that rules are there in part for longer than it takes to write them, or
+// that all are gone: a KV store that was restored or emptied by
 // mistake says so in the same words as one that means it. It is over when an
 // answer says so after Hold.
-func (w *ruleWatch) doubt(texts []rules.Text, now time.Time) error {
+func (w *ruleWatch) doubt(l listing, now time.Time) error {
 	hold := w.source.config.Hold
 	switch {
-	case len(texts) > 0 || len(w.told) == 0 || hold < 0:
+	case l.seal.stands():
+		return l.seal.unfinished()
+	case len(l.texts) > 0 || len(w.told) == 0 || hold < 0:
 		w.emptied = time.Time{}
 		return nil
 	case w.emptied.IsZero():

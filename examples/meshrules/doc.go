@@ -44,9 +44,9 @@
 //	create|update|delete|unchanged|absent Kind namespace/name
 //
 // First everything is validated: the files, then what would stand in KV with them.
-// What is at fault is told as lint tells it, and nothing is written. Then all
-// is written in one transaction, of 128 objects at most, or nothing, where somebody
-// else has changed one of the objects meanwhile. With -n nothing is written.
+// What is at fault is told as lint tells it, and nothing is written. Then all is
+// written and in force at once, or nothing, where somebody else has changed one of
+// the objects meanwhile. With -n nothing is written.
 // Objects in KV that no file names stay as they are.
 //
 // # status
