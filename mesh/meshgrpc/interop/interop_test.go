@@ -1,15 +1,18 @@
 // Package interop_test plays gRPC's interop suite through the mesh: each of its
 // calls that needs no cloud, in the clear and by mutual TLS, with a rule that
-// retries, and with servers that refuse some calls.
+// retries, with servers that refuse some calls, and with a rule that aborts some;
+// and through a connection that the caller has made itself, where it chooses the
+// policy of load balancing.
+//
+// What is left out talks to Google's cloud: DoComputeEngineCreds,
+// DoServiceAccountCreds, DoJWTTokenCreds, DoOauth2TokenCreds, DoPerRPCCreds,
+// DoGoogleDefaultCredentials and DoComputeEngineChannelCredentials want its tokens.
 //
 // The functions of the suite end the process when they are not content.
 package interop_test
 
 import (
 	"context"
-	"math/rand/v2"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +23,7 @@ import (
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
 
-	"github.com/inmesh-go/inmesh/discovery"
-	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
-	"github.com/inmesh-go/inmesh/mesh/rules"
-	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,100 +39,25 @@ spec:
     retries: {attempts: 10, retryOn: "unavailable,reset,connect-failure", backoff: 1ms}
 `
 
-type setting struct {
-	mutual  bool
-	rules   string
-	refused float64 // share of the calls that a server refuses
-}
-
-// play starts two servers behind meshes and returns a connection through another.
-func play(t *testing.T, s setting) *grpc.ClientConn {
-	t.Helper()
-	ca, err := tlsid.NewCA(tlsid.CAConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := func(name string) mesh.Config {
-		c := mesh.Config{Workload: mesh.Workload{Service: name}}
-		if s.mutual {
-			c.Identity = ca.Workload(name)
-		}
-		return c
-	}
-	var endpoints []discovery.Endpoint
-	for range 2 {
-		endpoints = append(endpoints, serve(t, newMesh(t, config("suite")), s.refused))
-	}
-	source, err := discovery.NewStatic(map[string][]discovery.Endpoint{"suite": endpoints})
-	if err != nil {
-		t.Fatal(err)
-	}
-	caller := config("caller")
-	caller.Discovery, caller.Rules = source, rules.Static(s.rules)
-	caller.ReplayLimit = 1 << 20 // some streams of the suite are longer than what is kept otherwise
-	conn, err := meshgrpc.NewClient(newMesh(t, caller), "mesh:///suite")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
-func newMesh(t *testing.T, c mesh.Config) *mesh.Mesh {
-	t.Helper()
-	m, err := mesh.New(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = m.Close() })
-	return m
-}
-
-// serve starts the suite's own server, which refuses a share of the calls before
-// it looks at them.
-func serve(t *testing.T, m *mesh.Mesh, refused float64) discovery.Endpoint {
-	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refuse := func() error {
-		if rand.Float64() < refused {
-			return status.Error(codes.Unavailable, "not now")
-		}
-		return nil
-	}
-	options := append(meshgrpc.ServerOptions(m),
-		grpc.ChainUnaryInterceptor(func(ctx context.Context, in any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-			if err := refuse(); err != nil {
-				return nil, err
-			}
-			return handle(ctx, in)
-		}),
-		grpc.ChainStreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-			if err := refuse(); err != nil {
-				return err
-			}
-			return handle(srv, s)
-		}))
-	server := grpc.NewServer(options...)
-	testpb.RegisterTestServiceServer(server, interop.NewTestServer())
-	var served sync.WaitGroup
-	served.Go(func() { _ = server.Serve(lis) })
-	t.Cleanup(func() {
-		server.Stop()
-		served.Wait()
-	})
-	return discovery.Endpoint{Address: lis.Addr().String(), Identity: m.Status().Identity.ID}
-}
+const aborts = `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: suite}
+spec:
+  hosts: [suite]
+  http:
+  - fault: {abort: {grpcStatus: UNAVAILABLE, percentage: {value: 1}}}
+    route: [{destination: {host: suite}}]
+    retries: {attempts: 10, retryOn: unavailable, backoff: 1ms}
+`
 
 const hurried = "TimeoutOnSleepingServer"
 
-// suite are the calls that need no cloud, and no policy of load balancing in the
-// mesh's place.
+// suite are the calls that need neither a cloud nor a policy of load balancing in
+// the mesh's place.
 var suite = []struct {
 	name string
-	do   func(ctx context.Context, conn *grpc.ClientConn)
+	do   func(ctx context.Context, conn grpc.ClientConnInterface)
 }{
 	{"EmptyUnaryCall", of(interop.DoEmptyUnaryCall)},
 	{"LargeUnaryCall", of(interop.DoLargeUnaryCall)},
@@ -147,14 +71,16 @@ var suite = []struct {
 	{"CustomMetadata", of(interop.DoCustomMetadata)},
 	{"StatusCodeAndMessage", of(interop.DoStatusCodeAndMessage)},
 	{"SpecialStatusMessage", of(interop.DoSpecialStatusMessage)},
-	{"UnimplementedService", func(ctx context.Context, conn *grpc.ClientConn) {
+	{"UnimplementedService", func(ctx context.Context, conn grpc.ClientConnInterface) {
 		interop.DoUnimplementedService(ctx, testpb.NewUnimplementedServiceClient(conn))
 	}},
-	{"UnimplementedMethod", interop.DoUnimplementedMethod},
+	{"UnimplementedMethod", func(ctx context.Context, conn grpc.ClientConnInterface) {
+		interop.DoUnimplementedMethod(ctx, conn.(*grpc.ClientConn))
+	}},
 }
 
-func of(do func(context.Context, testpb.TestServiceClient, ...grpc.CallOption)) func(context.Context, *grpc.ClientConn) {
-	return func(ctx context.Context, conn *grpc.ClientConn) { do(ctx, testpb.NewTestServiceClient(conn)) }
+func of(do func(context.Context, testpb.TestServiceClient, ...grpc.CallOption)) func(context.Context, grpc.ClientConnInterface) {
+	return func(ctx context.Context, conn grpc.ClientConnInterface) { do(ctx, testpb.NewTestServiceClient(conn)) }
 }
 
 func TestTheSuite(t *testing.T) {
@@ -165,6 +91,7 @@ func TestTheSuite(t *testing.T) {
 		"retries of what is refused":  {rules: retries, refused: 0.01},
 		"all of that by mutual TLS":   {rules: retries, refused: 0.01, mutual: true},
 		"most calls are refused once": {rules: retries, refused: 0.2},
+		"aborts of the rule's":        {rules: aborts, repeated: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := play(t, s)
@@ -179,5 +106,74 @@ func TestTheSuite(t *testing.T) {
 				cancel()
 			}
 		})
+	}
+}
+
+// What a rule aborts does not leave this side, and is not repeated: the fault stands
+// before the tries, as in Envoy.
+func TestAbortedCallsFailAndNoOthers(t *testing.T) {
+	const calls = 20_000
+	caller, _, served := stage(t, setting{rules: aborts})
+	conn, err := meshgrpc.NewClient(caller, "mesh:///suite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	client, failed := testpb.NewTestServiceClient(conn), 0
+	for range calls {
+		switch _, err := client.EmptyCall(t.Context(), new(testpb.Empty)); status.Code(err) {
+		case codes.OK:
+		case codes.Unavailable:
+			failed++
+		default:
+			t.Fatal(err)
+		}
+	}
+	if got := served.Load(); got != int64(calls-failed) {
+		t.Errorf("%d calls were served, and %d of %d failed", got, failed, calls)
+	}
+	if failed < calls/200 || failed > calls/50 { // seven standard deviations and more
+		t.Errorf("%d of %d calls were aborted, want about 1 %%", failed, calls)
+	}
+}
+
+// The suite has a policy of its own for reports of load, which it finds again in the
+// context of a call.
+func TestTheSuiteByPoliciesOfTheCallersOwn(t *testing.T) {
+	for name, c := range map[string]struct {
+		do      func(context.Context, testpb.TestServiceClient)
+		policy  string
+		servers int
+	}{
+		"PickFirstUnary": {interop.DoPickFirstUnary, "pick_first", 2},
+		"ORCAPerRPCTest": {interop.DoORCAPerRPCTest, "test_backend_metrics_load_balancer", 2},
+		"ORCAOOBTest":    {interop.DoORCAOOBTest, "test_backend_metrics_load_balancer", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			c.do(ctx, testpb.NewTestServiceClient(wrapped(t, c.policy, c.servers)))
+		})
+	}
+}
+
+func TestTheSuitesLoadHasNoFailures(t *testing.T) {
+	conn := play(t, setting{rules: retries, refused: 0.01, mutual: true})
+	interop.DoSoakTest(t.Context(), interop.SoakTestConfig{
+		RequestSize: 271828, ResponseSize: 314159, Iterations: 200, NumWorkers: 8, ServerAddr: conn.Target(),
+		PerIterationMaxAcceptableLatency: time.Minute, OverallTimeout: 5 * time.Minute,
+		ChannelForTest: func() (*grpc.ClientConn, func()) { return conn, func() {} },
+	})
+}
+
+func TestTheSuiteThroughAWrappedConnection(t *testing.T) {
+	conn := wrapped(t, "round_robin", 2)
+	for _, one := range suite {
+		if one.name == "UnimplementedMethod" { // it takes nothing but a *grpc.ClientConn
+			continue
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		one.do(ctx, conn)
+		cancel()
 	}
 }
