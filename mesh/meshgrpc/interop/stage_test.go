@@ -215,4 +215,3 @@ func wrapped(t *testing.T, policy string, servers int) grpc.ClientConnInterface 
 	}
 	return ruled
 }
-
