@@ -2,6 +2,7 @@ package mesh
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -60,6 +61,12 @@ type EndpointStatus struct {
 	// rule names), or by this process's identity, "identity", with whom that
 	// expects if it is somebody in particular.
 	TLS string `json:"tls"`
+}
+
+// Endpoints asks discovery where a service lives, once: the first word that comes
+// before ctx ends. A name without a dot is one of the namespace.
+func (m *Mesh) Endpoints(ctx context.Context, name, namespace string) ([]discovery.Endpoint, error) {
+	return m.engine.Find(ctx, name, namespace)
 }
 
 // Clusters lists the destinations that have been used so far, with their

@@ -168,6 +168,7 @@ var mayImport = map[string]why{
 	"mesh/admin": {
 		"mesh":                    "what it shows",
 		"mesh/rules":              "rules and their faults are shown",
+		"discovery":               "other instances are at endpoints",
 		"mesh/internal/mask":      "secrets are not",
 		"mesh/telemetry/topology": "the graph is shown, and merged with those of others",
 		"tlsid":                   "who may look is told by identities",

@@ -19,13 +19,17 @@ type Config struct {
 	// localhost and addresses: what a request names otherwise is refused, for a page
 	// of somebody else may have had its own name point here. Nil: none.
 	Hosts []string
+	// Fleet says where other instances of the mesh have pages like these, so that
+	// one topology can show all. Zero: only endpoints that say so have any.
+	Fleet Fleet
 }
 
 // New returns the handler that shows a Mesh. Mount it under any prefix, by
 // http.StripPrefix. It is safe for concurrent use, and has nothing to close: its
 // streams end with their requests, or with the Mesh.
 func New(m *mesh.Mesh, c Config) http.Handler {
-	a := &admin{mesh: m, config: c, id: rand.Text(), started: time.Now(), taps: make(chan struct{}, maxTaps)}
+	a := &admin{mesh: m, config: c, id: rand.Text(), started: time.Now(), taps: make(chan struct{}, maxTaps), client: c.Fleet.client()}
+	a.fleet = newGatherer(a)
 	return a.guarded(a.routes())
 }
 
@@ -36,6 +40,8 @@ type admin struct {
 	id      string // tells this process from others
 	started time.Time
 	taps    chan struct{} // one token for each stream
+	client  *http.Client  // asks other instances
+	fleet   *gatherer
 }
 
 func (a *admin) routes() http.Handler {

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
@@ -27,7 +28,7 @@ type Instance struct {
 
 // An InstanceAnswer is what became of asking an instance.
 type InstanceAnswer struct {
-	Service  string    `json:"service"` // by which it was found
+	Service  string    `json:"service"` // by which it was found, name.namespace
 	Endpoint string    `json:"endpoint"`
 	Instance *Instance `json:"instance,omitempty"` // nil: it did not answer
 	Error    string    `json:"error,omitempty"`    // why not
@@ -47,6 +48,12 @@ func (a *admin) topology(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := Topology{Instance: a.instance(), Graph: a.mesh.Graph(window)}
+	if all, _ := strconv.ParseBool(r.FormValue("fleet")); all {
+		t, err = a.fleet.gather(r.Context(), window)
+	}
+	if err != nil { // nobody waits any more
+		return
+	}
 	switch format := r.FormValue("format"); format {
 	case "", "json":
 		t.Nodes, t.Edges = listed(t.Nodes), listed(t.Edges)

@@ -122,3 +122,16 @@ func hostPort(address string) (string, uint16) {
 	n, _ := strconv.ParseUint(port, 10, 16)
 	return host, uint16(n)
 }
+
+// Find asks where a service lives, by its host in a namespace, as calls to it would.
+// It starts no cluster.
+func (e *Engine) Find(ctx context.Context, name, namespace string) ([]discovery.Endpoint, error) {
+	f := e.feedOf(e.Plan().ClusterOf(name, namespace))
+	if f.source == nil {
+		return f.fixed, nil
+	}
+	for endpoints, err := range watchOf(f)(ctx) {
+		return endpoints, err
+	}
+	return nil, context.Cause(ctx)
+}

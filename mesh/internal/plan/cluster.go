@@ -113,6 +113,11 @@ func (p *Plan) Stands(c *Cluster) bool {
 		slices.Equal(c.sources, p.policiesOf(c.Key.Host, p.namespaceOf(c.Key.Host, service)))
 }
 
+// ClusterOf is the policy of a service by its name in a namespace.
+func (p *Plan) ClusterOf(name, namespace string) *Cluster {
+	return p.Cluster(p.Key(&Destination{Host: p.names.canonical(name, namespace)}, Target{}))
+}
+
 // hashKey is the consistent-hash key of a destination, as if the request named
 // no port.
 func (p *Plan) hashKey(d *Destination) *HashKey {
