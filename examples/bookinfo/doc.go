@@ -19,6 +19,9 @@
 // What the services do with that client, in services.go, is plain net/http. In
 // observe.go the mesh tells what it did. All else drives traffic and counts.
 //
+// What is printed as "the mesh" is a page for the browser: who calls whom, which
+// rules hold, what would become of a request (pages.go).
+//
 // # What to try while it runs
 //
 // The rules are files, in rules beside this one, read again when they change:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/admin"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -53,6 +54,7 @@ type server struct {
 	listener net.Listener
 	mesh     *mesh.Mesh
 	client   *http.Client
+	pages    *pages
 	http     *http.Server
 	done     chan struct{} // closed when http serves no more
 }
@@ -107,7 +109,11 @@ func (f *fleet) listen() error {
 			if err != nil {
 				return err
 			}
-			f.servers = append(f.servers, &server{deployment: d, listener: l})
+			s := &server{deployment: d, listener: l}
+			f.servers = append(f.servers, s) // from here on it is closed with the fleet
+			if s.pages, err = openPages(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -121,7 +127,7 @@ func (f *fleet) discovery() (discovery.Source, error) {
 	for _, s := range f.servers {
 		services[s.service] = append(services[s.service], discovery.Endpoint{
 			Address:  s.address(),
-			Labels:   map[string]string{"version": s.version},
+			Labels:   map[string]string{"app": s.service, "version": s.version, admin.PortLabel: s.pages.port()},
 			Identity: "spiffe://cluster.local/ns/default/sa/" + s.service,
 		})
 	}
@@ -136,6 +142,9 @@ func (f *fleet) versions() map[string]string {
 	}
 	return at
 }
+
+// pages is where productpage shows its mesh, and the graph of all.
+func (f *fleet) pages() string { return f.servers[0].pages.url() }
 
 func (f *fleet) url() string { return "http://" + f.servers[0].address() + "/productpage" }
 
@@ -168,6 +177,7 @@ func (f *fleet) mesh(ctx context.Context, service, version string, o mesh.Observ
 // the deadline that a caller hands on.
 func (f *fleet) serve(ill string, o observer) {
 	for _, s := range f.servers {
+		s.pages.serve(admin.New(s.mesh, admin.Config{}), func(err error) { o.screen.event("the pages of %s: %v", s.service, err) })
 		h := s.handler(s.client)
 		if s.service == "reviews" && s.version == ill {
 			h, ill = sickness(h, s, o), ""
@@ -215,6 +225,7 @@ func (f *fleet) close() {
 
 // close may be called on a server that has not come far.
 func (s *server) close() {
+	s.pages.close() // first: who listens to a mesh would outlive it
 	if s.http == nil {
 		_ = s.listener.Close()
 	} else {

@@ -66,5 +66,6 @@ func tour(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if o.once {
 		return once(ctx, o, fleet, d, stdout, stderr)
 	}
+	out.event("the mesh: %s", fleet.pages())
 	return live(ctx, o, d, out, dir)
 }
