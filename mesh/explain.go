@@ -70,6 +70,8 @@ type DestinationExplanation struct {
 	Hash    string            `json:"hash,omitempty"` // what consistent hashing looks at
 	Trouble string            `json:"trouble,omitempty"`
 	Hosts   []EndpointStatus  `json:"endpoints,omitempty"`
+	// Access is what the policies on the other side would decide.
+	Access []AccessExplanation `json:"access,omitempty"`
 }
 
 // Explain says, without sending, what would become of r: which rule matches and
@@ -152,6 +154,7 @@ func (m *Mesh) explainDestination(e *Explanation, x *exchange, d *plan.Destinati
 			out.Trouble = err.Error()
 		}
 		out.Hosts = m.endpointsOf(cl, time.Now())
+		out.Access = m.explainAccess(x, cl, d)
 	}
 	if spec.Implied {
 		e.note("no DestinationRule of %s defines subsets: %q means the label version=%s", cl.Key.Host, cl.Key.Subset, cl.Key.Subset)

@@ -140,3 +140,67 @@ func TestVersionSaysWhoAnswers(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+const accessRules = reviewsRules + `
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: readers}
+spec:
+  selector: {matchLabels: {app: reviews}}
+  rules:
+    - from: [{source: {principals: [cluster.local/ns/default/sa/productpage]}}]
+      to: [{operation: {methods: [GET], paths: [/reviews/*]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: not-v2}
+spec:
+  action: DENY
+  selector: {matchLabels: {app: reviews, version: v2}}
+  rules: [{when: [{key: "request.headers[end-user]", values: [mallory]}]}]
+`
+
+// TestExplainSaysWhatTheOtherSideWouldDecide, and the other side does decide so.
+func TestExplainSaysWhatTheOtherSideWouldDecide(t *testing.T) {
+	s := secured(t, "productpage", strings.NewReplacer("weight: 90", "weight: 50", "weight: 10", "weight: 50").Replace(accessRules))
+	for _, c := range []struct {
+		method, path, user string
+		allowed            string // at v1, at v2
+		policy             string // that says so at v2
+	}{
+		{"GET", "/reviews/7", "mallory", "true false", "not-v2"},
+		{"GET", "/reviews/7", "bob", "true true", "readers"},
+		{"GET", "/secret", "bob", "false false", ""},
+		{"DELETE", "/reviews/7", "bob", "false false", ""},
+	} {
+		var got admin.Explanation
+		s.read(fmt.Sprintf("/api/explain?host=reviews&method=%s&path=%s&header=end-user:%s", c.method, c.path, c.user), &got)
+		v1, v2 := got.Destinations[0].Access, got.Destinations[1].Access
+		if len(v1) != 1 || len(v2) != 1 {
+			t.Fatalf("%+v", got)
+		}
+		policy := ""
+		if v2[0].Policy != nil {
+			policy = v2[0].Policy.Name
+		}
+		if allowed := fmt.Sprint(v1[0].Allowed, v2[0].Allowed); allowed != c.allowed || policy != c.policy || v1[0].Mode != "STRICT" {
+			t.Errorf("%s %s: %s by %q, want %s by %q: %+v", c.method, c.path, allowed, policy, c.allowed, c.policy, v2)
+		}
+		s.agrees(c.method, "http://reviews"+c.path, c.user, map[string]bool{"v1": v1[0].Allowed, "v2": v2[0].Allowed})
+	}
+}
+
+func TestExplainSaysThatAStrangerIsRefusedByAStrictPort(t *testing.T) {
+	s := secured(t, "", accessRules)
+	var got admin.Explanation
+	s.read("/api/explain?host=reviews&path=/reviews/7", &got)
+	if a := got.Destinations[0].Access[0]; a.Allowed || a.Peer != "" || !strings.Contains(a.Reason, "STRICT") {
+		t.Errorf("%+v", a)
+	}
+}

@@ -55,7 +55,14 @@
 //	 "routes": [{"name": "", "field": "spec.http[0]", "line": 9, "matched": false, "failed": ["…"]},
 //	            {"name": "", "field": "spec.http[1]", "line": 15, "matched": true}],
 //	 "action": "forward", "timeout": "3s", "retries": "…",
-//	 "destinations": [{"host": "…", "subset": "v1", "share": 0.9, "balance": "…", "endpoints": [ as of api/destinations ]}]}
+//	 "destinations": [{"host": "…", "subset": "v1", "share": 0.9, "balance": "…", "endpoints": [ as of api/destinations ],
+//	                   "access": [{"endpoints": ["127.0.0.1:9080"], "namespace": "default", "labels": {"app": "reviews", "version": "v1"},
+//	                               "peer": "spiffe://cluster.local/ns/default/sa/productpage", "mode": "STRICT", "allowed": true,
+//	                               "reason": "allowed by ns[default]-policy[reviews]-rule[0]",
+//	                               "policy": {"kind": "AuthorizationPolicy", "namespace": "default", "name": "reviews", …}}]}]}
+//
+// Access is what the AuthorizationPolicies and PeerAuthentications would decide on the
+// other side, by the rules of this process.
 //
 // api/certificates is Certificates: who this process proves to be, and whom it
 // trusts. There are no keys in it.

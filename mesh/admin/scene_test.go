@@ -25,7 +25,11 @@ type scene struct {
 
 func newScene(t *testing.T, c mesh.Config) *scene {
 	t.Helper()
-	f := meshtest.New(t)
+	return sceneOf(t, meshtest.New(t), c)
+}
+
+func sceneOf(t *testing.T, f *meshtest.Fleet, c mesh.Config) *scene {
+	t.Helper()
 	m := f.Mesh(c)
 	return &scene{Fleet: f, t: t, mesh: m, client: &http.Client{Transport: m.Transport(f.Base())}, pages: admin.New(m, admin.Config{})}
 }
@@ -92,6 +96,51 @@ func (s *scene) until(what string, holds func() bool) {
 		case <-tick.C:
 		case <-deadline.C:
 			s.t.Fatalf("it does not come to it: %s", what)
+		}
+	}
+}
+
+// secured is a mesh of a service that proves who it is, or of nobody, and reviews
+// v1 and v2, which say which version has answered and hold who calls to the rules.
+func secured(t *testing.T, service, text string) *scene {
+	t.Helper()
+	c := mesh.Config{Workload: mesh.Workload{Service: "productpage"}, Rules: rules.Static(text)}
+	f := meshtest.New(t)
+	if service != "" {
+		c.Identity = f.Identity(service)
+	}
+	s := sceneOf(t, f, c)
+	for _, version := range []string{"v1", "v2"} {
+		w := mesh.Workload{Service: "reviews", Labels: meshtest.Labels{"app": "reviews", "version": version}}
+		f.StartMesh(mesh.Config{Workload: w, Rules: rules.Static(text)}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Version", version)
+		}))
+	}
+	return s
+}
+
+// agrees sends a request so often that both versions have had it, and compares what
+// became of it.
+func (s *scene) agrees(method, url, user string, allowed map[string]bool) {
+	s.t.Helper()
+	answered := map[string]bool{}
+	for range 60 {
+		r, _ := http.NewRequest(method, url, nil)
+		r.Header.Set("End-User", user)
+		resp, err := s.client.Do(r)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if version := resp.Header.Get("Version"); version != "" {
+			answered[version] = true
+		} else if resp.StatusCode != http.StatusForbidden {
+			s.t.Fatalf("%s %s: %d", method, url, resp.StatusCode)
+		}
+	}
+	for version, want := range allowed {
+		if answered[version] != want {
+			s.t.Errorf("%s %s by %s: %s answers: %v, want %v", method, url, user, version, answered[version], want)
 		}
 	}
 }

@@ -114,7 +114,7 @@ func (c *Cluster) MutualTLS(e *discovery.Endpoint, identity bool) (expect string
 		}
 		return expect, c.TLS.Mode == TLSIstio
 	}
-	if !identity || c.Service != nil && c.Service.External || !takesTLS(e) || c.peers.disable(c.namespaceOf(e), e) {
+	if !identity || c.Service != nil && c.Service.External || !takesTLS(e) || c.peers.disable(c.NamespaceOf(e), e) {
 		return "", false
 	}
 	return e.Identity, true
@@ -127,9 +127,9 @@ func takesTLS(e *discovery.Endpoint) bool {
 	return e.Identity != ""
 }
 
-// namespaceOf is where an endpoint runs: in its service's namespace; where that
+// NamespaceOf is where an endpoint runs: in its service's namespace; where that
 // is not known, in the one that its identity names.
-func (c *Cluster) namespaceOf(e *discovery.Endpoint) string {
+func (c *Cluster) NamespaceOf(e *discovery.Endpoint) string {
 	if c.namespace != "" {
 		return c.namespace
 	}
