@@ -80,13 +80,15 @@ func limitedGRPC(to *server) (grpcSide, error) {
 	return s, err
 }
 
-// observedGRPC is grpc-go with the telemetry that people give it: metrics through an
-// SDK's reader, spans that are never sampled.
-func observedGRPC(to *server) (grpcSide, error) {
+// observedGRPC is grpc-go with the telemetry that people give it.
+func observedGRPC(to *server) (grpcSide, error) { return roundRobinGRPC(to, observed()) }
+
+// observed is metrics through an SDK's reader, and spans that are never sampled.
+func observed() grpc.DialOption {
 	meters := metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
 	spans := trace.NewTracerProvider(trace.WithSampler(trace.NeverSample()))
-	return roundRobinGRPC(to, grpc.WithStatsHandler(otelgrpc.NewClientHandler(
-		otelgrpc.WithMeterProvider(meters), otelgrpc.WithTracerProvider(spans))))
+	return grpc.WithStatsHandler(otelgrpc.NewClientHandler(
+		otelgrpc.WithMeterProvider(meters), otelgrpc.WithTracerProvider(spans)))
 }
 
 // meshedGRPC is the mesh, everything on.
@@ -105,37 +107,49 @@ func meshedGRPC(to *server) (grpcSide, error) {
 	}}, nil
 }
 
+// A match is what is compared with what, and its budget.
+type match struct {
+	name, against string
+	other, bare   func(*server) (grpcSide, error)
+	least         float64 // of bare's rate; 0: no budget
+}
+
+func plainGRPC(to *server) (grpcSide, error) { return roundRobinGRPC(to) }
+
 func measureGRPC(p plan, t *table) error {
 	to, err := startServer()
 	if err != nil {
 		return err
 	}
 	defer to.stop()
-	bare, err := roundRobinGRPC(to)
+	const mesh, alone, equal = "the mesh, everything on", "grpc-go with round_robin", "grpc-go's xDS (retries, timeout, outliers, limits) with otelgrpc"
+	for _, m := range []match{
+		{mesh, alone, meshedGRPC, plainGRPC, 0.90},
+		{mesh, equal, meshedGRPC, xdsGRPC, 1.25},
+		{"a timeout, set by the caller", alone, limitedGRPC, plainGRPC, 0},
+		{"otelgrpc", alone, observedGRPC, plainGRPC, 0},
+		{equal, alone, xdsGRPC, plainGRPC, 0},
+	} {
+		if err := m.measure(p, t, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m match) measure(p plan, t *table, to *server) error {
+	bare, err := m.bare(to)
 	if err != nil {
 		return err
 	}
 	defer bare.close()
-	for _, c := range []struct {
-		name  string
-		open  func(*server) (grpcSide, error)
-		least float64 // of bare's rate; 0: no budget
-	}{
-		{"the mesh, everything on", meshedGRPC, 0.90},
-		{"a timeout, set by the caller", limitedGRPC, 0},
-		{"otelgrpc", observedGRPC, 0},
-	} {
-		other, err := c.open(to)
-		if err != nil {
-			return err
-		}
-		t.section("gRPC, unary: " + c.name + ", against grpc-go with round_robin")
-		if err := measureCalls(p, t, bare, other, c.least); err != nil {
-			return err
-		}
-		other.close()
+	other, err := m.other(to)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer other.close()
+	t.section("gRPC, unary: " + m.name + ", against " + m.against)
+	return measureCalls(p, t, bare, other, m.least)
 }
 
 func measureCalls(p plan, t *table, bare, other grpcSide, least float64) error {
@@ -144,7 +158,7 @@ func measureCalls(p plan, t *table, bare, other grpcSide, least float64) error {
 		if err != nil {
 			return err
 		}
-		t.note(fmt.Sprintf("%d callers, bare", callers), figure{r.bare, "/s"})
+		t.note(fmt.Sprintf("%d callers, the latter", callers), figure{r.bare, "/s"})
 		if least > 0 {
 			t.atLeast("… calls per second", figure{r.rate, "×"}, least)
 		} else {
