@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,8 +39,8 @@ type prom struct {
 	output bytes.Buffer
 }
 
-// runPrometheus has one scrape the targets ten times a second, for as long as the
-// test runs.
+// runPrometheus has one scrape the targets each second, for as long as the test
+// runs.
 func runPrometheus(t *testing.T, targets ...string) *prom {
 	t.Helper()
 	program := find(t, "prometheus")
@@ -49,7 +50,7 @@ func runPrometheus(t *testing.T, targets ...string) *prom {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := "global: {scrape_interval: 100ms, scrape_timeout: 100ms}\nscrape_configs: [{job_name: mesh, static_configs: [{targets: " + string(list) + "}]}]\n"
+	text := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: mesh, static_configs: [{targets: " + string(list) + "}]}]\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func (p *prom) query(ctx context.Context, expression string) ([]sample, error) {
 // await asks until the answer is good.
 func (p *prom) await(t *testing.T, expression string, good func([]sample) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -144,7 +145,25 @@ func (p *prom) await(t *testing.T, expression string, good func([]sample) bool) 
 	}
 }
 
-// exposition is what Prometheus is told.
+// awaitExposition is what Prometheus is told, once there is such a metric.
+func awaitExposition(t *testing.T, address, metric string) string {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for timeout := time.After(time.Minute); ; {
+		text := exposition(t, address)
+		if strings.Contains(text, "\n"+metric) {
+			return text
+		}
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("there is no %s in %s", metric, text)
+		}
+	}
+}
+
+// exposition is what Prometheus is told now.
 func exposition(t *testing.T, address string) string {
 	t.Helper()
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Get("http://" + address)

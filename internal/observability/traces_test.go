@@ -1,7 +1,6 @@
 package observability_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,13 +9,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
-
-	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // A received span knows the service that sent it.
@@ -91,43 +90,44 @@ func TestAThreeHopCallIsOneTree(t *testing.T) {
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
-	service := func(name string) *service {
+	_, page := bookinfo(t, func() sdktrace.SpanExporter {
 		exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(server.URL+"/v1/traces"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return start(t, name, "v1", exporter)
-	}
-	page, reviews, ratings, stars := service("productpage"), service("reviews"), service("ratings"), service("stars")
-
-	hop{page, reviews, telemetry.HTTP, []int{503, 200}}.send(context.Background(), func(ctx context.Context) {
-		hop{reviews, ratings, telemetry.HTTP, []int{200}}.send(ctx, func(ctx context.Context) {
-			hop{ratings, stars, telemetry.HTTP, []int{503, 503, 200}}.send(ctx, func(context.Context) {})
-		})
+		return exporter
 	})
-
-	want := `productpage client 200 +retry
-  productpage client 503
-    reviews server 503
-  productpage client 200
-    reviews server 200
-      reviews client 200
-        reviews client 200
-          ratings server 200
-            ratings client 200 +retry +retry
-              ratings client 503
-                stars server 503
-              ratings client 503
-                stars server 503
-              ratings client 200
-                stars server 200
-`
-	if got := r.tree(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	if err := visit(t.Context(), page, flaky); err != nil {
+		t.Fatal(err)
 	}
+
+	want := `productpage server 200
+  productpage client 200 +retry
+    productpage client 503
+      reviews server 503
+    productpage client 200
+      reviews server 200
+`
+	r.await(t, want)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, s := range r.spans {
 		if string(s.TraceId) != string(r.spans[0].TraceId) {
 			t.Errorf("a span of another trace: %v", s)
+		}
+	}
+}
+
+// await waits for a tree: servers tell what they did after they have answered.
+func (r *receiver) await(t *testing.T, want string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for timeout := time.After(time.Minute); r.tree() != want; {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("got\n%s\nwant\n%s", r.tree(), want)
 		}
 	}
 }
