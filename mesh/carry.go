@@ -56,6 +56,14 @@ func (m *Mesh) introduce(a *attempt, r *http.Request) {
 	}
 }
 
+// introduction is the value of the header; nil: nobody is told.
+func (m *Mesh) introduction() []string {
+	if m.metadata[0] == "" {
+		return nil
+	}
+	return m.metadata[:]
+}
+
 // usesHTTP2: a caller who asks for https leaves the choice to ALPN.
 func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
 	if r.URL.Scheme == "https" {

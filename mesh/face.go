@@ -25,6 +25,8 @@ func (m *Mesh) Inside() inside.Mesh {
 		Dial:          m.config.DialContext,
 		Dialer:        m.dialerTo,
 		Credential:    (&wires{mesh: m}).credential,
+		Reporter:      m.reporter,
+		Introduction:  m.introduction(),
 		Mode:          m.guard.Mode,
 		Inherit:       m.inheritFrom,
 		Receive:       func(ctx context.Context) inside.Inbound { return &visitor{inbound{Context: ctx}, m} },

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
@@ -34,7 +35,7 @@ func (in *inbound) tell(r *http.Request, refusal *guard.Refusal, returned bool) 
 		s.Metadata = v[0]
 	}
 	s.Result.Code, s.Result.Flags = in.seen(r, returned)
-	s.Result.Flags |= refusalFlags(refusal)
+	s.Result.Flags |= report.Refused(refusal)
 	s.Result.GRPC = -1
 	if s.Protocol == telemetry.GRPC {
 		s.Result.GRPC = max(grpcStatusIn(a.Header(), "Grpc-Status"), grpcStatusIn(a.Header(), http.TrailerPrefix+"Grpc-Status"))
@@ -61,17 +62,6 @@ func (in *inbound) seen(r *http.Request, returned bool) (int, telemetry.Flags) {
 		return a.status, telemetry.DownstreamGone
 	}
 	return cmp.Or(a.status, http.StatusOK), 0
-}
-
-func refusalFlags(r *guard.Refusal) telemetry.Flags {
-	switch {
-	case r == nil:
-	case r.Flag == "UAEX":
-		return telemetry.UnauthorizedExternally
-	case r.Flag == "RL":
-		return telemetry.RateLimited
-	}
-	return 0
 }
 
 func portText(port uint16) string { return strconv.Itoa(int(port)) }

@@ -9,6 +9,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/mask"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
 // A TapEvent is a request that is over. There are no bodies in it, and secrets are
@@ -102,7 +103,7 @@ func (in *inbound) tap(m *Mesh, r *http.Request, refusal *guard.Refusal, returne
 	status, flags := in.seen(r, returned)
 	e := TapEvent{
 		Direction: inboundName, Start: in.start, Duration: milliseconds(time.Since(in.start)), Method: r.Method, Host: r.Host,
-		Path: in.path, Query: r.URL.RawQuery, Status: status, Flags: (flags | refusalFlags(refusal)).String(),
+		Path: in.path, Query: r.URL.RawQuery, Status: status, Flags: (flags | report.Refused(refusal)).String(),
 		Peer: v.Peer.String(), Source: r.RemoteAddr,
 	}
 	if refusal != nil {

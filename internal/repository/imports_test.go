@@ -65,6 +65,7 @@ var mayImport = map[string]why{
 	},
 	"internal/consultest": {},
 	"mesh/internal/inside": {
+		"mesh/internal/report": "the same",
 		"mesh/authz":           "what the faces of the mesh share, as values",
 		"mesh/internal/engine": "the same",
 		"mesh/internal/guard":  "the same",
@@ -75,6 +76,7 @@ var mayImport = map[string]why{
 		"mesh":                           "it is a face of it",
 		"mesh/internal/...":              "the journey is the engine's, the door the guard's",
 		"mesh/authz":                     "how a port is connected to is its word",
+		"mesh/telemetry":                 "calls are told in its words",
 		"google.golang.org/grpc/...":     "what it is the mesh's face of",
 		"google.golang.org/protobuf/...": "messages are kept for a retry",
 		"breaker":                        "connections take places under its limits",
@@ -113,6 +115,7 @@ var mayImport = map[string]why{
 	"mesh/internal/sniff": {},
 	"mesh/internal/report": {
 		"mesh/internal/engine": "what became of a call",
+		"mesh/internal/guard":  "why a request was refused",
 		"mesh/internal/plan":   "what a call was addressed to",
 		"mesh/telemetry":       "who is told",
 		"breaker":              "a call hears of ejections",

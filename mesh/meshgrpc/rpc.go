@@ -2,6 +2,7 @@ package meshgrpc
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
 // An order is what a caller wants.
@@ -33,6 +35,8 @@ type rpc struct {
 	order
 	call   engine.Call
 	flight engine.Flight
+	report report.Outbound
+	about  *report.Attempt // of the last try; nil: nobody reads it
 	client *client
 	opts   options
 
@@ -108,7 +112,8 @@ func (r *rpc) values() plan.Values { return r.call.Values(protocol) }
 // which it has to be made, if there is one.
 func (r *rpc) newTry(ctx context.Context, within inside.Limit) *try {
 	c := &r.call
-	if md := r.outgoing(); md != nil {
+	ctx, r.about = r.report.Try(ctx)
+	if md := r.outgoing(ctx); md != nil {
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
 	t := &try{Context: ctx, within: within, client: r.client, cluster: c.Cluster, host: c.Host, service: r.service, wrapped: r.wrapped()}
@@ -141,16 +146,21 @@ func (r *rpc) optionsOf(t *try) []grpc.CallOption {
 // outgoing is the metadata of the next try; nil: the caller's own. A first try
 // says neither that it is one, nor how long it may take, which is grpc-timeout's
 // to say.
-func (r *rpc) outgoing() metadata.MD {
-	if r.call.Tries <= 1 {
+func (r *rpc) outgoing(ctx context.Context) metadata.MD {
+	if r.call.Tries <= 1 && !r.tells(ctx) {
 		return r.metadata
 	}
-	md := metadata.MD(r.call.Request.Header).Copy()
+	from := r.call.Request.Header
 	if r.owned {
-		md = r.metadata.Copy()
+		from = r.metadata
 	}
-	md["grpc-previous-rpc-attempts"] = []string{strconv.Itoa(r.call.Tries - 1)}
-	md["x-envoy-attempt-count"] = []string{strconv.Itoa(r.call.Tries)}
+	md := make(metadata.MD, len(from)+4)
+	maps.Copy(md, from)
+	if r.call.Tries > 1 {
+		md["grpc-previous-rpc-attempts"] = []string{strconv.Itoa(r.call.Tries - 1)}
+		md["x-envoy-attempt-count"] = []string{strconv.Itoa(r.call.Tries)}
+	}
+	r.tell(ctx, md)
 	return md
 }
 

@@ -51,36 +51,63 @@ func ServerOptions(m *mesh.Mesh) []grpc.ServerOption {
 type server struct{ mesh inside.Mesh }
 
 // unary is a grpc.UnaryServerInterceptor.
-func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, leave, err := s.admit(ctx, info.FullMethod)
+func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (reply any, _ error) {
+	var a attendance
+	ctx, leave, err := s.admit(a.begin(ctx, s, info.FullMethod), info.FullMethod, &a)
 	defer leave()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		reply, err = handle(ctx, request)
 	}
-	return handle(ctx, request)
+	a.got.add(request)
+	if err == nil {
+		a.sent.add(reply)
+	}
+	a.end(err)
+	return reply, err
 }
 
 // stream is a grpc.StreamServerInterceptor.
 func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-	ctx, leave, err := s.admit(stream.Context(), info.FullMethod)
+	var a attendance
+	ctx, leave, err := s.admit(a.begin(stream.Context(), s, info.FullMethod), info.FullMethod, &a)
 	defer leave()
-	if err != nil {
-		return err
+	if err == nil {
+		err = handle(srv, admittedStream{stream, ctx, &a})
 	}
-	return handle(srv, admittedStream{stream, ctx})
+	a.end(err)
+	return err
 }
 
 type admittedStream struct {
 	grpc.ServerStream
 	ctx context.Context
+	*attendance
+}
+
+// SendMsg implements grpc.ServerStream.
+func (s admittedStream) SendMsg(m any) error {
+	err := s.ServerStream.SendMsg(m)
+	if err == nil {
+		s.sent.add(m)
+	}
+	return err
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (s admittedStream) RecvMsg(m any) error {
+	err := s.ServerStream.RecvMsg(m)
+	if err == nil {
+		s.got.add(m)
+	}
+	return err
 }
 
 // Context implements grpc.ServerStream.
 func (s admittedStream) Context() context.Context { return s.ctx }
 
 // admit returns the context of a call that may go in, as policies have seen it.
-func (s *server) admit(ctx context.Context, method string) (context.Context, context.CancelFunc, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
+func (s *server) admit(ctx context.Context, method string, a *attendance) (context.Context, context.CancelFunc, error) {
+	md := a.md
 	ctx, leave := s.mesh.Inherit(ctx, md["x-envoy-expected-rq-timeout-ms"])
 	in, through := s.mesh.Receive(ctx), doorOf(ctx)
 	v := in.Visit()
@@ -90,6 +117,7 @@ func (s *server) admit(ctx context.Context, method string) (context.Context, con
 	}
 	through.show(v)
 	refusal := in.Admit(through.caller)
+	a.visit, a.caller, a.refusal = v, through.caller, refusal
 	if v.Aged || v.Expired || refusal != nil && refusal.Close {
 		through.shut.Store(true)
 	}

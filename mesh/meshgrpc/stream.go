@@ -31,6 +31,8 @@ type stream struct {
 	err    error // why there is none
 
 	limit limiter
+
+	sent, got freight
 }
 
 // stream is a grpc.StreamClientInterceptor.
@@ -67,12 +69,14 @@ func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (g
 // need be.
 func (s *stream) run(err error) {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		ctx := s.reported(s.ctx)
 		if err == nil {
-			err = s.client.mesh.Engine.Do(s.ctx, &s.call, s)
+			err = s.client.mesh.Engine.Do(ctx, &s.call, s)
 		}
 		if !s.opts.wait || !s.unready(err) || !sleep(s.ctx, wait) {
 			break
 		}
+		s.report.Drop()
 		c, o := s.client, s.order
 		s.rpc = rpc{}
 		s.begin(c, o)
@@ -95,6 +99,7 @@ func (s *stream) settle(err error) {
 		s.last.watch(s.over)
 	} else {
 		s.limit.stop()
+		s.tellEnd(s.err)
 		s.opts.finish(s.err)
 	}
 	close(s.done)
@@ -117,6 +122,7 @@ func (s *stream) Send(ctx context.Context, c *engine.Call) {
 	c.Replayable, _, _ = s.out.state()
 	c.Outcome = s.seen(t, header, err) // which may say that there must be no other try
 	s.answer = opened
+	s.about.Saw(&c.Outcome)
 }
 
 // limited is the next try, under the limits of the rule. The server is told the
@@ -160,6 +166,7 @@ func (s *stream) Again(*engine.Call) bool {
 		return false
 	}
 	s.limit.stop()
+	s.about.End()
 	return true
 }
 
@@ -171,6 +178,7 @@ func (s *stream) over(err error) {
 	s.limit.stop()
 	s.respond()
 	s.finish(err)
+	s.tellEnd(err)
 	s.opts.finish(err)
 }
 
@@ -209,7 +217,13 @@ func (s *stream) Context() context.Context {
 }
 
 // SendMsg implements grpc.ClientStream.
-func (s *stream) SendMsg(m any) error { return s.out.send(m) }
+func (s *stream) SendMsg(m any) error {
+	err := s.out.send(m)
+	if err == nil {
+		s.sent.add(m)
+	}
+	return err
+}
 
 // RecvMsg implements grpc.ClientStream.
 func (s *stream) RecvMsg(m any) error {
@@ -218,6 +232,9 @@ func (s *stream) RecvMsg(m any) error {
 		return s.err
 	}
 	err := s.answer.RecvMsg(m)
+	if err == nil {
+		s.got.add(m)
+	}
 	if s.wrapped() {
 		s.told(err)
 	}

@@ -58,11 +58,13 @@ func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (ag
 	if !ours && err == nil {
 		return false, invoke(x.pass(), o.method, request, reply, o.conn, o.options...)
 	}
+	ctx := x.reported(o.ctx)
 	if err == nil {
-		err = c.mesh.Engine.Do(o.ctx, &x.call, x)
+		err = c.mesh.Engine.Do(ctx, &x.call, x)
 	}
 	again = x.opts.wait && x.unready(err)
 	err = x.end(err)
+	x.tellEnd(err, again)
 	if !again {
 		x.opts.finish(err)
 	}
@@ -101,6 +103,8 @@ func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	t := x.newTry(ctx, within)
 	x.err = x.invoke(t, x.path, x.message, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
+	x.about.Saw(&c.Outcome)
+	x.about.End()
 }
 
 // Again implements engine.Wire: a message can be sent as often as one likes.

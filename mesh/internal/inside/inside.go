@@ -12,6 +12,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
 
@@ -35,6 +36,12 @@ type Mesh struct {
 	// Credential is the process's own where connections by spec may be made by it.
 	// Connections do not outlive it by more than the requests that they carry.
 	Credential func(spec *plan.Cluster) tlsid.Credential
+
+	// Reporter tells what became of calls and requests; nil: nothing is told.
+	Reporter *report.Reporter
+	// Introduction is what other workloads of the mesh are told of this one, in the
+	// header of telemetry.MetadataHeader; nil: nothing.
+	Introduction []string
 
 	// Mode is how callers may connect to a port.
 	Mode func(port uint16) authz.Mode

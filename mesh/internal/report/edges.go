@@ -17,6 +17,7 @@ type edges struct {
 	cluster   *plan.Cluster
 	described uint64
 	own       tlsid.Credential
+	mutual    bool // connections of the mesh's own to the host are by mutual TLS
 	known     [edgeKinds]*telemetry.Edge
 }
 
@@ -35,13 +36,7 @@ func (r *Reporter) to(c *engine.Call, p telemetry.Protocol, secure bool) *teleme
 	if c.Host == nil {
 		return r.telemetry.Edge(telemetry.Link{Protocol: p, Service: serviceOf(c)})
 	}
-	own, _ := r.own.Load()
-	spec, described := c.Cluster.Spec(), c.Cluster.Described()
-	have, _ := c.Host.State.Told.Load().(*edges)
-	if have == nil || have.described != described || have.own != own || have.cluster != spec {
-		have = &edges{cluster: spec, described: described, own: own}
-	}
-	kind := kindOf(p, secure)
+	have, kind := r.edgesTo(c), kindOf(p, secure)
 	if e := have.known[kind]; e != nil {
 		return e
 	}
@@ -49,6 +44,21 @@ func (r *Reporter) to(c *engine.Call, p telemetry.Protocol, secure bool) *teleme
 	next.known[kind] = r.telemetry.Edge(r.link(c, p, secure))
 	c.Host.State.Told.Store(&next)
 	return next.known[kind]
+}
+
+// edgesTo are those to the call's host that are known.
+func (r *Reporter) edgesTo(c *engine.Call) *edges {
+	own, _ := r.own.Load()
+	spec, described := c.Cluster.Spec(), c.Cluster.Described()
+	have, _ := c.Host.State.Told.Load().(*edges)
+	if have != nil && have.described == described && have.own == own && have.cluster == spec {
+		return have
+	}
+	ep := c.Host.Endpoint()
+	_, mutual := spec.MutualTLS(&ep, own != tlsid.Credential{})
+	have = &edges{cluster: spec, described: described, own: own, mutual: mutual}
+	c.Host.State.Told.Store(have)
+	return have
 }
 
 // link is a call's to the host that was picked.

@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
@@ -21,4 +22,16 @@ func Flags(f engine.Flag) (out telemetry.Flags) {
 		out |= flags[bits.TrailingZeros32(uint32(f))]
 	}
 	return out
+}
+
+// Refused is the flag of a request that was not let in; 0 if r is nil.
+func Refused(r *guard.Refusal) telemetry.Flags {
+	switch {
+	case r == nil:
+	case r.Flag == "UAEX":
+		return telemetry.UnauthorizedExternally
+	case r.Flag == "RL":
+		return telemetry.RateLimited
+	}
+	return 0
 }

@@ -84,6 +84,19 @@ func (o *Outbound) End(ctx context.Context) {
 	o.span.Finish(e, r)
 }
 
+// Mutual reports whether a connection of the mesh's own to the host that was picked
+// is by mutual TLS, where nobody has looked at the connection itself.
+func (o *Outbound) Mutual() bool {
+	return o.reporter != nil && o.call.Host != nil && o.reporter.edgesTo(o.call).mutual
+}
+
+// Drop gives up a report without End: the call begins anew, and counts once.
+func (o *Outbound) Drop() {
+	if o.span.Recording() {
+		o.span.Finish(o.reporter.to(o.call, o.Protocol, false), &telemetry.Result{GRPC: -1, Flags: Flags(o.call.Flags)})
+	}
+}
+
 // Fork is the report of one more try that runs beside the others: its span is a
 // child of the call's, which alone is ended.
 func (o *Outbound) Fork() Outbound {

@@ -1,0 +1,64 @@
+package meshgrpc
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// An attendance is one call that is served, as it is told of.
+type attendance struct {
+	report  report.Inbound
+	ctx     context.Context // the caller's
+	method  string
+	md      metadata.MD // as it came
+	visit   *guard.Visit
+	caller  string // address
+	refusal *guard.Refusal
+
+	sent, got freight
+}
+
+// begin returns the context of the handler.
+func (a *attendance) begin(ctx context.Context, s *server, method string) context.Context {
+	a.ctx, a.method = ctx, method
+	a.md, _ = metadata.FromIncomingContext(ctx)
+	return a.report.Begin(ctx, s.mesh.Reporter, s.mesh.Now(), telemetry.Carrier{Header: a.md, Lower: true}, spanName(method))
+}
+
+// end tells that the call has come to err.
+func (a *attendance) end(err error) {
+	if !a.report.Begun() {
+		return
+	}
+	s := a.report.Outcome()
+	s.Protocol, s.Peer = telemetry.GRPC, a.visit.Peer
+	if v := a.md[metadataHeader]; len(v) > 0 {
+		s.Metadata = v[0]
+	}
+	r := &s.Result
+	r.Code, r.GRPC, r.Flags = 200, int(codeOf(err)), report.Refused(a.refusal)
+	if errors.Is(a.ctx.Err(), context.Canceled) {
+		r.Code, r.Flags = 0, r.Flags|telemetry.DownstreamGone
+	}
+	r.RequestMessages, r.RequestBytes = a.got.all()
+	r.ResponseMessages, r.ResponseBytes = a.sent.all()
+	if a.report.Detailed() {
+		a.describe(&s.Details)
+	}
+	a.report.End(a.ctx, s)
+}
+
+func (a *attendance) describe(d *telemetry.Details) {
+	v := a.visit
+	d.Method, d.Scheme, d.Host, d.Path, d.Protocol = v.Method, v.Scheme, v.Host, a.method, protocol
+	d.RequestHeader, d.SourceAddress, d.ServerName, d.CodeDetails = spelt(a.md), a.caller, v.SNI, "via_upstream"
+	if a.refusal != nil {
+		d.CodeDetails = a.refusal.Details
+	}
+}

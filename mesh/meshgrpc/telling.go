@@ -1,0 +1,133 @@
+package meshgrpc
+
+import (
+	"context"
+	"errors"
+	"net/textproto"
+	"strings"
+	"sync/atomic"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// metadataHeader is telemetry.MetadataHeader as gRPC writes names.
+const metadataHeader = "x-envoy-peer-metadata"
+
+// reported begins the report of a call; the context is for the engine.
+func (r *rpc) reported(ctx context.Context) context.Context {
+	to := r.client.mesh.Reporter
+	if to == nil {
+		return ctx
+	}
+	r.report.Protocol = telemetry.GRPC
+	headers := telemetry.Carrier{Header: r.call.Request.Header, Lower: true}
+	return r.report.Begin(ctx, to, &r.call, headers, spanName(r.method))
+}
+
+// spanName is OpenTelemetry's for a method.
+func spanName(method string) string { return strings.TrimPrefix(method, "/") }
+
+// tells reports whether the next try has metadata for the sake of those who watch.
+func (r *rpc) tells(ctx context.Context) bool {
+	return r.report.Carries(ctx) || r.introduces() || len(r.call.Request.Header[metadataHeader]) > 0
+}
+
+// introduces: only other workloads of the mesh are told who calls.
+func (r *rpc) introduces() bool {
+	return r.client.mesh.Introduction != nil && r.secure()
+}
+
+func (r *rpc) secure() bool { return !r.wrapped() && r.report.Mutual() }
+
+// tell writes what the server is told, and takes out what only this side was.
+func (r *rpc) tell(ctx context.Context, md metadata.MD) {
+	r.report.Inject(ctx, r.about, telemetry.Carrier{Header: md, Lower: true})
+	delete(md, metadataHeader)
+	if r.introduces() {
+		md[metadataHeader] = r.client.mesh.Introduction
+	}
+}
+
+// tellEnd ends the report of a call that has come to err. One that is to be made
+// again is not counted.
+func (x *unaryCall) tellEnd(err error, again bool) {
+	switch {
+	case !x.report.Begun():
+		return
+	case again:
+		x.report.Drop()
+		return
+	}
+	r := &x.report.Result
+	r.RequestBytes, r.RequestMessages = max(sizeOf(x.message), 0), 1
+	if err == nil {
+		r.ResponseBytes, r.ResponseMessages = max(sizeOf(x.reply), 0), 1
+	}
+	x.rpc.tellEnd(err)
+}
+
+// tellEnd ends the report of a stream.
+func (s *stream) tellEnd(err error) {
+	s.about.End()
+	if !s.report.Begun() {
+		return
+	}
+	r := &s.report.Result
+	r.RequestMessages, r.RequestBytes = s.sent.all()
+	r.ResponseMessages, r.ResponseBytes = s.got.all()
+	if err == nil && !s.desc.ServerStreams { // RecvMsg has yet to return with the one that there is
+		r.ResponseMessages = 1
+	}
+	s.rpc.tellEnd(err)
+}
+
+// tellEnd: to HTTP, an answer of gRPC's is a good one, whatever its status.
+func (r *rpc) tellEnd(err error) {
+	out := &r.report.Result
+	out.Code, out.GRPC = 200, int(codeOf(err))
+	if err != nil && canceled(err) {
+		out.Code = 0 // the caller was gone
+	}
+	r.report.Secure = r.secure()
+	if r.report.Detailed() {
+		r.describe(&r.report.Details)
+	}
+	r.report.End(r.ctx)
+}
+
+func canceled(err error) bool {
+	var refused *mesh.Error
+	return errors.As(err, &refused) && refused.Reason == mesh.ErrCanceled
+}
+
+func (r *rpc) describe(d *telemetry.Details) {
+	d.Host, d.Path, d.Protocol = r.service, r.path, protocol
+	if r.path != r.method {
+		d.OriginalPath = r.method
+	}
+	d.RequestHeader = spelt(r.call.Request.Header)
+}
+
+// spelt is metadata with names as HTTP/1.1 writes them, by which logs ask.
+func spelt(md map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(md))
+	for name, values := range md {
+		out[textproto.CanonicalMIMEHeaderKey(name)] = values
+	}
+	return out
+}
+
+// A freight is the messages that have gone one way on a stream.
+type freight struct{ messages, bytes atomic.Int64 }
+
+func (f *freight) add(m any) {
+	f.messages.Add(1)
+	f.bytes.Add(max(sizeOf(m), 0))
+}
+
+func (f *freight) all() (messages uint32, bytes int64) {
+	return uint32(f.messages.Load()), f.bytes.Load()
+}

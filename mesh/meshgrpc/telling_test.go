@@ -1,0 +1,230 @@
+package meshgrpc_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/status"
+
+	"github.com/inmesh-go/inmesh/discovery"
+	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
+	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// An audience is an SDK that is told what happens.
+type audience struct {
+	reader *sdkmetric.ManualReader
+	spans  *tracetest.SpanRecorder
+}
+
+func newAudience() *audience {
+	return &audience{sdkmetric.NewManualReader(), tracetest.NewSpanRecorder()}
+}
+
+func (a *audience) config() telemetry.Config {
+	return telemetry.Config{
+		MeterProvider:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(a.reader)),
+		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(a.spans)),
+	}
+}
+
+// counts are those of a counter, by the values of these labels.
+func (a *audience) counts(t testing.TB, name string, labels ...string) map[string]int64 {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := a.reader.Collect(context.Background(), &all); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]int64{}
+	for _, s := range all.ScopeMetrics {
+		for _, m := range s.Metrics {
+			sum, ok := m.Data.(metricdata.Sum[int64])
+			if !ok || m.Name != name {
+				continue
+			}
+			for _, p := range sum.DataPoints {
+				var values []string
+				for _, l := range labels {
+					v, _ := p.Attributes.Value(attribute.Key(l))
+					values = append(values, v.Emit())
+				}
+				out[strings.Join(values, " ")] += p.Value
+			}
+		}
+	}
+	return out
+}
+
+// A duet is productpage, which calls ratings, and an audience for each.
+type duet struct {
+	caller, host *audience
+	client       testpb.TestServiceClient
+	ratings      *double
+	at           *instance // that ratings is
+}
+
+// duo plays with ratings under policies, called by rules, in paused time.
+func duo(t *testing.T, callers, policies string, run func(*testing.T, *duet)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r, d := newRealm(t), &duet{caller: newAudience(), host: newAudience()}
+		server := r.fleet.mesh(mesh.Config{
+			Workload: mesh.Workload{Service: "ratings", Labels: map[string]string{"version": "v1"}}, Identity: r.ca.Workload("ratings"),
+			Rules: rules.Static(policies), Telemetry: d.host.config(),
+		})
+		i := r.serve("ratings", discovery.Endpoint{Identity: server.Status().Identity.ID, Labels: map[string]string{"version": "v1"}}, nil, meshgrpc.ServerOptions(server)...)
+		d.at, d.ratings = i, i.double
+		d.client = r.clientOf(mesh.Config{
+			Workload: mesh.Workload{Service: "productpage", Labels: map[string]string{"version": "v1"}}, Identity: r.ca.Workload("productpage"),
+			Rules: rules.Static(callers), Telemetry: d.caller.config(),
+		}, "ratings")
+		run(t, d)
+	})
+}
+
+func same(t *testing.T, what string, got, want map[string]int64) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func TestBothEndsTellOfACall(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.ratings.onUnary(func(_ context.Context, in *testpb.SimpleRequest) error {
+			if in.FillUsername {
+				return status.Error(codes.NotFound, "no such book")
+			}
+			return nil
+		})
+		for _, fails := range []bool{false, true} {
+			_, _ = d.client.UnaryCall(context.Background(), &testpb.SimpleRequest{FillUsername: fails})
+		}
+		synctest.Wait()
+		for _, c := range []struct {
+			name, principal, security string
+			a                         *audience
+		}{{"the client", ids("productpage"), "unknown", d.caller}, {"the server", ids("productpage"), "mutual_tls", d.host}} {
+			labels := []string{"source_workload", "destination_workload", "source_principal", "request_protocol", "response_code", "grpc_response_status", "connection_security_policy"}
+			same(t, c.name, c.a.counts(t, "istio_requests_total", labels...), map[string]int64{
+				"productpage-v1 ratings-v1 " + c.principal + " grpc 200 0 " + c.security: 1,
+				"productpage-v1 ratings-v1 " + c.principal + " grpc 200 5 " + c.security: 1,
+			})
+			same(t, c.name+", messages there", c.a.counts(t, "istio_request_messages_total"), map[string]int64{"": 2})
+			same(t, c.name+", messages back", c.a.counts(t, "istio_response_messages_total"), map[string]int64{"": 1})
+		}
+	})
+}
+
+func ids(name string) string { return "spiffe://cluster.local/ns/default/sa/" + name }
+
+func TestMessagesOfAStreamAreCounted(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.ratings.onStream(func(s grpc.BidiStreamingServer[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse]) error {
+			for {
+				if _, err := s.Recv(); err == io.EOF {
+					return s.Send(new(testpb.StreamingOutputCallResponse))
+				} else if err != nil {
+					return err
+				}
+			}
+		})
+		s, err := d.client.FullDuplexCall(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := s.Send(new(testpb.StreamingOutputCallRequest)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = s.CloseSend()
+		for err == nil {
+			_, err = s.Recv()
+		}
+		synctest.Wait()
+		for name, a := range map[string]*audience{"the client": d.caller, "the server": d.host} {
+			same(t, name, a.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"0": 1})
+			same(t, name+", messages there", a.counts(t, "istio_request_messages_total"), map[string]int64{"": 3})
+			same(t, name+", messages back", a.counts(t, "istio_response_messages_total"), map[string]int64{"": 1})
+		}
+	})
+}
+
+func TestCallsThatAreRefusedCount(t *testing.T) {
+	nobody := strings.Replace(onlyProductpage, "sa/productpage", "sa/reviews", 1)
+	duo(t, "", nobody, func(t *testing.T, d *duet) {
+		_ = unaryAs(d.client)
+		_ = bidiAs(d.client)
+		synctest.Wait()
+		for name, a := range map[string]*audience{"the client": d.caller, "the server": d.host} {
+			same(t, name, a.counts(t, "istio_requests_total", "response_code", "grpc_response_status"), map[string]int64{"200 7": 2})
+		}
+	})
+}
+
+// The request's span is under that of the try which it belongs to, and tries are
+// under their call.
+func TestACallIsOneTraceAcrossBothEnds(t *testing.T) {
+	retried := virtualService("  - route: [{destination: {host: ratings}}]\n    retries: {attempts: 2, retryOn: unavailable}")
+	duo(t, retried, "", func(t *testing.T, d *duet) {
+		calls := 0
+		d.ratings.onUnary(func(context.Context, *testpb.SimpleRequest) error {
+			if calls++; calls == 1 {
+				return status.Error(codes.Unavailable, "not yet")
+			}
+			return nil
+		})
+		if err := unaryAs(d.client); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		out, in := d.caller.spans.Ended(), d.host.spans.Ended()
+		if len(out) != 3 || len(in) != 2 {
+			t.Fatalf("got %d and %d spans, want a call with two tries, and two requests", len(out), len(in))
+		}
+		call := out[2]
+		for i := range 2 {
+			if out[i].Parent().SpanID() != call.SpanContext().SpanID() {
+				t.Errorf("try %d is not under the call", i+1)
+			}
+			if in[i].Parent().SpanID() != out[i].SpanContext().SpanID() {
+				t.Errorf("request %d is not under its try", i+1)
+			}
+		}
+		if got := call.Name(); got != "grpc.testing.TestService/UnaryCall" {
+			t.Errorf("the call's span is named %q", got)
+		}
+		if events := call.Events(); len(events) != 1 || events[0].Name != "retry" {
+			t.Errorf("got events %v, want one retry", events)
+		}
+	})
+}
+
+// A caller who waits for a connection makes one call, however often it is begun.
+func TestACallThatWaitsCountsOnce(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.at.refuse()
+		time.AfterFunc(5*time.Second, d.at.comeBack)
+		_, err := d.client.UnaryCall(context.Background(), new(testpb.SimpleRequest), grpc.WaitForReady(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "the client", d.caller.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"0": 1})
+	})
+}
