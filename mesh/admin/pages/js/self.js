@@ -24,7 +24,7 @@ function self(instance, rules) {
     h("strong", {}, instance.service || "unnamed process", " ", instance.labels?.version),
     h("dl", {},
       h("dt", {}, "namespace"), h("dd", {}, instance.namespace || "–"),
-      h("dt", {}, "rules"), h("dd", { class: "mono", title: rules.since && `in force since ${ago(rules.since)}` }, (rules.version || "none").slice(0, 8))),
+      h("dt", {}, "rules"), h("dd", { class: "mono", title: rules.since && `in force since ${ago(rules.since)}` }, rules.objects?.length ? rules.version.slice(0, 8) : "none")),
     wrong && h("a", { href: "#/rules", class: "badge bad" }, icon("bad"), "newer rules rejected"),
   ];
 }

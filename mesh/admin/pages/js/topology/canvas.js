@@ -28,6 +28,7 @@ function style(narrow) {
       selector: `edge[status="${name}"]`, style: { "line-color": colour(of), "target-arrow-color": colour(of) },
     })),
     { selector: 'edge[status="idle"]', style: { "line-style": "dashed" } },
+    { selector: "edge.far", style: { "line-opacity": 0.22 } },
     { selector: "edge.chosen", style: { "line-color": colour("accent"), "target-arrow-color": colour("accent") } },
   ];
 }
@@ -71,7 +72,7 @@ function elements(model, narrow) {
 
 function arrange(cy, narrow) {
   cy.layout({
-    name: "dagre", rankDir: narrow ? "TB" : "LR", nodeSep: narrow ? 10 : 42, rankSep: narrow ? 60 : 104, edgeSep: 24,
+    name: "dagre", rankDir: narrow ? "TB" : "LR", nodeSep: narrow ? 10 : 42, rankSep: narrow ? 68 : 104, edgeSep: 24,
     ranker: "network-simplex", fit: false, animate: false, sort: (a, b) => b.id().localeCompare(a.id()),
   }).run();
   fit(cy);

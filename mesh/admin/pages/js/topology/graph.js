@@ -6,7 +6,8 @@ import { canvas } from "./canvas.js";
 import { edgeLabel, edgeSaid, nodeLabel, nodeSaid } from "./words.js";
 import { rove } from "./rove.js";
 
-const dense = 24, crowded = 70; // edges from which on their labels say less
+const dense = 24, crowded = 70; // edges from which on labels say less
+const legible = 0.55; // the zoom below which labels cannot be read
 
 // graph makes one in an element. choose is told the id of what is chosen, or null.
 export function graph(root, { choose, signal }) {
@@ -24,10 +25,11 @@ export function graph(root, { choose, signal }) {
 
   function labels() {
     const near = (e) => [e.key, e.source, e.target].includes(chosen);
+    const isNear = (e) => [e.id(), e.source().id(), e.target().id()].includes(chosen);
     root.classList.toggle("dense", model.edges.length > dense);
     root.classList.toggle("crowded", model.edges.length > crowded);
     root.classList.toggle("narrow", narrow());
-    cy.edges().forEach((e) => { e.toggleClass("chosen", e.id() === chosen); });
+    cy.edges().forEach((e) => { e.toggleClass("chosen", e.id() === chosen).toggleClass("far", chosen !== null && !isNear(e)); });
     show(overlay,
       [...model.groups.keys()].map((id) => h("span", { class: "group", "data-key": `group ${id}` }, id.split("/").pop())),
       model.edges.map((e) => h("button", { ...press(e.key), class: `edge ${e.status} ${near(e) ? "near" : ""}`, "aria-label": edgeSaid(e, model.nodes) }, edgeLabel(e))),
@@ -43,15 +45,21 @@ export function graph(root, { choose, signal }) {
     for (const label of overlay.children) {
       const of = cy.getElementById(label.dataset.key);
       if (of.empty()) continue;
-      const { x, y } = label.className === "group" ? above(of) : of.isEdge() ? of.midpoint() : of.position();
-      label.style.transform = `translate(${x}px, ${y}px) translate(-50%, -50%)`;
+      const { x, y } = label.className === "group" ? corner(of) : of.isEdge() ? middle(of) : of.position();
+      label.style.transform = `translate(${x}px, ${y}px) translate(${label.className === "group" ? "0" : "-50%"}, -50%)`;
     }
     follow();
   }
 
-  function above(group) {
+  // middle is that of an edge; narrow graphs have more room near its end.
+  function middle(edge) {
+    const mid = edge.midpoint(), end = edge.targetEndpoint(), part = narrow() ? 0.3 : 0;
+    return { x: mid.x + part * (end.x - mid.x), y: mid.y + part * (end.y - mid.y) };
+  }
+
+  function corner(group) {
     const box = group.boundingBox();
-    return { x: (box.x1 + box.x2) / 2, y: box.y1 + 10 };
+    return { x: box.x1 + 10, y: box.y1 + (narrow() ? 9 : 14) };
   }
 
   function follow() {
@@ -61,10 +69,21 @@ export function graph(root, { choose, signal }) {
 
   // reveal brings what has the focus into view.
   function reveal(id) {
-    const of = cy.getElementById(id), box = of.renderedBoundingBox();
+    const of = cy.getElementById(id);
+    if (of.empty()) return;
+    const box = of.renderedBoundingBox();
     const out = box.x1 < 0 || box.y1 < 0 || box.x2 > cy.width() || box.y2 > cy.height();
     if (out) cy.center(of);
-    root.scrollTo(0, 0);
+  }
+
+  // approach goes near what is chosen, where all together is too small to read.
+  function approach(id) {
+    cy.resize(); // the details may have taken room
+    if (cy.zoom() >= legible) return reveal(id);
+    touched = true;
+    cy.fit(cy.getElementById(id).closedNeighborhood(), 40);
+    if (cy.zoom() > 1) cy.zoom({ level: 1, position: cy.getElementById(id).isEdge() ? cy.getElementById(id).midpoint() : cy.getElementById(id).position() });
+    if (cy.zoom() < legible) cy.zoom(legible).center(cy.getElementById(id));
   }
 
   function zooms() {
@@ -91,7 +110,13 @@ export function graph(root, { choose, signal }) {
   return {
     update,
     // mark shows what is chosen.
-    mark(id) { chosen = id; if (model) labels(); },
+    mark(id) {
+      if (chosen === id) return;
+      chosen = id;
+      if (!model) return;
+      labels();
+      if (id && cy.getElementById(id).nonempty()) requestAnimationFrame(() => approach(id));
+    },
     focus(id) { [...overlay.children].find((l) => l.dataset.key === id)?.focus(); },
   };
 }

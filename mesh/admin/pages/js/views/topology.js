@@ -3,12 +3,13 @@
 import { card, choice, empty, failed, head, loading, note } from "../ui.js";
 import { h, icon, show } from "../dom.js";
 import { build } from "../topology/model.js";
+import { find } from "../topology/find.js";
 import { graph } from "../topology/graph.js";
 import { list } from "../topology/list.js";
 import { panel } from "../topology/panel.js";
 import { poll } from "../api.js";
 
-const remembered = 60; // samples of each rate
+const remembered = 120; // samples of each rate, two a second
 
 export async function start(root, parameters, signal) {
   const state = {
@@ -27,7 +28,7 @@ export async function start(root, parameters, signal) {
     const before = chosen;
     chosen = id;
     redraw();
-    if (id) stage.querySelector(".panel .close")?.focus({ preventScroll: true });
+    if (id) enter(stage.querySelector(".panel"));
     else drawing?.focus(before);
   }
 
@@ -54,6 +55,7 @@ export async function start(root, parameters, signal) {
   function controls() {
     const change = (name) => (value) => { state[name] = value; again(); };
     return [
+      find(model, choose),
       choice("span", "Span of time", [["10", "10 s"], ["60", "1 min"]], state.span, change("span")),
       choice("scope", "Whose calls", [["1", "Fleet"], ["0", "This process"]], state.fleet, change("fleet")),
       choice("view", "How to show it", [["graph", icon("topology"), "Graph"], ["table", icon("table"), "Table"]], state.view, (v) => { state.view = v; redraw(); }),
@@ -76,7 +78,7 @@ export async function start(root, parameters, signal) {
     asking = new AbortController();
     history.clear();
     poll(() => `topology?fleet=${state.fleet}&window=${state.span}s`, {
-      signal: AbortSignal.any([signal, asking.signal]), every: 1000, got, failed: (err) => { error = err; redraw(); },
+      signal: AbortSignal.any([signal, asking.signal]), every: 500, got, failed: (err) => { error = err; redraw(); },
     });
   }
 
@@ -87,6 +89,12 @@ export async function start(root, parameters, signal) {
   root.onkeydown = (e) => { if (e.key === "Escape" && chosen) choose(null); };
   redraw();
   again();
+}
+
+// enter leads the reader to the details, which narrow screens have further down.
+function enter(details) {
+  details?.querySelector(".close").focus({ preventScroll: true });
+  details?.scrollIntoView({ block: "nearest" });
 }
 
 // silent names the instances that did not answer.
