@@ -63,7 +63,10 @@ export const field = (label, control, wide) =>
 
 export const button = (text, onclick, properties) => h("button", { type: "button", onclick, ...properties }, text);
 
-export const place = (file, line) => file && h("code", { class: "break" }, line ? `${file}:${line}` : file);
+// path is a text that may be broken after its separators.
+export const path = (text) => h("code", { class: "break" }, text.split(/(?<=[/.])/).flatMap((part) => [part, h("wbr")]));
+
+export const place = (file, line) => file && path(line ? `${file}:${line}` : file);
 
 // lock says how a connection is protected.
 export const lock = (secure) =>

@@ -9,9 +9,9 @@ import { ref, shortHost } from "./refs.js";
 export function verdict(e) {
   return [
     summary(e),
-    e.notes?.length > 0 && h("ul", { class: "stack tight" }, e.notes.map((n) => h("li", {}, note("", n)))),
     e.routes?.length > 0 && card("Routes, in order", e.rule && ref(e.rule), h("ol", { class: "routes" }, e.routes.map(route))),
     e.losers?.length > 0 && card("Rules for the same host, without effect", null, h("ul", {}, e.losers.map((r) => h("li", {}, ref(r))))),
+    e.notes?.length > 0 && card("Where inmesh does other than Istio", null, h("ul", { class: "stack tight" }, e.notes.map((n) => h("li", { class: "break" }, n)))),
     e.destinations?.map((d) => destination(d, "of the requests")),
     e.mirrors?.map((d) => destination(d, "copied")),
   ];
@@ -43,7 +43,7 @@ function route(r) {
   return h("li", { class: r.matched ? "matched" : "" },
     icon(r.matched ? "ok" : "no", r.matched ? "matches" : "does not match"),
     h("div", {},
-      h("div", { class: "row" }, h("strong", {}, r.name || r.field || "default"), r.name && r.field && tag(r.field), r.line > 0 && h("span", { class: "quiet small" }, `line ${r.line}`), r.matched && badge("ok", "matches")),
+      h("div", { class: "row" }, h("strong", {}, r.name || r.field || "default"), r.name && r.field && r.name !== r.field && tag(r.field), r.line > 0 && h("span", { class: "quiet small" }, `line ${r.line}`), r.matched && badge("ok", "matches")),
       r.failed?.map((f) => h("div", { class: "quiet break" }, f))));
 }
 

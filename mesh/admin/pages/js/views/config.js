@@ -3,15 +3,16 @@
 import { button, failed, head, loading } from "../ui.js";
 import { h, icon, say, show } from "../dom.js";
 import { get } from "../api.js";
+import { moment } from "../format.js";
 import { yaml } from "../yaml.js";
 
 export async function start(root, parameters, signal) {
   const body = h("div", { class: "stack" }, loading());
-  root.append(head("Configuration", "All that this process goes by, as of now, with secrets masked.",
+  root.append(head("Configuration", "All that this process goes by, with secrets masked.",
     h("a", { class: "button", href: "api/config", download: "inmesh-config.json" }, "Save as JSON")), body);
   try {
-    const dump = await get("config", signal);
-    show(body, h("section", { class: "card flush" }, Object.entries(dump).map(([name, value]) => part(name, value))));
+    const { at, ...dump } = await get("config", signal);
+    show(body, h("p", { class: "quiet" }, `As of ${moment(at)}`), h("section", { class: "card flush" }, Object.entries(dump).map(([name, value]) => part(name, value))));
   } catch (err) {
     if (!signal.aborted) show(body, failed(err));
   }

@@ -1,7 +1,7 @@
 // The rules in force, and what is wrong with them or with newer ones.
 
 import { ago, count, moment } from "../format.js";
-import { badge, card, empty, failed, head, loading, note, place, tag, tiles } from "../ui.js";
+import { badge, card, empty, failed, head, loading, note, path, place, tag, tiles } from "../ui.js";
 import { h, icon, show } from "../dom.js";
 import { nameOf } from "../refs.js";
 import { poll } from "../api.js";
@@ -74,7 +74,7 @@ function faults(title, list, aside) {
       columns: [
         { label: "Where", show: (f) => place(f.file, f.line) },
         { label: "Rule", show: (f) => (f.name ? nameOf(f) : f.kind) || null },
-        { label: "Field", show: (f) => f.field && h("code", { class: "break" }, f.field) },
+        { label: "Field", show: (f) => f.field && path(f.field) },
         { label: "What", show: (f) => h("span", { class: "break" }, f.message) },
       ],
     }));
