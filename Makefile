@@ -19,7 +19,7 @@ demo: ## the tour: a small fleet on this machine, and a live table of its traffi
 	$(GO) run ./examples/bookinfo
 
 .PHONY: test
-test: check race interop observability fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
+test: check race interop observability browser fuzz-short bench-check ## all that must hold, in less than 15 minutes on two cores
 
 .PHONY: bench
 bench: ## the performance budget, measured here, in one table
@@ -31,6 +31,13 @@ observability: needs ## what a mesh tells, seen by a real Prometheus and an OTLP
 	cd internal/observability && $(GO) vet ./...
 	cd internal/observability && $(staticcheck) $(checks) ./...
 	cd internal/observability && $(GO) test -race ./...
+
+.PHONY: browser
+browser: needs ## the admin pages of the running tour, in a real browser
+	cd internal/browser && $(GO) mod tidy -diff
+	cd internal/browser && $(GO) vet ./...
+	cd internal/browser && $(staticcheck) $(checks) ./...
+	cd internal/browser && $(GO) test -race ./...
 
 .PHONY: soak
 soak: ## every test many times over: an hour or so

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,7 +17,14 @@ import (
 	"github.com/inmesh-go/inmesh/internal/browser"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if program, _ := bookinfo(); program != "" {
+			_ = os.RemoveAll(filepath.Dir(program))
+		}
+		os.Exit(code)
+	}))
+}
 
 // patience bounds every wait, on machines that are slow and busy.
 const patience = 2 * time.Minute

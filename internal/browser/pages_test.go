@@ -32,9 +32,8 @@ func TestEveryPageOfTheTour(t *testing.T) {
 	}
 }
 
-func TestExplainGivesTheRightRule(t *testing.T) {
-	p, d := open(t), startTour(t)
-	d.edit("reviews-virtualservice.yaml", "    # Canary deployment", `    - match:
+// jason is a route that gives one user the newest version.
+const jason = `    - match:
         - headers:
             end-user:
               exact: jason
@@ -42,7 +41,11 @@ func TestExplainGivesTheRightRule(t *testing.T) {
         - destination:
             host: reviews
             subset: v3
-    # Canary deployment`)
+`
+
+func TestExplainGivesTheRightRule(t *testing.T) {
+	p, d := open(t), startTour(t)
+	d.edit("reviews-virtualservice.yaml", "    # Canary deployment", jason+"    # Canary deployment")
 	p.visit(d.url + "#/rules")
 	p.until(`document.querySelector("main").textContent.includes("jason")`)
 	p.visit(d.url + "#/explain")

@@ -4,14 +4,31 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 )
+
+// bookinfo builds the program, once. The directory it is in goes with the tests.
+var bookinfo = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "bookinfo-")
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, "bookinfo")
+	build := exec.Command("go", "build", "-o", program, "./examples/bookinfo")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		return program, fmt.Errorf("%w: %s", err, out)
+	}
+	return program, nil
+})
 
 // A tour is examples/bookinfo as it runs.
 type tour struct {
@@ -21,16 +38,14 @@ type tour struct {
 }
 
 // address is how the program names the pages.
-var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/mesh/`)
+var address = regexp.MustCompile(`the mesh: (http://127\.0\.0\.1:\d+/)`)
 
 // startTour starts the program with rules of its own.
 func startTour(t *testing.T) *tour {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "bookinfo")
-	build := exec.Command("go", "build", "-o", program, "./examples/bookinfo")
-	build.Dir = "../.."
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	program, err := bookinfo()
+	if err != nil {
+		t.Fatal(err)
 	}
 	d := &tour{t: t, rules: filepath.Join(t.TempDir(), "rules")}
 	if err := os.CopyFS(d.rules, os.DirFS("../../examples/bookinfo/rules")); err != nil {
@@ -63,7 +78,9 @@ func (d *tour) run(cmd *exec.Cmd) {
 	for d.url == "" && err == nil {
 		var line string
 		line, err = lines.ReadString('\n')
-		d.url = address.FindString(line)
+		if found := address.FindStringSubmatch(line); found != nil {
+			d.url = found[1]
+		}
 	}
 	go func() {
 		defer close(read)

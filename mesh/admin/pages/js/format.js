@@ -49,12 +49,15 @@ export function bytes(n) {
   return n < 1e6 ? `${short(n / 1e3)} kB` : `${short(n / 1e6)} MB`;
 }
 
-// skew is how far the process's clock is ahead of the browser's, in milliseconds.
+// skew is how far the process's clock is from the browser's, in milliseconds, if
+// that is more than an answer may be old.
 let skew = 0;
+const old = 5000;
 
 // clockIs is told what the process's clock says now.
 export function clockIs(time) {
-  skew = Date.parse(time) - Date.now();
+  const off = Date.parse(time) - Date.now();
+  skew = Math.abs(off) > old ? off : 0;
 }
 
 // until is how long it is from now to a time; negative if it has passed.
