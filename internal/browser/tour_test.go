@@ -40,8 +40,8 @@ type tour struct {
 // address is how the program names the pages.
 var address = regexp.MustCompile(`the mesh: (http://127\.0\.0\.1:\d+/)`)
 
-// startTour starts the program with rules of its own.
-func startTour(t *testing.T) *tour {
+// startTour starts the program with rules of its own, and perhaps more arguments.
+func startTour(t *testing.T, more ...string) *tour {
 	t.Helper()
 	program, err := bookinfo()
 	if err != nil {
@@ -51,7 +51,9 @@ func startTour(t *testing.T) *tour {
 	if err := os.CopyFS(d.rules, os.DirFS("../../examples/bookinfo/rules")); err != nil {
 		t.Fatal(err)
 	}
-	d.run(exec.Command(program, "-rules", d.rules, "-rps", "100", "-for", "15m"))
+	cmd := exec.Command(program, append([]string{"-rules", "rules", "-rps", "100", "-for", "15m"}, more...)...)
+	cmd.Dir = filepath.Dir(d.rules)
+	d.run(cmd)
 	return d
 }
 

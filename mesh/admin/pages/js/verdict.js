@@ -44,7 +44,7 @@ function route(r) {
     icon(r.matched ? "ok" : "no", r.matched ? "matches" : "does not match"),
     h("div", {},
       h("div", { class: "row" }, h("strong", {}, r.name || r.field || "default"), r.name && r.field && r.name !== r.field && tag(r.field), r.line > 0 && h("span", { class: "quiet small" }, `line ${r.line}`), r.matched && badge("ok", "matches")),
-      r.failed?.map((f) => h("div", { class: "quiet break" }, f))));
+      r.failed?.map((f) => h("div", { class: "quiet break" }, `does not hold: ${f}`))));
 }
 
 function destination(d, of) {

@@ -7,7 +7,7 @@ cytoscape.use(dagre);
 
 // sizes of a node, in pixels at a zoom of one: as in the style sheet.
 const sizes = { wide: { width: 140, height: 54 }, narrow: { width: 92, height: 46 } };
-const across = 640; // the width, from which calls go from left to right
+const across = 560; // the width, from which calls go from left to right
 
 // colour is what a variable of the style sheet comes to, in the scheme of now.
 function colour(name) {
@@ -28,7 +28,7 @@ function style(narrow) {
       selector: `edge[status="${name}"]`, style: { "line-color": colour(of), "target-arrow-color": colour(of) },
     })),
     { selector: 'edge[status="idle"]', style: { "line-style": "dashed" } },
-    { selector: "edge.far", style: { "line-opacity": 0.22 } },
+    { selector: "edge.far", style: { "line-opacity": 0.35 } },
     { selector: "edge.chosen", style: { "line-color": colour("accent"), "target-arrow-color": colour("accent") } },
   ];
 }
@@ -39,12 +39,25 @@ export function canvas(container) {
     container, style: style(container.clientWidth < across), minZoom: 0.03, maxZoom: 2.5, autounselectify: true, boxSelectionEnabled: false,
   });
   const narrow = () => container.clientWidth < across;
-  return { cy, narrow, draw: (model) => draw(cy, model, narrow()), recolour: () => cy.style(style(narrow())), fit: () => fit(cy) };
+  const recolour = () => cy.style(style(narrow()));
+  let was = narrow();
+  return {
+    cy, narrow, recolour, fit: () => fit(cy),
+    // draw brings the drawing up to date. What has new nodes or edges, or another
+    // shape, is laid out anew; it says so.
+    draw(model) {
+      const turned = was !== narrow();
+      if (turned) recolour();
+      was = narrow();
+      const changed = update(cy, model, was) || turned;
+      if (changed) arrange(cy, was);
+      return changed;
+    },
+  };
 }
 
-// draw brings the drawing up to date. What has new nodes or edges is laid out
-// anew; it says so.
-function draw(cy, model, narrow) {
+// update makes the elements those of the model, and says whether others came or went.
+function update(cy, model, narrow) {
   const wanted = new Map(elements(model, narrow).map((e) => [e.data.id, e]));
   let changed = false;
   cy.batch(() => {
@@ -54,7 +67,6 @@ function draw(cy, model, narrow) {
       if (there.empty()) { cy.add(element); changed = true; } else there.data(element.data);
     }
   });
-  if (changed) arrange(cy, narrow);
   return changed;
 }
 

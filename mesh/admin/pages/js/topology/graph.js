@@ -102,7 +102,11 @@ export function graph(root, { choose, signal }) {
   });
   cy.on("grab", "node", () => { touched = true; });
   cy.on("dragpan scrollzoom pinchzoom", () => { touched = true; });
-  const sized = new ResizeObserver(() => { cy.resize(); if (!touched) fit(); follow(); });
+  const sized = new ResizeObserver(() => {
+    cy.resize();
+    if (model) update(model);
+    if (!touched) fit();
+  });
   sized.observe(drawing);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour, { signal });
   signal.addEventListener("abort", () => { sized.disconnect(); cy.destroy(); });

@@ -25,9 +25,8 @@ export function edgeLabel(e) {
     h("span", { class: "first" },
       h("svg", { class: `icon ${symbol}`, "aria-hidden": "true" }, h("use", { href: `icons.svg#${symbol}` })),
       idle ? "idle" : e.share !== undefined ? percent(e.share) : rate(e.requestsPerSecond)),
-    !idle && h("span", { class: "sub" },
-      h("span", {}, e.errorRate > 0 ? failures(e) : e.share !== undefined && rate(e.requestsPerSecond)),
-      h("span", {}, milliseconds(e.p90Milliseconds))),
+    !idle && h("span", { class: "sub" }, e.errorRate > 0 ? failures(e) : [
+      e.share !== undefined && h("span", {}, rate(e.requestsPerSecond)), h("span", {}, milliseconds(e.p90Milliseconds))]),
   ];
 }
 
