@@ -35,6 +35,7 @@ type RequestInfo struct {
 	Mirror      bool   // a copy, not the caller's own
 	Method      string
 	Status      int    // of the answer; 0 if there was none
+	GRPCStatus  int    // of the answer to a gRPC call; -1: it was not one, or there was none
 	Flags       string // Envoy's response flags; "-" for none
 	Err         error  // why there was no answer
 	Attempts    int
@@ -83,7 +84,7 @@ type IdentityInfo struct {
 func requestInfo(c *engine.Call, now time.Time) RequestInfo {
 	info := RequestInfo{
 		Service: c.Target.Name, Mirror: c.Shadow, Method: c.Request.Method, Flags: c.Flags.String(),
-		Attempts: c.Tries, Start: c.Start, Duration: now.Sub(c.Start), Status: c.Outcome.Status, Err: c.Outcome.Err,
+		Attempts: c.Tries, Start: c.Start, Duration: now.Sub(c.Start), Status: c.Outcome.Status, GRPCStatus: grpcStatusOf(c), Err: c.Outcome.Err,
 	}
 	if c.Target.VirtualHost != nil && c.Target.Rule != nil {
 		info.Rule = c.Target.Rule.Namespace + "/" + c.Target.Rule.Name
@@ -101,4 +102,14 @@ func requestInfo(c *engine.Call, now time.Time) RequestInfo {
 		info.Status = c.Local.Status
 	}
 	return info
+}
+
+func grpcStatusOf(c *engine.Call) int {
+	switch {
+	case c.Local != nil:
+		return c.Local.GRPC
+	case c.Outcome.Status == 0: // no answer, and so none of gRPC's
+		return -1
+	}
+	return c.Outcome.GRPCStatus
 }
