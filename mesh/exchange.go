@@ -181,7 +181,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	req := a.request(ctx, c, x)
 	if !deadline.IsZero() || c.Tries > 1 || x.report.Carries(ctx) {
 		req.Header = x.hopHeaders(c, deadline, told)
-		x.report.Inject(ctx, about, telemetry.Carrier{Header: req.Header})
+		x.report.Inject(ctx, about, telemetry.Carrier{Header: req.Header, Room: &a.trace})
 		a.owns = true
 	}
 	req.Body, x.next = x.next, nil

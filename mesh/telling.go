@@ -24,14 +24,14 @@ func (x *exchange) tell(status int) {
 	if !o.Begun() {
 		return
 	}
-	r := &o.Result
+	r := o.Returned()
 	r.Code, r.GRPC = status, x.grpcStatus()
 	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
 	o.Secure = x.last != nil && x.last.secure
 	if o.Detailed() {
-		x.describe(&o.Details)
+		x.describe(&r.Details)
 	}
-	o.End(x.in.Context())
+	o.End(x.in.Context(), r)
 }
 
 // protocolOf is what Envoy calls a request: gRPC by its content type.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
@@ -61,12 +62,12 @@ func (x *unaryCall) tellEnd(err error, again bool) {
 		x.report.Drop()
 		return
 	}
-	r := &x.report.Result
+	r := x.report.Returned()
 	r.RequestBytes, r.RequestMessages = max(sizeOf(x.message), 0), 1
 	if err == nil {
 		r.ResponseBytes, r.ResponseMessages = max(sizeOf(x.reply), 0), 1
 	}
-	x.rpc.tellEnd(err)
+	x.rpc.tellEnd(err, r)
 }
 
 // tellEnd ends the report of a stream.
@@ -75,27 +76,26 @@ func (s *stream) tellEnd(err error) {
 	if !s.report.Begun() {
 		return
 	}
-	r := &s.report.Result
+	r := s.report.Returned()
 	r.RequestMessages, r.RequestBytes = s.sent.all()
 	r.ResponseMessages, r.ResponseBytes = s.got.all()
 	if err == nil && !s.desc.ServerStreams { // RecvMsg has yet to return with the one that there is
 		r.ResponseMessages = 1
 	}
-	s.rpc.tellEnd(err)
+	s.rpc.tellEnd(err, r)
 }
 
 // tellEnd: to HTTP, an answer of gRPC's is a good one, whatever its status.
-func (r *rpc) tellEnd(err error) {
-	out := &r.report.Result
+func (r *rpc) tellEnd(err error, out *report.Returned) {
 	out.Code, out.GRPC = 200, int(codeOf(err))
 	if err != nil && canceled(err) {
 		out.Code = 0 // the caller was gone
 	}
 	r.report.Secure = r.secure()
 	if r.report.Detailed() {
-		r.describe(&r.report.Details)
+		r.describe(&out.Details)
 	}
-	r.report.End(r.ctx)
+	r.report.End(r.ctx, out)
 }
 
 func canceled(err error) bool {

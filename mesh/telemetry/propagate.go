@@ -16,6 +16,9 @@ import (
 type Carrier struct {
 	Header map[string][]string
 	Lower  bool
+	// Room is for the value of traceparent, for those who have some at hand. Nil:
+	// it is made.
+	Room *[1]string
 }
 
 // Get implements propagation.TextMapCarrier.
@@ -109,7 +112,12 @@ func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrie
 	names := c.names()
 	if sc.IsValid() {
 		var b [traceparentLength]byte
-		c.Header[names.traceparent] = []string{string(appendTraceparent(b[:0], sc))}
+		room := c.Room
+		if room == nil {
+			room = new([1]string)
+		}
+		room[0] = string(appendTraceparent(b[:0], sc))
+		c.Header[names.traceparent] = room[:]
 		if ts := sc.TraceState(); ts.Len() > 0 {
 			c.Header[names.tracestate] = []string{ts.String()}
 		} else {

@@ -4,12 +4,13 @@ import (
 	"strconv"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // describe fills in what the engine knows of a call beside what the face has
 // seen of it.
-func (o *Outbound) describe() {
-	c, d := o.call, &o.Details
+func (o *Outbound) describe(d *telemetry.Details) {
+	c := o.call
 	d.Method, d.Scheme, d.Attempts = c.Request.Method, c.Request.Scheme, c.Tries
 	if c.Route != nil {
 		d.Route = c.Route.Name

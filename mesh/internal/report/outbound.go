@@ -16,9 +16,6 @@ import (
 type Outbound struct {
 	Protocol telemetry.Protocol
 	Secure   bool // the last try went over mutual TLS
-	// Result has Code, GRPC, bytes and messages from the face; End does the rest.
-	Result  telemetry.Result
-	Details telemetry.Details // see Detailed
 
 	reporter *Reporter // nil: nothing is told
 	call     *engine.Call
@@ -63,25 +60,39 @@ func (o *Outbound) Detailed() bool {
 	return o.reporter != nil && (o.span.Recording() || o.reporter.telemetry.Wants(telemetry.Source))
 }
 
-// End tells how the call came out. It is called once, when the call is over.
-func (o *Outbound) End(ctx context.Context) {
-	if o.reporter == nil {
-		return
-	}
-	c, r := o.call, &o.Result
+// A Returned is how a call came out: Code, GRPC, bytes and messages are the face's
+// to fill in, and Details if they are asked for; the rest is End's.
+type Returned struct {
+	telemetry.Result
+	Details telemetry.Details
+}
+
+// Returned is room for how the call came out. Begun must be true.
+func (o *Outbound) Returned() *Returned { return o.reporter.returned.Get().(*Returned) }
+
+// End tells how the call came out. It is called once, when the call is over. r is
+// of Returned, and not the caller's any more.
+func (o *Outbound) End(ctx context.Context, out *Returned) {
+	c, r := o.call, &out.Result
 	r.Start, r.Duration = c.Start, time.Since(c.Start)
 	r.Flags = Flags(c.Flags)
 	if o.span.Recording() {
 		r.Span = o.span.Context()
 	}
-	if o.Detailed() {
-		o.describe()
-		r.Details = &o.Details
+	detailed := o.Detailed()
+	if detailed {
+		o.describe(&out.Details)
+		r.Details = &out.Details
 	}
 	e := o.reporter.to(c, o.Protocol, o.Secure)
 	e.Record(r)
 	o.reporter.telemetry.Log(ctx, e, r)
 	o.span.Finish(e, r)
+	out.Result = telemetry.Result{}
+	if detailed {
+		out.Details = telemetry.Details{}
+	}
+	o.reporter.returned.Put(out)
 }
 
 // Mutual reports whether a connection of the mesh's own to the host that was picked
