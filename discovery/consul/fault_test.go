@@ -19,33 +19,37 @@ import (
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/discovery/consul"
 	"github.com/inmesh-go/inmesh/internal/consultest"
+	"github.com/inmesh-go/inmesh/mesh"
 )
 
 // A field is where faults are tried: a cluster, an agent beside the process under
 // test, and a service of instances that no agent looks after, so that nothing
-// but the test changes them.
+// but the test changes them. A mesh sends requests to them all the time.
 type field struct {
-	t       *testing.T
+	root    *testing.T // the whole test, at whose end instances end
+	t       *testing.T // the part that runs
 	cluster *consultest.Cluster
 	local   *consultest.Agent
 	source  *consul.Source
 	*follower
-	ports []int // of the instances
-	lost  *atomic.Int32
+	ports   []int // of the instances
+	lost    *atomic.Int32
+	traffic *traffic
 }
 
 func newField(t *testing.T) *field {
 	cluster := consultest.StartCluster(t, 3)
-	f := &field{t: t, cluster: cluster, local: cluster.StartClient(), lost: new(atomic.Int32)}
+	f := &field{root: t, t: t, cluster: cluster, local: cluster.StartClient(), lost: new(atomic.Int32)}
 	// Agents that stream do not notice that an index has gone backwards: what was
 	// restored is seen when a query's wait is over.
 	source, err := consul.NewSource(dial(t, f.local), consul.Config{Wait: 5 * time.Second})
 	must(t, err)
 	f.source = source
-	f.add(1001)
-	f.add(1002)
+	f.add()
+	f.add()
 	f.follower = follow(t, witnessed{f.source, f.lost}, reviews)
 	f.awaitAll()
+	f.traffic = drive(t, newMesh(t, mesh.Config{Discovery: source, OutboundPolicy: mesh.RegistryOnly}))
 	return f
 }
 
@@ -71,8 +75,9 @@ func (w witnessed) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]d
 }
 
 // add registers one more instance with the leader.
-func (f *field) add(port int) {
+func (f *field) add() {
 	f.t.Helper()
+	port := serve(f.root)
 	_, err := dial(f.t, f.cluster.Leader()).Catalog().Register(&api.CatalogRegistration{
 		Node: "machine", Address: "127.0.0.1",
 		Service: &api.AgentService{ID: fmt.Sprint("reviews-", port), Service: "reviews", Port: port, Address: "127.0.0.1"},
@@ -88,14 +93,19 @@ func (f *field) awaitAll() time.Duration {
 	for _, port := range f.ports {
 		want = append(want, fmt.Sprintf("127.0.0.1:%d healthy", port))
 	}
+	slices.Sort(want)
 	return f.await(fmt.Sprint("the instances ", want), healths(want...))
 }
 
-// stands fails the test if the endpoints have been gone at any time.
+// stands fails the test if the endpoints have been gone at any time, or a request
+// has failed.
 func (f *field) stands() {
 	f.t.Helper()
 	if n := f.lost.Load(); n > 0 {
 		f.t.Errorf("the endpoints were gone %d times", n)
+	}
+	if n := f.traffic.failed.Load(); n > 0 {
+		f.t.Errorf("%d requests failed", n)
 	}
 }
 
@@ -126,7 +136,7 @@ func (f *field) on(t *testing.T) { f.t, f.follower.t = t, t }
 func (f *field) killLeader() {
 	leader := f.cluster.Leader()
 	leader.Kill()
-	f.add(1003)
+	f.add()
 	f.t.Logf("followed after another leader was elected: %v", f.awaitAll())
 	leader.Restart()
 }
@@ -134,21 +144,21 @@ func (f *field) killLeader() {
 func (f *field) killLocal() {
 	f.local.Kill()
 	f.awaitError("dial tcp " + f.local.Address() + ": connect: connection refused")
-	status := f.source.Status()
-	if len(status) != 1 || status[0].Err == nil || status[0].Endpoints != len(f.ports) || status[0].Age(time.Now()) == 0 {
-		f.t.Errorf("the status is %+v", status)
-	}
-	f.add(1004)
+	f.troubled(0)
+	f.add()
 	f.local.Restart()
 	f.t.Logf("followed after the agent came back: %v", f.awaitAll())
 }
 
-// freezeLocal freezes the agent for 3 s: queries are sent and not answered. That
-// they are given up, and when, is for tests with a clock of their own.
+// freezeLocal freezes the agent for half a minute: queries are sent, not answered,
+// and given up.
 func (f *field) freezeLocal() {
 	f.local.Pause()
-	f.add(1005)
-	<-time.After(3 * time.Second)
+	thawed := time.After(30 * time.Second)
+	f.add()
+	f.awaitError("no answer within")
+	<-thawed
+	f.troubled(30 * time.Second)
 	f.local.Resume()
 	f.t.Logf("followed after the agent woke up: %v", f.awaitAll())
 }
@@ -164,8 +174,24 @@ func (f *field) loseMajority() {
 	for _, a := range others {
 		a.Resume()
 	}
-	f.add(1006)
+	f.add()
 	f.t.Logf("followed after the majority was back: %v", f.awaitAll())
+}
+
+// troubled waits until all watches, the mesh's and the test's, show trouble, and
+// fails the test if what is known is not older than age.
+func (f *field) troubled(age time.Duration) {
+	f.t.Helper()
+	var status []consul.Status
+	eventually(f.t, "all watches are in trouble", func() bool {
+		status = f.source.Status()
+		return !slices.ContainsFunc(status, func(s consul.Status) bool { return s.Err == nil })
+	})
+	for _, s := range status {
+		if s.Endpoints == 0 || s.Age(time.Now()) <= age {
+			f.t.Errorf("the status is %+v", s)
+		}
+	}
 }
 
 // restore takes the state of the cluster back to before 30 writes and the last
@@ -182,12 +208,12 @@ func (f *field) restore() {
 		must(f.t, err)
 	}
 	before := f.ports
-	f.add(1007)
+	f.add()
 	f.awaitAll()
 	must(f.t, client.Snapshot().Restore(nil, bytes.NewReader(saved)))
 	f.ports = before
 	f.t.Logf("followed back: %v", f.awaitAll())
-	f.add(1008)
+	f.add()
 	f.t.Logf("followed after that: %v", f.awaitAll())
 }
 

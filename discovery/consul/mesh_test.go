@@ -49,7 +49,7 @@ func serveOn(t *testing.T, lis net.Listener, handler http.Handler) {
 	t.Cleanup(func() { server.Close(); <-done })
 }
 
-// A load of requests to reviews, one after the other, that counts who answers.
+// A load of requests to reviews, some hundred a second, that counts who answers.
 type traffic struct {
 	t      *testing.T
 	client *http.Client
@@ -63,8 +63,11 @@ func drive(t *testing.T, m *mesh.Mesh) *traffic {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
 		for ctx.Err() == nil {
 			tr.send(ctx)
+			<-tick.C
 		}
 	})
 	t.Cleanup(func() { cancel(); running.Wait(); tr.client.CloseIdleConnections() })
