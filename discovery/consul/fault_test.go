@@ -37,14 +37,16 @@ type field struct {
 	traffic *traffic
 }
 
-func newField(t *testing.T) *field {
-	cluster := consultest.StartCluster(t, 3)
-	f := &field{root: t, t: t, cluster: cluster, local: cluster.StartClient(), lost: new(atomic.Int32)}
+// newField is in a cluster, by the agent local.
+func newField(t *testing.T, cluster *consultest.Cluster, local *consultest.Agent) *field {
+	f := &field{root: t, t: t, cluster: cluster, local: local, lost: new(atomic.Int32)}
 	// Agents that stream do not notice that an index has gone backwards: what was
 	// restored is seen when a query's wait is over.
 	source, err := consul.NewSource(dial(t, f.local), consul.Config{Wait: 5 * time.Second})
 	must(t, err)
 	f.source = source
+	_, err = dial(t, cluster.Leader()).Catalog().Deregister(&api.CatalogDeregistration{Node: "machine"}, nil) // of another field
+	must(t, err)
 	f.add()
 	f.add()
 	f.follower = follow(t, witnessed{f.source, f.lost}, reviews)
@@ -111,7 +113,8 @@ func (f *field) stands() {
 
 func TestEndpointsStandThroughFaultsAndFollowAfterThem(t *testing.T) {
 	t.Parallel()
-	f := newField(t)
+	cluster := consultest.StartCluster(t, 3)
+	f := newField(t, cluster, cluster.StartClient())
 	for _, fault := range []struct {
 		name string
 		try  func()

@@ -122,6 +122,7 @@ func (tr *traffic) leaves(why string, port int) {
 // Instances come, drain, are taken out for maintenance and go, while requests are
 // sent: they follow, and none fails.
 func TestRequestsFollowTheCatalogueAndNoneFails(t *testing.T) {
+	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
 	client := dial(t, agent)
 	instance := func(port int) *consul.Registration {

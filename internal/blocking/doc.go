@@ -17,7 +17,8 @@
 //  2. Two queries may follow each other at once, then there is one each 500 ms.
 //  3. Trouble is followed by a random pause of at most 250 ms, doubling to 30 s,
 //     and then by a query that does not wait, so that its end is seen at once.
-//  4. Any server may answer, not the leader alone.
+//  4. Any server may answer, not the leader alone. Where agents do not say of
+//     answers that have waited how old they are, they are asked once more each 30 s.
 //
 // # Concurrency
 //

@@ -19,7 +19,8 @@ type Answer[T any] struct {
 	// Index is Consul's own version of the answer.
 	Index uint64
 	// Known is when the answer was certainly up to date: when it came, less the
-	// time since the server that gave it last heard from the leader.
+	// time since the server that gave it last heard from the leader. An answer that
+	// does not say has that of the one before.
 	Known time.Time
 	// DefaultPolicy is the cluster's default ACL policy, "allow" or "deny"; ""
 	// where the answer does not say.
@@ -49,6 +50,9 @@ type watch struct {
 	pace   *rate.Limiter
 	cursor cursor
 	pauses Pauses
+
+	known   time.Time // when what is known was certainly up to date
+	checked time.Time // when that was asked for last
 }
 
 // await returns when the next query may be sent; false: ctx has ended. The
@@ -66,7 +70,17 @@ func ask[T any](ctx context.Context, w *watch, q Query[T]) (Answer[T], error) {
 	if err != nil {
 		return Answer[T]{}, explain(ctx, err)
 	}
-	return Answer[T]{value, meta.LastIndex, time.Now().Add(-meta.LastContact), meta.DefaultACLPolicy}, nil
+	w.certify(meta, time.Now())
+	return Answer[T]{value, meta.LastIndex, w.known, meta.DefaultACLPolicy}, nil
+}
+
+// certify reads how old an answer may be. Of queries that wait, agents that stream
+// (Consul 1.10 and later) say neither whether there is a leader nor how long ago that
+// was, and answer so also when they are cut off from him for good. Of others they do.
+func (w *watch) certify(meta *api.QueryMeta, now time.Time) {
+	if meta.KnownLeader || meta.LastContact > 0 || w.cursor.index == 0 {
+		w.known, w.checked = now.Add(-meta.LastContact), now
+	}
 }
 
 // explain says that the time was up, where that is why a query has failed.
@@ -90,6 +104,9 @@ func (w *watch) options(ctx context.Context) *api.QueryOptions {
 func (w *watch) settle(ctx context.Context, index uint64, err error) {
 	if err == nil {
 		w.cursor.advance(index)
+		if time.Since(w.checked) >= w.config.Wait {
+			w.cursor = cursor{} // the next one says how old it is
+		}
 		w.pauses = Pauses{}
 		return
 	}

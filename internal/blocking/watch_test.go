@@ -21,6 +21,7 @@ type reply struct {
 	index uint64
 	after time.Duration // how long the query hangs
 	lag   time.Duration // since the server heard from the leader
+	mute  bool          // it does not say so
 	err   error
 }
 
@@ -45,7 +46,7 @@ func (s *script) query(o *api.QueryOptions) (int, *api.QueryMeta, error) {
 	}
 	select {
 	case <-time.After(r.after):
-		return len(s.asked), &api.QueryMeta{LastIndex: r.index, LastContact: r.lag}, r.err
+		return len(s.asked), &api.QueryMeta{LastIndex: r.index, LastContact: r.lag, KnownLeader: !r.mute && r.lag == 0}, r.err
 	case <-o.Context().Done():
 		return 0, nil, o.Context().Err()
 	}
@@ -221,6 +222,26 @@ func TestAnswersTellSinceWhenTheyAreCertain(t *testing.T) {
 	})
 }
 
+// Agents that stream do not say of an answer that has waited how old it is, and so
+// one that is cut off from the leader looks like one to which nothing happens.
+func TestAnAnswerThatDoesNotSayHowOldItIsProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		quiet := reply{index: 3, after: 15 * time.Second, mute: true}
+		s := script{replies: []reply{{index: 3}, quiet, quiet, {index: 3, lag: 20 * time.Second, mute: true}, quiet, quiet, {index: 3}}}
+		answers, _ := s.play(blocking.Config{Wait: 30 * time.Second}, 61*time.Second)
+		var known []time.Duration
+		for _, a := range answers {
+			known = append(known, a.Known.Sub(s.start))
+		}
+		if want := []time.Duration{0, 0, 0, 10 * time.Second, 10 * time.Second, 10 * time.Second, 60 * time.Second}; !slices.Equal(known, want) {
+			t.Errorf("known at %v, want %v", known, want)
+		}
+		if got := s.indexes()[:7]; !slices.Equal(got, []uint64{0, 3, 3, 0, 3, 3, 0}) {
+			t.Errorf("asked for the indexes %v", got)
+		}
+	})
+}
+
 func TestEndsWithItsContextWhereverItIs(t *testing.T) {
 	for name, replies := range map[string][]reply{
 		"in a query":       {},
@@ -245,7 +266,7 @@ func TestEveryQueryHasTheOptionsAndAllowsStaleAnswers(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		ask := func(o *api.QueryOptions) (api.QueryOptions, *api.QueryMeta, error) {
-			return *o, &api.QueryMeta{LastIndex: 1}, nil
+			return *o, &api.QueryMeta{LastIndex: 1, KnownLeader: true}, nil
 		}
 		c := blocking.Config{Options: api.QueryOptions{Datacenter: "dc2", Token: "t"}, Wait: 5 * time.Minute}
 		for answer, err := range blocking.Watch(ctx, c, ask) {

@@ -18,7 +18,7 @@ type Agent struct {
 	binary  string
 	dir     string // has the configuration, the data and the log
 	ports   ports
-	node    string
+	config  Config
 	process *process // nil: not running
 }
 
@@ -34,7 +34,7 @@ func Start(t testing.TB, c Config) *Agent {
 // begin starts an agent, and does not wait for it.
 func begin(t testing.TB, c Config, p ports) *Agent {
 	t.Helper()
-	a := &Agent{t: t, binary: Binary(t), dir: t.TempDir(), ports: p, node: c.name()}
+	a := &Agent{t: t, binary: Binary(t), dir: t.TempDir(), ports: p, config: c}
 	config, err := json.MarshalIndent(c.settings(a.dir, p), "", "\t")
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func begin(t testing.TB, c Config, p ports) *Agent {
 func (a *Agent) Address() string { return address(a.ports.HTTP) }
 
 // Node is the name of the agent's node.
-func (a *Agent) Node() string { return a.node }
+func (a *Agent) Node() string { return a.config.name() }
 
 // Kill ends the agent, as by a power cut, if it runs.
 func (a *Agent) Kill() {
@@ -106,7 +106,7 @@ func (a *Agent) launch() {
 func (a *Agent) end() {
 	a.Kill()
 	if log, err := os.ReadFile(a.logFile()); a.t.Failed() && err == nil {
-		a.t.Logf("the end of the log of %s:\n%s", a.node, tail(log))
+		a.t.Logf("the end of the log of %s:\n%s", a.Node(), tail(log))
 	}
 }
 
@@ -125,9 +125,9 @@ func (a *Agent) await(what string, ready func(context.Context) bool) {
 		select {
 		case <-tick.C:
 		case <-a.ended():
-			a.t.Fatalf("the agent %s has ended before it had %s", a.node, what)
+			a.t.Fatalf("the agent %s has ended before it had %s", a.Node(), what)
 		case <-ctx.Done():
-			a.t.Fatalf("the agent %s has no %s after %v", a.node, what, startTime)
+			a.t.Fatalf("the agent %s has no %s after %v", a.Node(), what, startTime)
 		}
 	}
 }

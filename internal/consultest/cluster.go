@@ -17,14 +17,34 @@ type Cluster struct {
 // their leader.
 func StartCluster(t testing.TB, servers int) *Cluster {
 	t.Helper()
+	return startCluster(t, servers, func(int, ports) Config { return Config{} })
+}
+
+// StartOver is StartCluster over a network that can be divided. It needs a system
+// whose loopback device has all of 127.0.0.0/8, as Linux's.
+func StartOver(t testing.TB, servers int) (*Cluster, *Network) {
+	t.Helper()
+	network := newNetwork()
+	t.Cleanup(network.close)
+	return startCluster(t, servers, func(i int, p ports) Config {
+		network.join(t, i, p)
+		return Config{host: own(i), told: told(i)}
+	}), network
+}
+
+// startCluster starts servers whose ith is where place says.
+func startCluster(t testing.TB, servers int, place func(int, ports) Config) *Cluster {
+	t.Helper()
 	c := &Cluster{t: t}
-	all := make([]ports, servers)
+	all, configs := make([]ports, servers), make([]Config, servers)
 	for i := range all {
 		all[i] = newPorts(t)
-		c.join = append(c.join, address(all[i].serf))
+		configs[i] = place(i, all[i])
+		c.join = append(c.join, fmt.Sprintf("%s:%d", configs[i].advertised(), all[i].serf))
 	}
 	for i, p := range all {
-		c.Servers = append(c.Servers, begin(t, Config{Node: fmt.Sprintf("server%d", i+1), servers: servers, join: c.join}, p))
+		configs[i].Node, configs[i].servers, configs[i].join = fmt.Sprintf("server%d", i+1), servers, c.join
+		c.Servers = append(c.Servers, begin(t, configs[i], p))
 	}
 	for _, a := range c.Servers {
 		a.await("a leader", a.hasLeader)
@@ -62,7 +82,7 @@ func (c *Cluster) leader(ctx context.Context) *Agent {
 		}
 	}
 	for _, a := range c.Servers {
-		if a.process != nil && votes[address(a.ports.server)] > len(c.Servers)/2 {
+		if a.process != nil && votes[fmt.Sprintf("%s:%d", a.config.advertised(), a.ports.server)] > len(c.Servers)/2 {
 			return a
 		}
 	}

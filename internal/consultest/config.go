@@ -26,7 +26,11 @@ type Config struct {
 	servers int      // of the cluster; 0: this one alone
 	client  bool     // not a server
 	join    []string // other agents
+	host    string   // where it listens for others; "": loopback
+	told    string   // the address that it tells others; "": that
 }
+
+func (c Config) advertised() string { return cmp.Or(c.told, c.host, loopback) }
 
 func (c Config) name() string { return cmp.Or(c.Node, "node") }
 
@@ -46,7 +50,8 @@ func (c Config) settings(dir string, p ports) settings {
 		"datacenter":           cmp.Or(c.Datacenter, "dc1"),
 		"retry_join_wan":       c.federation(),
 		"data_dir":             filepath.Join(dir, "data"),
-		"bind_addr":            loopback,
+		"bind_addr":            cmp.Or(c.host, loopback),
+		"advertise_addr":       c.advertised(),
 		"client_addr":          loopback,
 		"ports":                p.settings(),
 		"server":               !c.client,
