@@ -69,7 +69,9 @@ type Config struct {
 	// Telemetry says what is told of requests, and where to: metrics, traces, the
 	// access log, the topology. Zero: metrics and traces go to OpenTelemetry's
 	// global providers, and there is no access log. What its Local leaves out is
-	// filled in from Workload; its State is the Mesh's own, and ignored.
+	// filled in from Workload; its State is the Mesh's own, and ignored. Requests
+	// to hosts that are not the mesh's are counted too, to PassthroughCluster, and
+	// otherwise pass as they are, without a span.
 	Telemetry telemetry.Config
 	// NoTelemetry turns all of that off: requests are not even counted, and Graph
 	// is empty. Zero: they are.

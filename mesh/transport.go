@@ -31,7 +31,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ours, err := t.mesh.engine.Route(ctx, &x.call)
 	if !ours {
 		x.free()
-		return t.pass.RoundTrip(r)
+		return t.passOn(r)
 	}
 	ctx = x.reported(ctx)
 	if err == nil {

@@ -1,0 +1,170 @@
+package mesh
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+	"github.com/inmesh-go/inmesh/retry"
+)
+
+// A passage is the answer to a request that is not the mesh's: it passes as it is,
+// and telemetry counts it.
+type passage struct {
+	io.ReadCloser
+	reporter *report.Reporter
+	in       *http.Request // which its caller leaves as it is until the answer is over
+	start    time.Time
+	resp     *http.Response // nil: there is none
+	read     atomic.Int64   // bytes; a Close may come while a Read is under way
+	ended    atomic.Bool
+}
+
+// passOn sends a request that is not the mesh's. It is not changed: nobody out
+// there is told of a trace.
+func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
+	if t.mesh.reporter == nil {
+		return t.pass.RoundTrip(r)
+	}
+	p := &passage{reporter: t.mesh.reporter, in: r, start: time.Now()}
+	resp, err := t.pass.RoundTrip(r)
+	if err != nil {
+		p.failed(err)
+		return resp, err
+	}
+	p.attach(resp)
+	return resp, nil
+}
+
+// attach wraps the body of resp; what else it can do is kept.
+func (p *passage) attach(resp *http.Response) {
+	p.resp = resp
+	if resp.Body == http.NoBody || resp.Body == nil {
+		p.over(nil)
+		return
+	}
+	p.ReadCloser = resp.Body
+	switch inner := resp.Body.(type) {
+	case io.ReadWriteCloser:
+		resp.Body = &upgradedPassage{p, inner}
+	case io.WriterTo:
+		resp.Body = &writerToPassage{p, inner}
+	default:
+		resp.Body = p
+	}
+}
+
+// Read passes on; the end of the body, good or bad, is the end of the answer.
+func (p *passage) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	p.read.Add(int64(n))
+	if err != nil {
+		p.over(err)
+	}
+	return n, err
+}
+
+// Close passes on.
+func (p *passage) Close() error {
+	p.over(nil)
+	return p.ReadCloser.Close()
+}
+
+type upgradedPassage struct {
+	*passage
+	io.Writer
+}
+
+type writerToPassage struct {
+	*passage
+	inner io.WriterTo
+}
+
+// WriteTo implements io.WriterTo. An error may be w's: it says nothing of the
+// answer.
+func (p *writerToPassage) WriteTo(w io.Writer) (int64, error) {
+	n, err := p.inner.WriteTo(w)
+	p.read.Add(n)
+	p.over(nil)
+	return n, err
+}
+
+// over tells how the answer ended, once.
+func (p *passage) over(err error) {
+	if p.ended.Swap(true) {
+		return
+	}
+	result := p.result(p.resp.StatusCode)
+	if err != nil && !errors.Is(err, io.EOF) {
+		result.Flags = p.flags(err)
+	}
+	p.tell(result)
+}
+
+// failed tells of a request without an answer: of the status that a proxy would
+// have given, as [Error.HTTPStatus] has it for the mesh's own.
+func (p *passage) failed(err error) {
+	flags := p.flags(err)
+	result := p.result(http.StatusServiceUnavailable)
+	switch flags {
+	case telemetry.DownstreamGone:
+		result.Code = 0
+	case telemetry.UpstreamTimeout:
+		result.Code = http.StatusGatewayTimeout
+	}
+	result.Flags = flags
+	p.tell(result)
+}
+
+func (p *passage) flags(err error) telemetry.Flags {
+	if ctx := p.in.Context(); ctx.Err() != nil {
+		return report.Flags(engine.Ended(ctx).Flag)
+	}
+	var op *net.OpError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return telemetry.DownstreamGone
+	case errors.As(err, &op) && op.Op == "dial":
+		return report.Flags(engine.Failed(retry.ConnectFailure, err).Flag)
+	}
+	return report.Flags(engine.Failed(failureOf(err), err).Flag)
+}
+
+func (p *passage) result(status int) telemetry.Result {
+	r := telemetry.Result{
+		Start: p.start, Duration: time.Since(p.start), Code: status, GRPC: -1,
+		RequestBytes: headSize(len(p.in.Method)+len(p.in.URL.RequestURI())+len(p.host()), p.in.Header) + max(p.in.ContentLength, 0),
+	}
+	if p.resp == nil {
+		return r
+	}
+	r.ResponseBytes = headSize(len(p.resp.Status), p.resp.Header) + p.read.Load()
+	if protocolOf(p.in.Header) == telemetry.GRPC {
+		r.GRPC = max(grpcStatusIn(p.resp.Header, "Grpc-Status"), grpcStatusIn(p.resp.Trailer, "Grpc-Status"))
+	}
+	return r
+}
+
+func (p *passage) host() string { return cmp.Or(p.in.Host, p.in.URL.Host) }
+
+func (p *passage) tell(r telemetry.Result) {
+	p.reporter.Pass(p.in.Context(), protocolOf(p.in.Header), p.host(), &r, p.describe)
+}
+
+func (p *passage) describe(d *telemetry.Details) {
+	*d = telemetry.Details{
+		Method: p.in.Method, Scheme: p.in.URL.Scheme, Host: p.host(), Path: p.in.URL.RequestURI(),
+		Protocol: p.in.Proto, RequestHeader: p.in.Header, Cluster: telemetry.Passthrough, Attempts: 1,
+	}
+	if p.resp != nil {
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.resp.Header, p.resp.Trailer
+	}
+}
