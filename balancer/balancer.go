@@ -17,8 +17,8 @@ import (
 // T is what the owner keeps for each host. If it holds something to close, close it for the hosts
 // that Update returns as removed.
 type Balancer[T any] struct {
-	newState func(discovery.Endpoint) T
-	picture  atomic.Pointer[picture[T]]
+	begin   func(state *T, e discovery.Endpoint)
+	picture atomic.Pointer[picture[T]]
 
 	mu       sync.Mutex // orders changes; guards what follows
 	cfg      Config     // with its defaults
@@ -28,20 +28,20 @@ type Balancer[T any] struct {
 	round    uint64 // counts Updates
 }
 
-// New returns a Balancer without hosts. newState makes Host.State for a new host; it is called
-// from Update, without any lock held, and at times for a host that is not needed in the end; nil
-// leaves State zero.
+// New returns a Balancer without hosts. begin readies the State of a new Host, in its place; it is
+// called from Update, without any lock held, and at times for a host that is not needed in the
+// end; nil leaves State zero.
 //
 // A cfg that its Validate refuses is not put in force: the Balancer starts with the zero Config. Who
 // takes cfg from elsewhere calls Validate first.
-func New[T any](cfg Config, newState func(discovery.Endpoint) T) *Balancer[T] {
+func New[T any](cfg Config, begin func(state *T, e discovery.Endpoint)) *Balancer[T] {
 	if cfg.Validate() != nil {
 		cfg = Config{}
 	}
-	if newState == nil {
-		newState = func(discovery.Endpoint) (zero T) { return zero }
+	if begin == nil {
+		begin = func(*T, discovery.Endpoint) {}
 	}
-	b := &Balancer[T]{newState: newState, cfg: cfg.withDefaults(), known: map[string]*Host[T]{}}
+	b := &Balancer[T]{begin: begin, cfg: cfg.withDefaults(), known: map[string]*Host[T]{}}
 	b.paintLocked(time.Time{})
 	return b
 }
@@ -75,7 +75,8 @@ func (b *Balancer[T]) Update(eps []discovery.Endpoint, now time.Time) (added, re
 	found := b.find(eps)
 	for i, h := range found {
 		if h == nil {
-			found[i] = &Host[T]{State: b.newState(eps[i])}
+			found[i] = new(Host[T])
+			b.begin(&found[i].State, eps[i])
 		}
 	}
 	b.mu.Lock()

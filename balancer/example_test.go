@@ -29,11 +29,11 @@ func Example() {
 // State is what belongs to a host and goes with it, such as a connection.
 func ExampleNew_state() {
 	type conn struct{ target string }
-	dial := func(ep discovery.Endpoint) *conn { return &conn{target: ep.Address} }
+	dial := func(state *conn, ep discovery.Endpoint) { state.target = ep.Address }
 	b := balancer.New(balancer.Config{Policy: balancer.RoundRobin}, dial)
 
 	b.Update([]discovery.Endpoint{{Address: "10.0.0.1:9080"}}, time.Now())
-	fmt.Println(b.Pick(balancer.Pick[*conn]{}).State.target)
+	fmt.Println(b.Pick(balancer.Pick[conn]{}).State.target)
 	_, removed := b.Update(nil, time.Now())
 	fmt.Println("to close:", removed[0].State.target)
 	// Output:

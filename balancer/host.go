@@ -10,19 +10,19 @@ import (
 
 // A Host is an endpoint with live counters. It lives as long as its address is in the updates,
 // whatever else changes. All methods are safe for concurrent use, and none takes a lock.
+//
+// A pick reads the first cache line of each host that it looks at: 64 bytes, of which the balancer's
+// own take 40 and the rest is the first of State. The allocator aligns a Host to cache lines, so that no
+// two share one, if State makes it a multiple of 64 bytes up to 128: with 8, or with 72.
 type Host[T any] struct {
 	member
 	// State is what the owner keeps beside the counters: connections, a circuit. The balancer
-	// never touches it after newState made it.
+	// never touches it after New's begin has made it.
 	State T
 
 	// Guarded by Balancer.mu: which Update last named the host, and whether it is in the balancer.
 	round uint64
 	known bool
-
-	// With it a Host is of a size that the allocator aligns to cache lines, if State is small: a pick
-	// reads one line of each host that it looks at, and no two hosts share one.
-	_ [24]byte
 }
 
 // A member is what the algorithms see of a host. What every pick reads stands first, on one

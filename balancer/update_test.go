@@ -22,7 +22,7 @@ func addresses(hosts []*host) (out []string) {
 
 func TestUpdateNamesWhoCameAndWent(t *testing.T) {
 	made := 0
-	b := balancer.New(balancer.Config{}, func(ep discovery.Endpoint) int { made++; return int(ep.Weight) })
+	b := balancer.New(balancer.Config{}, func(state *int, ep discovery.Endpoint) { made++; *state = int(ep.Weight) })
 	eps := endpoints(4, 7, 8, 9, 10)
 	for _, step := range []struct {
 		name                 string
@@ -44,7 +44,7 @@ func TestUpdateNamesWhoCameAndWent(t *testing.T) {
 		}
 	}
 	if got := b.Hosts()[0].State; got != 7 {
-		t.Errorf("state is %d, want what newState made of the endpoint", got)
+		t.Errorf("state is %d, want what begin made of the endpoint", got)
 	}
 }
 

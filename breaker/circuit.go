@@ -20,22 +20,35 @@ var (
 type Permit struct{ word uint64 }
 
 // A Circuit is the state of one host: closed, open (ejected) or half-open.
-// Detector.NewCircuit makes it.
+// Detector.NewCircuit makes it, or Detector.Join where it stands. A Circuit must
+// not be copied.
 type Circuit struct {
-	detector *Detector
-	word     atomic.Uint64 // generation and State in one; stored under mu
-	counts   counts
+	word atomic.Uint64 // all that a healthy host is asked for; see wordOf. Stored under mu
 
-	mu       sync.Mutex // orders all changes of state with the counts that cause them
+	detector *Detector
+	mu       sync.Mutex // orders all changes of state with the counts that cause them; guards past
+	*past               // nil: there has been no failure
+}
+
+// A past is what a circuit knows of failures. Most hosts of most fleets have none,
+// and are the smaller for it.
+type past struct {
+	counts   counts
 	machine  machine
 	probedAt time.Time
 	ejection ejection
 }
 
-const stateBits = 2
+// A word is the State in the lowest bits, then whether failures have been counted
+// since the last success, then the generation.
+const (
+	stateBits = 2
+	failing   = 1 << stateBits
+)
 
-func wordOf(generation uint64, s State) uint64 { return generation<<stateBits | uint64(s) }
+func wordOf(generation uint64, s State) uint64 { return generation<<(stateBits+1) | uint64(s) }
 func stateOf(word uint64) State                { return State(word & (1<<stateBits - 1)) }
+func generationOf(word uint64) uint64          { return word >> (stateBits + 1) }
 
 // State returns where the circuit stands; one atomic load.
 func (c *Circuit) State() State { return stateOf(c.word.Load()) }
@@ -75,9 +88,9 @@ func (c *Circuit) allowProbe(now time.Time) (Permit, error) {
 
 // Report tells how the permitted request ended, and returns what that changed.
 // Each Permit is reported once. When out is Success and there were no failures
-// before it, Report only looks at the counts.
+// before it, Report is one atomic load too.
 func (c *Circuit) Report(p Permit, out Outcome, now time.Time) Event {
-	if stateOf(p.word) == Closed && (out == Ignored || out == Success && c.counts.zero()) {
+	if stateOf(p.word) == Closed && (out == Ignored || out == Success && c.word.Load()&failing == 0) {
 		return Event{}
 	}
 	return c.report(p, out, now)
@@ -90,13 +103,18 @@ func (c *Circuit) report(p Permit, out Outcome, now time.Time) Event {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.word.Load() != p.word {
+	if generationOf(c.word.Load()) != generationOf(p.word) {
 		return Event{}
 	}
 	if c.State() == HalfOpen {
 		return c.judgeLocked(out, o, now)
 	}
-	if reason := c.counts.add(out, o); reason != NoReason {
+	if c.past == nil {
+		c.past = new(past)
+	}
+	reason := c.counts.add(out, o)
+	c.markLocked(!c.counts.zero())
+	if reason != NoReason {
 		return c.ejectLocked(reason, o, now)
 	}
 	return Event{}
@@ -164,6 +182,7 @@ func (c *Circuit) stayLocked(now time.Time) {
 func (c *Circuit) closeLocked(now time.Time) {
 	c.machine.readmit()
 	c.ejection.end(now)
+	c.counts.clear()
 	c.inRotationLocked()
 }
 
@@ -171,20 +190,27 @@ func (c *Circuit) closeLocked(now time.Time) {
 func (c *Circuit) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.machine = machine{}
-	c.ejection = ejection{}
+	c.past = nil
 	c.inRotationLocked()
 }
 
 func (c *Circuit) inRotationLocked() {
-	c.counts.clear()
 	c.detector.takeBack(c)
 	c.moveLocked(Closed)
 }
 
-// moveLocked enters a state, in a new generation.
+// markLocked says in the word whether there are failures.
+func (c *Circuit) markLocked(are bool) {
+	word := c.word.Load() &^ failing
+	if are {
+		word |= failing
+	}
+	c.word.Store(word)
+}
+
+// moveLocked enters a state, in a new generation. Nothing has been counted in it.
 func (c *Circuit) moveLocked(s State) uint64 {
-	word := wordOf(c.word.Load()>>stateBits+1, s)
+	word := wordOf(generationOf(c.word.Load())+1, s)
 	c.word.Store(word)
 	return word
 }

@@ -1,7 +1,5 @@
 package breaker
 
-import "sync/atomic"
-
 // A Reason says what ejected a host.
 type Reason uint8
 
@@ -29,19 +27,12 @@ func (r Reason) String() string {
 	return "none"
 }
 
-// counts are a host's consecutive failures. They are written under the
-// circuit's lock; without it they are only looked at.
-type counts struct{ gateway, fiveXX, local atomic.Uint32 }
+// counts are a host's consecutive failures. The circuit's lock guards them.
+type counts struct{ gateway, fiveXX, local uint32 }
 
-func (c *counts) zero() bool {
-	return c.gateway.Load() == 0 && c.fiveXX.Load() == 0 && c.local.Load() == 0
-}
+func (c *counts) zero() bool { return *c == counts{} }
 
-func (c *counts) clear() {
-	c.gateway.Store(0)
-	c.fiveXX.Store(0)
-	c.local.Store(0)
-}
+func (c *counts) clear() { *c = counts{} }
 
 // add counts an outcome and returns the detector that reached its threshold.
 func (c *counts) add(out Outcome, o *Outlier) Reason {
@@ -54,9 +45,9 @@ func (c *counts) add(out Outcome, o *Outlier) Reason {
 	case out == LocalFailure && o.SplitLocalOrigin:
 		return bump(&c.local, o.ConsecutiveLocalOrigin, LocalOrigin)
 	}
-	c.local.Store(0)
+	c.local = 0
 	if out == ServerError {
-		c.gateway.Store(0)
+		c.gateway = 0
 		return bump(&c.fiveXX, o.Consecutive5xx, FiveXX)
 	}
 	// Envoy looks at the gateway detector first.
@@ -70,13 +61,13 @@ func (c *counts) add(out Outcome, o *Outlier) Reason {
 
 // bump counts one more, and starts from zero when it returns the reason: a
 // threshold reached but not enforced takes as many failures again.
-func bump(n *atomic.Uint32, threshold uint32, r Reason) Reason {
-	switch {
-	case threshold == 0:
-		return NoReason
-	case n.Add(1) < threshold:
+func bump(n *uint32, threshold uint32, r Reason) Reason {
+	if threshold == 0 {
 		return NoReason
 	}
-	n.Store(0)
+	if *n++; *n < threshold {
+		return NoReason
+	}
+	*n = 0
 	return r
 }

@@ -63,12 +63,19 @@ func (d *Detector) replace(o *Outlier) []*Circuit {
 // NewCircuit adds a host, closed. Forget must follow when the host leaves the
 // destination.
 func (d *Detector) NewCircuit() *Circuit {
-	c := &Circuit{detector: d}
+	c := new(Circuit)
+	d.Join(c)
+	return c
+}
+
+// Join is NewCircuit for a zero Circuit that stands somewhere already, say beside
+// what else is kept of the host.
+func (d *Detector) Join(c *Circuit) {
+	c.detector = d
 	c.word.Store(wordOf(1, Closed))
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.members.add(c)
-	return c
 }
 
 // Forget removes a host, ejected or not: it no longer counts in any percentage

@@ -24,7 +24,7 @@
 // # Concurrency
 //
 // Everything is safe for concurrent use. On a healthy host Allow is one atomic
-// load and Report three; neither locks, writes or allocates. A Gate without
+// load and so is Report; neither locks, writes or allocates. A Gate without
 // waiting requests costs one atomic operation for each counter. Nothing calls
 // back: changes are returned as Events. Nothing here starts a goroutine or a
 // timer; the owner of a Circuit arms one for Event.Until and calls Tick.

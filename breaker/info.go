@@ -19,6 +19,9 @@ type Info struct {
 func (c *Circuit) Info(now time.Time) Info {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.past == nil {
+		return Info{State: c.State()}
+	}
 	return Info{
 		State:                  c.State(),
 		Times:                  c.ejection.decayed(c.detector.outlier.Load(), now),
@@ -26,8 +29,8 @@ func (c *Circuit) Info(now time.Time) Info {
 		Since:                  c.ejection.since,
 		Until:                  c.ejection.until,
 		Probing:                c.machine.probing(),
-		Consecutive5xx:         c.counts.fiveXX.Load(),
-		ConsecutiveGateway:     c.counts.gateway.Load(),
-		ConsecutiveLocalOrigin: c.counts.local.Load(),
+		Consecutive5xx:         c.counts.fiveXX,
+		ConsecutiveGateway:     c.counts.gateway,
+		ConsecutiveLocalOrigin: c.counts.local,
 	}
 }

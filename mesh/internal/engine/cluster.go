@@ -46,8 +46,9 @@ func newCluster(e *Engine, p *plan.Plan, spec *plan.Cluster) *Cluster {
 		budget:   new(retry.Budget),
 		timers:   map[*breaker.Circuit]*time.Timer{},
 	}
-	cl.balancer = balancer.New(spec.Balancer, func(e discovery.Endpoint) HostState {
-		return HostState{Address: e.Address, circuit: cl.detector.NewCircuit()}
+	cl.balancer = balancer.New(spec.Balancer, func(s *HostState, e discovery.Endpoint) {
+		s.Address = e.Address
+		cl.detector.Join(&s.circuit)
 	})
 	cl.plan.Store(p)
 	cl.configure(spec)
@@ -110,8 +111,8 @@ func (cl *Cluster) update(endpoints []discovery.Endpoint) {
 	_, removed := cl.balancer.Update(mine, time.Now())
 	cl.described.Add(1)
 	for _, h := range removed {
-		cl.detector.Forget(h.State.circuit)
-		cl.disarm(h.State.circuit)
+		cl.detector.Forget(&h.State.circuit)
+		cl.disarm(&h.State.circuit)
 	}
 	if len(removed) > 0 { // told later: the upstream is locked now
 		cl.engine.Background(func() { cl.farewell(removed) })
@@ -201,7 +202,7 @@ func (cl *Cluster) timed(h *Host) bool {
 
 // report tells the host's circuit how a try ended and does what follows from it.
 func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now time.Time) breaker.Event {
-	circuit := h.State.circuit
+	circuit := &h.State.circuit
 	ev := circuit.Report(p, out, now)
 	switch ev.Kind {
 	case breaker.Nothing:
@@ -253,7 +254,7 @@ func (cl *Cluster) arm(h *Host, after time.Duration) {
 	if cl.closed {
 		return
 	}
-	circuit := h.State.circuit
+	circuit := &h.State.circuit
 	if t := cl.timers[circuit]; t != nil {
 		t.Stop()
 	}
@@ -271,7 +272,7 @@ func (cl *Cluster) disarm(c *breaker.Circuit) {
 
 // halfOpen lets the next request probe a host whose ejection, or probe, is over.
 func (cl *Cluster) halfOpen(h *Host) {
-	cl.disarm(h.State.circuit)
+	cl.disarm(&h.State.circuit)
 	now := time.Now()
 	ev := h.State.circuit.Tick(now)
 	if !cl.show(h, breaker.HalfOpen, true) {
