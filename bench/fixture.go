@@ -35,6 +35,7 @@ type world struct {
 	endpoints []discovery.Endpoint
 	rules     string
 	identity  tlsid.Source // of the mesh; nil: none
+	observed  observed
 }
 
 const virtualService = `---
@@ -134,7 +135,10 @@ func (w world) mesh() (*mesh.Mesh, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mesh.New(context.Background(), mesh.Config{Discovery: known, Rules: rules.Static(w.rules), Identity: w.identity})
+	return mesh.New(context.Background(), mesh.Config{
+		Discovery: known, Rules: rules.Static(w.rules), Identity: w.identity,
+		Telemetry: w.observed.config(), NoTelemetry: w.observed == unobserved,
+	})
 }
 
 // request is one that a service might make.

@@ -21,6 +21,12 @@ func (t *table) section(title string) {
 // note is a figure without a budget.
 func (t *table) note(what string, got figure) { t.row(what, got.String(), "", "") }
 
+// target is a figure with a budget that was set on another machine, so that it is
+// not judged by it.
+func (t *table) target(what string, got figure, limit float64) {
+	t.row(what, got.String(), "("+figure{limit, got.unit}.String()+")", "")
+}
+
 // atMost is a figure that must not exceed limit.
 func (t *table) atMost(what string, got figure, limit float64) {
 	t.row(what, got.String(), "≤ "+figure{limit, got.unit}.String(), t.judge(got.value <= limit))
