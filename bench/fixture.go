@@ -35,7 +35,7 @@ type world struct {
 	endpoints []discovery.Endpoint
 	rules     string
 	identity  tlsid.Source // of the mesh; nil: none
-	observed  observed
+	audience  audience
 }
 
 const virtualService = `---
@@ -137,7 +137,7 @@ func (w world) mesh() (*mesh.Mesh, error) {
 	}
 	return mesh.New(context.Background(), mesh.Config{
 		Discovery: known, Rules: rules.Static(w.rules), Identity: w.identity,
-		Telemetry: w.observed.config(), NoTelemetry: w.observed == unobserved,
+		Telemetry: w.audience.config(), NoTelemetry: w.audience == nobody,
 	})
 }
 

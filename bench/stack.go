@@ -15,15 +15,15 @@ type variant struct {
 	endpoints int // 0: bare, without a mesh
 	objects   int
 	policy    string
-	observed  observed
+	audience  audience
 }
 
 var (
 	bare  = variant{name: "bare RoundTripper"}
-	plain = variant{"route, subset, P2C over 3, limits, circuits, retry-ready", 3, 2, retryReady, unobserved}
+	plain = variant{"route, subset, P2C over 3, limits, circuits, retry-ready", 3, 2, retryReady, nobody}
 	told  = variant{"… with metrics through an SDK's reader, unsampled traces", 3, 2, retryReady, byAnSDK}
-	timed = variant{"… with a route timeout and a per-try timeout", 3, 2, withTimeouts, unobserved}
-	big   = variant{"… with 10,000 endpoints and 10,000 rule objects", 10_000, 10_000, retryReady, unobserved}
+	timed = variant{"… with a route timeout and a per-try timeout", 3, 2, withTimeouts, nobody}
+	big   = variant{"… with 10,000 endpoints and 10,000 rule objects", 10_000, 10_000, retryReady, nobody}
 )
 
 // byHand is the round robin that the budgets are also expressed in. They were set on a
@@ -45,7 +45,7 @@ func (v variant) open() (stack, error) {
 		return stack{v, canned{}, nil}, nil
 	}
 	w := newWorld(cannedEndpoints(v.endpoints), v.objects, v.policy)
-	w.observed = v.observed
+	w.audience = v.audience
 	m, err := w.mesh()
 	if err != nil {
 		return stack{}, err

@@ -8,17 +8,17 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/telemetry/producer"
 )
 
-// Observed says where a mesh's telemetry goes.
-type observed uint8
+// An audience says where a mesh's telemetry goes.
+type audience uint8
 
 const (
-	byDefault  observed = iota // to the global providers, of which there are none
-	unobserved                 // there is no telemetry
-	byAnSDK                    // metrics to an SDK's reader; spans are never sampled
+	byDefault audience = iota // to the global providers, of which there are none
+	nobody                    // there is no telemetry
+	byAnSDK                   // metrics to an SDK's reader; spans are never sampled
 )
 
-func (o observed) config() telemetry.Config {
-	if o != byAnSDK {
+func (a audience) config() telemetry.Config {
+	if a != byAnSDK {
 		return telemetry.Config{}
 	}
 	histograms := producer.New()
