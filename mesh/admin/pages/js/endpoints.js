@@ -22,9 +22,10 @@ function state(e) {
   return [badge(kind, text, symbols[kind]), why && h("div", { class: "quiet small" }, why)];
 }
 
-// labels are those of an endpoint, the version first.
+// labels are those of an endpoint, the version first, without what is there for the
+// mesh alone.
 export function labels(all) {
-  const pairs = Object.entries(all ?? {}).sort(([a], [b]) => (b === "version") - (a === "version") || a.localeCompare(b));
+  const pairs = Object.entries(all ?? {}).filter(([k]) => !k.startsWith("inmesh.io/")).sort(([a], [b]) => (b === "version") - (a === "version") || a.localeCompare(b));
   return pairs.length > 0 && h("span", { class: "row" }, pairs.map(([k, v]) => tag(k === "version" ? v : `${k}=${v}`)));
 }
 

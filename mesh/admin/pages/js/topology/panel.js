@@ -30,7 +30,8 @@ function ofNode(n, model, history, choose) {
     facts([["namespace", n.namespace], ["version", n.version], ["id", h("code", { class: "break" }, n.id)]]),
     peers("Called by", n.in, (e) => e.source, model, choose),
     peers("Calls", n.out, (e) => e.target, model, choose),
-    n.name && n.in.length > 0 && h("p", { class: "row small foot" }, h("a", { href: explain }, `Explain a request to ${n.name}`)),
+    n.name && n.in.length > 0 && h("p", { class: "row small foot" },
+      h("a", { href: explain }, `Explain a request to ${n.name}`), h("a", { href: `#/destinations?filter=${encodeURIComponent(n.name)}` }, "Its endpoints")),
   ];
 }
 

@@ -14,10 +14,10 @@ const remembered = 120; // samples of each rate, two a second
 export async function start(root, parameters, signal) {
   const state = {
     view: parameters.get("view") === "table" ? "table" : "graph",
-    fleet: parameters.get("scope") === "self" ? "0" : "1",
-    span: parameters.get("span") ?? "10",
+    fleet: parameters.get("fleet") === "0" ? "0" : "1",
+    span: parameters.get("span") === "60" ? "60" : "10",
   };
-  const history = new Map();
+  const samples = new Map();
   const sorting = {};
   let model, answer, error, chosen = parameters.get("chosen"), drawing;
   const stage = h("div", { class: "stage" });
@@ -41,7 +41,7 @@ export async function start(root, parameters, signal) {
     else if (!model.edges.length && !model.nodes.size) show(stage, card(null, null, empty("topology", "No calls yet", "Services appear here as soon as they call each other through the mesh.")));
     else {
       show(stage, state.view === "graph" ? box : h("div", { class: "card flush", "data-key": "table" }, list(model, { choose, state: sorting, redraw })),
-        known && panel(model, chosen, { history, choose }));
+        known && panel(model, chosen, { history: samples, choose }));
       if (state.view === "graph") draw();
     }
   }
@@ -53,12 +53,12 @@ export async function start(root, parameters, signal) {
   }
 
   function controls() {
-    const change = (name) => (value) => { state[name] = value; again(); };
+    const change = (name) => (value) => { state[name] = value; keep(state); again(); };
     return [
       find(model, choose),
       choice("span", "Span of time", [["10", "10 s"], ["60", "1 min"]], state.span, change("span")),
       choice("scope", "Whose calls", [["1", "Fleet"], ["0", "This process"]], state.fleet, change("fleet")),
-      choice("view", "How to show it", [["graph", icon("topology"), "Graph"], ["table", icon("table"), "Table"]], state.view, (v) => { state.view = v; redraw(); }),
+      choice("view", "How to show it", [["graph", icon("topology"), "Graph"], ["table", icon("table"), "Table"]], state.view, (v) => { state.view = v; keep(state); redraw(); }),
     ];
   }
 
@@ -66,7 +66,7 @@ export async function start(root, parameters, signal) {
     [answer, error, model] = [next, null, build(next)];
     for (const x of [...model.nodes.values(), ...model.edges]) {
       const id = x.key ?? x.id;
-      history.set(id, [...(history.get(id) ?? []), x.requestsPerSecond].slice(-remembered));
+      samples.set(id, [...(samples.get(id) ?? []), x.requestsPerSecond].slice(-remembered));
     }
     redraw();
   }
@@ -76,7 +76,7 @@ export async function start(root, parameters, signal) {
   function again() {
     asking.abort();
     asking = new AbortController();
-    history.clear();
+    samples.clear();
     poll(() => `topology?fleet=${state.fleet}&window=${state.span}s`, {
       signal: AbortSignal.any([signal, asking.signal]), every: 500, got, failed: (err) => { error = err; redraw(); },
     });
@@ -89,6 +89,11 @@ export async function start(root, parameters, signal) {
   root.onkeydown = (e) => { if (e.key === "Escape" && chosen) choose(null); };
   redraw();
   again();
+}
+
+// keep has the address remember what the reader wants to see.
+function keep(state) {
+  history.replaceState(null, "", `#/topology?${new URLSearchParams(state)}`);
 }
 
 // enter leads the reader to the details, which narrow screens have further down.
