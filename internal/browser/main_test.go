@@ -41,10 +41,11 @@ type tab struct {
 	ctx context.Context
 }
 
-// open opens an empty page in a browser of its own, which must have nothing to
-// complain about when the test is over.
+// open opens an empty page in a browser of its own. Tests that do so run beside each
+// other: most of what they do is wait.
 func open(t *testing.T) *tab {
 	t.Helper()
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	t.Cleanup(cancel)
 	b, err := browser.Start(ctx, t.TempDir())
