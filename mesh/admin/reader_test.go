@@ -46,6 +46,12 @@ func (s *scene) tap(path string) *reader {
 	return got
 }
 
+// end hangs up.
+func (r *reader) end() {
+	r.stop()
+	_ = r.resp.Body.Close()
+}
+
 // event is the next one's name and data; "" at the end.
 func (r *reader) event() (name, data string) {
 	for {

@@ -64,6 +64,8 @@ func asked(path string) *http.Request {
 	return r
 }
 
+func (s *scene) recorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
+
 func (s *scene) page(path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	s.pages.ServeHTTP(w, asked(path))
