@@ -2,6 +2,7 @@ package meshgrpc_test
 
 import (
 	"context"
+	"math"
 	"net"
 	"sync"
 	"testing"
@@ -152,14 +153,19 @@ func TestTheJourneyOfAUnaryCallAllocates(t *testing.T) {
 	}
 }
 
-// over counts the allocations of a unary call over a connection, both sides'.
+// over counts the allocations of a unary call over a connection, both sides': the
+// least of several rounds, for a round in which goroutines wait for the processor,
+// or the collector empties pools, has more.
 func over(tb testing.TB, c testpb.TestServiceClient) float64 {
-	in := new(testpb.SimpleRequest)
-	return testing.AllocsPerRun(2000, func() {
-		if _, err := c.UnaryCall(context.Background(), in); err != nil {
-			tb.Error(err)
-		}
-	})
+	in, least := new(testpb.SimpleRequest), math.Inf(1)
+	for range 10 {
+		least = min(least, testing.AllocsPerRun(300, func() {
+			if _, err := c.UnaryCall(context.Background(), in); err != nil {
+				tb.Error(err)
+			}
+		}))
+	}
+	return least
 }
 
 func TestAUnaryCallAllocatesLittleBeyondGRPC(t *testing.T) {

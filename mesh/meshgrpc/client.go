@@ -92,7 +92,7 @@ type client struct {
 
 func newClient(m *mesh.Mesh) *client {
 	c := &client{mesh: m.Inside()}
-	c.unaries.New = func() any { return &unaryCall{limiter: c.mesh.Limiter()} }
+	c.unaries.New = func() any { return &unaryCall{limits: c.mesh.Limiter()} }
 	return c
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,12 +12,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/encoding/gzip"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
@@ -233,87 +228,6 @@ func TestServersMayDrainTheirConnections(t *testing.T) {
 	})
 }
 
-// overHTTP serves a host by HTTP/2, and not by gRPC.
-func (f *fleet) overHTTP(i *instance, h http.Handler) {
-	lis := bufconn.Listen(1 << 20)
-	f.mu.Lock()
-	f.listeners[i.endpoint.Address] = lis
-	f.mu.Unlock()
-	protocols := new(http.Protocols)
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{Handler: h, Protocols: protocols}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(lis)
-	}()
-	f.tb.Cleanup(func() {
-		_ = server.Close()
-		<-served
-	})
-}
-
-func TestAnswersThatAreNotGRPCsCountByTheirStatus(t *testing.T) {
-	for code, ejected := range map[int]bool{503: true, 500: true, 401: false, 404: false} {
-		t.Run(http.StatusText(code), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFleet(t)
-				i := f.start("ratings", "v1")
-				calls := 0
-				f.overHTTP(i, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					calls++
-					w.WriteHeader(code)
-				}))
-				c := f.client("ratings", ejectAtThree)
-				for range 10 {
-					_ = unaryAs(c)
-				}
-				if want := map[bool]int{true: 4, false: 10}[ejected]; calls != want { // the first is in doubt
-					t.Errorf("%d calls got through, want %d", calls, want)
-				}
-			})
-		})
-	}
-}
-
-func TestAConnectionThatBreaksAmidAnAnswerBlamesItsHost(t *testing.T) {
-	for face, do := range map[string]func(testpb.TestServiceClient) error{
-		"unary": unaryAs,
-		"stream": func(c testpb.TestServiceClient) error {
-			s, err := c.FullDuplexCall(context.Background())
-			if err != nil {
-				return err
-			}
-			_, err = s.Recv()
-			return err
-		},
-	} {
-		t.Run(face, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFleet(t)
-				i := f.start("ratings", "v1")
-				breaking := func(ctx context.Context) error {
-					err := grpc.SendHeader(ctx, nil)
-					<-time.After(time.Millisecond) // it arrives
-					i.cut()
-					return err
-				}
-				i.double.onUnary(func(ctx context.Context, _ *testpb.SimpleRequest) error { return breaking(ctx) })
-				i.double.onStream(func(s bidi) error { return breaking(s.Context()) })
-				// each answer counts when its headers come, and so begins to count anew
-				c := f.client("ratings", strings.ReplaceAll(ejectAtThree, "Errors: 3", "Errors: 1"))
-				if err := do(c); status.Code(err) != codes.Unavailable || errors.As(err, new(*mesh.Error)) {
-					t.Errorf("got %v", err)
-				}
-				synctest.Wait()
-				if err := do(c); i.double.calls.Load() != 1 || !errors.Is(err, mesh.ErrNoHealthy) {
-					t.Errorf("after %d calls: %v", i.double.calls.Load(), err)
-				}
-			})
-		})
-	}
-}
-
 func TestHostsThatNobodyKnowsPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t)
@@ -357,51 +271,6 @@ func TestTLSIsDoneOnce(t *testing.T) {
 		conn := r.dialMesh(m, "ratings", grpc.WithTransportCredentials(credentials.NewTLS(nil)))
 		if err := unaryAs(testpb.NewTestServiceClient(conn)); status.Code(err) != codes.Unavailable {
 			t.Errorf("got %v", err) // the caller's own TLS stands, and does not trust the mesh's authority
-		}
-	})
-}
-
-// packed notes how big messages are on the wire.
-type packed struct {
-	stats.Handler
-	sizes atomic.Int64
-	names chan string
-}
-
-func (*packed) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
-func (*packed) HandleConn(context.Context, stats.ConnStats)                       {}
-func (*packed) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
-func (p *packed) HandleRPC(_ context.Context, s stats.RPCStats) {
-	switch s := s.(type) {
-	case *stats.InHeader:
-		p.names <- s.Compression
-	case *stats.InPayload:
-		p.sizes.Add(int64(s.CompressedLength))
-	}
-}
-
-func TestCompressionIsTheCallersToChooseForEachTry(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, seen := newFleet(t), &packed{names: make(chan string, 10)}
-		i := f.start("ratings", "v1", grpc.StatsHandler(seen))
-		i.double.onUnary(func(_ context.Context, in *testpb.SimpleRequest) error {
-			if len(in.Payload.Body) != 1<<20 {
-				t.Errorf("%d bytes arrived", len(in.Payload.Body))
-			}
-			return status.Error(codes.Unavailable, "not now")
-		})
-		c := f.client("ratings", retryOn("unavailable"))
-		big := &testpb.SimpleRequest{Payload: &testpb.Payload{Body: make([]byte, 1<<20)}}
-		if _, err := c.UnaryCall(context.Background(), big, grpc.UseCompressor(gzip.Name)); status.Code(err) != codes.Unavailable {
-			t.Error(err)
-		}
-		for range 3 {
-			if got := <-seen.names; got != gzip.Name {
-				t.Errorf("a try is compressed by %q", got)
-			}
-		}
-		if got := seen.sizes.Load(); got == 0 || got > 3<<13 {
-			t.Errorf("3 tries of 1 MiB took %d bytes", got)
 		}
 	})
 }

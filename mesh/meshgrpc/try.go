@@ -71,41 +71,6 @@ func tryOf(ctx context.Context) *try {
 	return t
 }
 
-// Deadline implements context.Context. It is the server that is told it: what a rule
-// leaves of the time, in whole milliseconds, as Envoy has it. So there are few values
-// where there would be another one for each call, and HPACK has a word for them.
-func (t *try) Deadline() (time.Time, bool) {
-	d, ok := t.Context.Deadline()
-	if t.within == nil || !ok {
-		return d, ok
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.told.IsZero() {
-		t.told = inMilliseconds(d)
-	}
-	return t.told, true
-}
-
-// inMilliseconds is a deadline that is so many of them away, rounded up.
-func inMilliseconds(d time.Time) time.Time {
-	now := time.Now()
-	left := d.Sub(now)
-	if left <= 0 {
-		return d
-	}
-	return now.Add((left + time.Millisecond - 1).Truncate(time.Millisecond))
-}
-
-// AfterFunc is what package context asks for where a context is derived from this
-// one, before it starts a goroutine to wait for its end.
-func (t *try) AfterFunc(f func()) (stop func() bool) {
-	if t.within == nil {
-		return context.AfterFunc(t.Context, f)
-	}
-	return t.within.AfterFunc(f)
-}
-
 // key is the line's that the try takes: the host's, or the address of one that is
 // none of the mesh's.
 func (t *try) key(lane int) any {

@@ -14,10 +14,10 @@ import (
 // what gRPC can hold on to stands in its tries.
 type unaryCall struct {
 	rpc
-	reply   any
-	invoke  grpc.UnaryInvoker
-	err     error // of the last try
-	limiter inside.Limiter
+	reply  any
+	invoke grpc.UnaryInvoker
+	err    error          // of the last try
+	limits inside.Limiter // kept from call to call
 }
 
 // unary is a grpc.UnaryClientInterceptor.
@@ -73,7 +73,7 @@ func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (ag
 
 func (x *unaryCall) free() {
 	pool := &x.client.unaries
-	*x = unaryCall{limiter: x.limiter}
+	*x = unaryCall{limits: x.limits}
 	pool.Put(x)
 }
 
@@ -96,7 +96,7 @@ func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	deadline, x.perTry = c.TryDeadline()
 	var within inside.Limit
 	if sooner(ctx, deadline) {
-		within = x.limiter(ctx, deadline)
+		within = x.limits(ctx, deadline)
 		defer within.Stop()
 		ctx = within
 	}
