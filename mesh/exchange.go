@@ -53,7 +53,7 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 // free lets the exchange be used again. Nothing may refer to it any more.
 func (x *exchange) free() {
 	pool := &x.t.mesh.exchanges
-	*x = exchange{alarms: x.alarms, flight: engine.Flight{Lane: x.flight.Lane}}
+	*x = exchange{alarms: x.alarms, report: x.report.Afresh(), flight: engine.Flight{Lane: x.flight.Lane}}
 	pool.Put(x)
 }
 

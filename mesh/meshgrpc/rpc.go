@@ -33,12 +33,13 @@ type order struct {
 // common. It is most of an engine.Wire.
 type rpc struct {
 	order
-	call   engine.Call
-	flight engine.Flight
-	report report.Outbound
-	about  *report.Attempt // of the last try; nil: nobody reads it
-	client *client
-	opts   options
+	call     engine.Call
+	flight   engine.Flight
+	report   report.Outbound
+	about    *report.Attempt // of the last try; nil: nobody reads it
+	returned report.Returned
+	client   *client
+	opts     options
 
 	path      string      // the method that is sent
 	authority string      // that is sent; "": the connection's

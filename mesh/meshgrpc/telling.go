@@ -62,7 +62,7 @@ func (x *unaryCall) tellEnd(err error, again bool) {
 		x.report.Drop()
 		return
 	}
-	r := x.report.Returned()
+	r := &x.returned
 	r.RequestBytes, r.RequestMessages = max(sizeOf(x.message), 0), 1
 	if err == nil {
 		r.ResponseBytes, r.ResponseMessages = max(sizeOf(x.reply), 0), 1
@@ -76,7 +76,7 @@ func (s *stream) tellEnd(err error) {
 	if !s.report.Begun() {
 		return
 	}
-	r := s.report.Returned()
+	r := &s.returned
 	r.RequestMessages, r.RequestBytes = s.sent.all()
 	r.ResponseMessages, r.ResponseBytes = s.got.all()
 	if err == nil && !s.desc.ServerStreams { // RecvMsg has yet to return with the one that there is

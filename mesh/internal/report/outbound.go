@@ -21,7 +21,12 @@ type Outbound struct {
 	call     *engine.Call
 	span     telemetry.Span
 	name     string
+	room     *Returned // nil: none yet
 }
+
+// Afresh is a zero Outbound that keeps the room of one that is over, for those who
+// use theirs again.
+func (o *Outbound) Afresh() Outbound { return Outbound{room: o.room} }
 
 // Begin begins to report a call. Its headers may carry a trace, which goes on
 // where ctx has none. The context is for Do: spans of tries are under it.
@@ -67,8 +72,13 @@ type Returned struct {
 	Details telemetry.Details
 }
 
-// Returned is room for how the call came out. Begun must be true.
-func (o *Outbound) Returned() *Returned { return o.reporter.returned.Get().(*Returned) }
+// Returned is room for how the call came out.
+func (o *Outbound) Returned() *Returned {
+	if o.room == nil {
+		o.room = new(Returned)
+	}
+	return o.room
+}
 
 // End tells how the call came out. It is called once, when the call is over. r is
 // of Returned, and not the caller's any more.
@@ -89,10 +99,9 @@ func (o *Outbound) End(ctx context.Context, out *Returned) {
 	o.reporter.telemetry.Log(ctx, e, r)
 	o.span.Finish(e, r)
 	out.Result = telemetry.Result{}
-	if detailed {
+	if detailed { // else nobody has written there
 		out.Details = telemetry.Details{}
 	}
-	o.reporter.returned.Put(out)
 }
 
 // Mutual reports whether a connection of the mesh's own to the host that was picked

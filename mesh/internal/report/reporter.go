@@ -13,19 +13,14 @@ type Reporter struct {
 	own       *tlsid.Current    // this side's credential
 	service   telemetry.Service // that this side serves
 
-	met      acquaintance
-	served   sync.Pool // of *Served
-	returned sync.Pool // of *Returned
+	met    acquaintance
+	served sync.Pool // of *Served
 }
 
 // New returns a Reporter that tells t; own is this side's credential, service what
 // it serves.
 func New(t *telemetry.Telemetry, own *tlsid.Current, service telemetry.Service) *Reporter {
-	return &Reporter{
-		telemetry: t, own: own, service: service,
-		served:   sync.Pool{New: func() any { return new(Served) }},
-		returned: sync.Pool{New: func() any { return new(Returned) }},
-	}
+	return &Reporter{telemetry: t, own: own, service: service, served: sync.Pool{New: func() any { return new(Served) }}}
 }
 
 // principal is the own SPIFFE ID; "" if there is none.
