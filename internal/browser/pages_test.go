@@ -64,6 +64,20 @@ func TestExplainGivesTheRightRule(t *testing.T) {
 	p.silent()
 }
 
+// TestExplainSaysWhomTheOtherSideRefuses: productpage may call reviews, and not
+// ratings.
+func TestExplainSaysWhomTheOtherSideRefuses(t *testing.T) {
+	p, d := open(t), startTour(t)
+	for host, want := range map[string]string{"reviews": "let in", "ratings": "refused"} {
+		p.visit(d.url + "#/explain?host=" + host)
+		p.until(`document.querySelector(".answer .facts .badge").textContent === "` + want + ` on the other side"`)
+		p.until(`document.querySelector(".access").textContent.includes("` + want + `")`)
+		p.until(`document.querySelector(".access").textContent.includes("sa/productpage")`)
+		p.sound(host)
+	}
+	p.silent()
+}
+
 // TestRejectedRulesAreShownWithFileAndLine: everywhere that they are, and until
 // they are put right.
 func TestRejectedRulesAreShownWithFileAndLine(t *testing.T) {

@@ -34,6 +34,7 @@ func TestScreenshots(t *testing.T) {
 	p.until(`document.querySelector(".panel .chart polyline")?.points.length > 6`)
 	p.take("topology")
 
+	p.must(p.Size(p.ctx, 1280, 900))
 	p.must(p.Look(p.ctx, browser.Dark))
 	p.visit(d.url + "#/explain?host=reviews&path=/reviews/7")
 	p.until(`document.querySelector(".routes .matched")`)

@@ -1,5 +1,6 @@
 // An explanation, drawn: the answer first, then why.
 
+import { access, admission } from "./access.js";
 import { badge, bar, card, facts, note, tag } from "./ui.js";
 import { endpoints, labels } from "./endpoints.js";
 import { h, icon } from "./dom.js";
@@ -11,9 +12,9 @@ export function verdict(e) {
     summary(e),
     e.routes?.length > 0 && card("Routes, in order", e.rule && ref(e.rule), h("ol", { class: "routes" }, e.routes.map(route))),
     e.losers?.length > 0 && card("Rules for the same host, without effect", null, h("ul", {}, e.losers.map((r) => h("li", {}, ref(r))))),
-    e.notes?.length > 0 && card("Where inmesh does other than Istio", null, h("ul", { class: "stack tight" }, e.notes.map((n) => h("li", { class: "break" }, n)))),
     e.destinations?.map((d) => destination(d, "of the requests")),
     e.mirrors?.map((d) => destination(d, "copied")),
+    e.notes?.length > 0 && card("Where inmesh does other than Istio", null, h("ul", { class: "stack tight" }, e.notes.map((n) => h("li", { class: "break" }, n)))),
   ];
 }
 
@@ -26,6 +27,7 @@ function summary(e) {
       ["service", e.service && h("span", { class: "break" }, e.service, e.port ? `, port ${e.port}` : "")],
       ["rule", e.rule ? ref(e.rule) : e.ours && "none: the default route"],
       ["timeout", e.timeout || (e.ours && "none")], ["retries", e.retries],
+      ["access", admission(e.destinations)],
       ["faults", e.faults?.length > 0 && h("span", { class: "row" }, e.faults.map((f) => badge("warn", f, "warn")))],
     ]));
 }
@@ -36,7 +38,8 @@ function outcome(e) {
   if (!e.action) return ["bad", "No route matches: it would be refused."];
   if (e.action !== "forward") return ["ok", `${e.action[0].toUpperCase()}${e.action.slice(1)}`];
   const arms = (e.destinations ?? []).map((d) => `${(e.destinations.length > 1 ? `${percent(d.share)} ` : "")}${shortHost(d.host)}${d.subset ? ` ${d.subset}` : ""}`);
-  return [e.destinations?.some((d) => d.missing) ? "warn" : "ok", `Forward to ${arms.join(", ")}`];
+  const trouble = e.destinations?.some((d) => d.missing || d.access?.some((a) => !a.allowed));
+  return [trouble ? "warn" : "ok", `Forward to ${arms.join(", ")}`];
 }
 
 function route(r) {
@@ -53,6 +56,6 @@ function destination(d, of) {
     h("div", { class: "inset stack tight" }, bar(d.share),
       d.missing && note("bad", d.missing), d.trouble && note("warn", d.trouble),
       facts([["policy", d.policy ? ref(d.policy) : "the defaults: no DestinationRule"], ["labels", labels(d.labels)],
-        ["balancing", d.balance?.toLowerCase().replaceAll("_", " ")], ["by the hash of", d.hash]])),
+        ["balancing", d.balance?.toLowerCase().replaceAll("_", " ")], ["by the hash of", d.hash]]), access(d)),
     d.endpoints?.length > 0 && endpoints(d.endpoints, `Endpoints of ${d.host} ${d.subset ?? ""}`));
 }

@@ -84,7 +84,7 @@ function elements(model, narrow) {
 
 function arrange(cy, narrow) {
   cy.layout({
-    name: "dagre", rankDir: narrow ? "TB" : "LR", nodeSep: narrow ? 10 : 42, rankSep: narrow ? 68 : 104, edgeSep: 24,
+    name: "dagre", rankDir: narrow ? "TB" : "LR", nodeSep: narrow ? 10 : 42, rankSep: narrow ? 68 : 94, edgeSep: 24,
     ranker: "network-simplex", fit: false, animate: false, sort: (a, b) => b.id().localeCompare(a.id()),
   }).run();
   fit(cy);
@@ -92,6 +92,6 @@ function arrange(cy, narrow) {
 
 // fit shows all, but nothing larger than it is.
 function fit(cy) {
-  cy.fit(undefined, cy.width() < across ? 10 : 28);
+  cy.fit(undefined, cy.width() < across ? 10 : 20);
   if (cy.zoom() > 1.15) { cy.zoom(1.15); cy.center(); }
 }
