@@ -18,6 +18,9 @@ type Config struct {
 	Datacenter string
 	// Federated are servers of other datacenters, which it joins. nil: none.
 	Federated []*Agent
+	// HTTPS is a port on which the API is served by TLS, too; Settings say how. 0:
+	// it is not.
+	HTTPS int
 	// Settings are added to the agent's configuration, in the words of
 	// https://developer.hashicorp.com/consul/docs/agent/config/config-files, and
 	// take the place of what stands there. nil: none.
@@ -66,6 +69,9 @@ func (c Config) settings(dir string, p ports) settings {
 		"check_update_interval": "0s",
 		// All processes of a test have one address.
 		"limits": settings{"http_max_conns_per_client": 4000},
+	}
+	if c.HTTPS != 0 {
+		s["ports"].(settings)["https"] = c.HTTPS
 	}
 	if !c.client {
 		s["bootstrap_expect"] = max(c.servers, 1)

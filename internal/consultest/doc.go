@@ -22,6 +22,6 @@
 //
 // # Limits
 //
-// It needs a Unix: agents are paused by signals; a Network needs Linux. To build the agent takes some
-// minutes and, the first time, the network.
+// It needs a Unix: agents are paused by signals; a Network needs Linux. To build the
+// agent takes some minutes and, the first time, the network.
 package consultest
