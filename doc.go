@@ -42,7 +42,7 @@
 //	mesh/rules             YAML or JSON → an immutable Set, or every fault with file:line
 //	mesh/authz             access policies → a decision and its reason. Pure
 //	mesh/meshgrpc          the gRPC face: NewClient, DialOptions, ServerOptions
-//	mesh/telemetry         what happened → OpenTelemetry; not wired to the journey yet
+//	mesh/telemetry         what happened → OpenTelemetry: metrics, traces, an access log; the topology
 //	mesh/admin             pages and JSON that show a mesh while it runs
 //	mesh/meshtest          the mesh in memory, for users' own tests
 //	mesh/internal/plan     Compile: rules → virtual hosts, routes, cluster policies. Pure
@@ -50,6 +50,7 @@
 //	mesh/internal/h1       an HTTP/1.1 connection loop on the caller's own goroutine, for plain requests
 //	mesh/internal/clienttls  the client's side of a connection's TLS, as a rule demands it
 //	mesh/internal/guard    the inbound journey, free of HTTP
+//	mesh/internal/report   what telemetry is told of a call, and of a request
 //	mesh/internal/jwt      tokens and their keys
 //	mesh/internal/ratelimit  how many requests a server takes in a second
 //	mesh/internal/mask     secrets taken out of what operators are shown
