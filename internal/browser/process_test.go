@@ -25,6 +25,20 @@ func TestCertificatesSayWhoTheProcessIs(t *testing.T) {
 	p.silent()
 }
 
+// TestWhatTheReaderHasOpenedAndClosedStaysSo: while answers keep coming.
+func TestWhatTheReaderHasOpenedAndClosedStaysSo(t *testing.T) {
+	p, d := open(t), startTour(t)
+	p.visit(d.url + "#/certificates")
+	p.until(`document.querySelectorAll("details").length > 1`)
+	p.run(`document.querySelectorAll("summary").forEach((s) => s.click())`)
+	asked := len(p.Asked())
+	p.await(func() bool { return len(p.Asked()) > asked+4 })
+	if open := p.text(`[...document.querySelectorAll("details")].map((d) => d.open)`); open != "false,true" {
+		t.Errorf("what was open and is closed, what was closed and is open: got open %s, want false,true", open)
+	}
+	p.silent()
+}
+
 // TestRequestsUnderWayAreShown: those that wait for stars, which are held up.
 func TestRequestsUnderWayAreShown(t *testing.T) {
 	p, d := open(t), startTour(t)

@@ -3,6 +3,7 @@ package browser_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -18,19 +19,21 @@ func all() []string {
 	return []string{"topology", "topology?view=table", "destinations", "rules", "certificates", "requests", "explain", "explain?host=reviews", "tap", "config"}
 }
 
-// serve shows the pages of a mesh that has nothing to do.
+// serve shows the pages of a mesh that has nothing to do, under a prefix.
 func serve(t *testing.T) string {
 	t.Helper()
 	m, err := mesh.New(context.Background(), mesh.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(admin.New(m, admin.Config{}))
+	mux := http.NewServeMux()
+	mux.Handle("/debug/mesh/", http.StripPrefix("/debug/mesh", admin.New(m, admin.Config{})))
+	server := httptest.NewServer(mux)
 	t.Cleanup(func() {
 		server.Close()
 		_ = m.Close()
 	})
-	return server.URL + "/"
+	return server.URL + "/debug/mesh/"
 }
 
 func TestPagesOfAMeshWithNothingToDoSaySo(t *testing.T) {

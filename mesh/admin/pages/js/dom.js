@@ -68,9 +68,10 @@ function update(old, to) {
 
 function updateAttributes(old, to) {
   for (const { name } of [...old.attributes]) {
-    if (!to.hasAttribute(name) && name !== "open") old.removeAttribute(name); // what the reader has opened stays so
+    if (!to.hasAttribute(name) && name !== "open") old.removeAttribute(name);
   }
   for (const { name, value } of to.attributes) {
+    if (name === "open") continue; // what the reader has opened or closed stays so
     if (name === "style") old.style.cssText = to.style.cssText; // the attribute itself is the policy's to refuse
     else if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }

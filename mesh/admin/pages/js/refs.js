@@ -6,7 +6,7 @@ import { place } from "./ui.js";
 export const nameOf = (r) => `${r.kind} ${r.namespace ? `${r.namespace}/` : ""}${r.name}`;
 
 // anchor is where the page of the rules has an object.
-export const anchor = (r) => `#/rules?object=${encodeURIComponent(nameOf(r))}`;
+const anchor = (r) => `#/rules?object=${encodeURIComponent(nameOf(r))}`;
 
 // ref names a rule, leads to it, and says where it stands.
 export function ref(r) {

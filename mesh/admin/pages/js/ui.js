@@ -18,9 +18,9 @@ export function note(kind, ...text) {
   return h("div", { class: `note ${kind}`, role: kind === "bad" && "alert" }, icon(kind || "explain"), h("div", {}, text));
 }
 
-// failed says that an answer did not come.
-export function failed(err) {
-  return note("bad", h("strong", {}, "No answer. "), err.message, " The page asks again by itself.");
+// failed says that an answer did not come; pages that show what changes ask again.
+export function failed(err, again = true) {
+  return note("bad", h("strong", {}, "No answer. "), err.message, again && " The page asks again by itself.");
 }
 
 export function empty(symbol, title, ...text) {

@@ -4,10 +4,10 @@
 const failing = 0.05; // of the calls of an edge, from which it is red
 
 // keyOf tells edges apart: there may be one for each protocol.
-export const keyOf = (e) => [e.source, e.target, e.protocol, e.secure ? "mtls" : "open"].join("|");
+const keyOf = (e) => [e.source, e.target, e.protocol, e.secure ? "mtls" : "open"].join("|");
 
 // statusOf is how well calls go: idle, ok, warn, bad.
-export function statusOf({ requestsPerSecond, errorRate }) {
+function statusOf({ requestsPerSecond, errorRate }) {
   if (!requestsPerSecond) return "idle";
   if (errorRate >= failing) return "bad";
   return errorRate > 0 ? "warn" : "ok";

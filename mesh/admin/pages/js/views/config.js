@@ -14,7 +14,7 @@ export async function start(root, parameters, signal) {
     const { at, ...dump } = await get("config", signal);
     show(body, h("p", { class: "quiet" }, `As of ${moment(at)}`), h("section", { class: "card flush" }, Object.entries(dump).map(([name, value]) => part(name, value))));
   } catch (err) {
-    if (!signal.aborted) show(body, failed(err));
+    if (!signal.aborted) show(body, failed(err, false));
   }
 }
 

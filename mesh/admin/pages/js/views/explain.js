@@ -25,7 +25,7 @@ async function answer(result, parameters, signal) {
     show(result, verdict(explanation));
     say(`Explained: ${explanation.action || explanation.refused || "no route"}`);
   } catch (err) {
-    if (!signal.aborted) show(result, failed(err));
+    if (!signal.aborted) show(result, failed(err, false));
   }
 }
 
