@@ -159,6 +159,26 @@ func TestAnEmptyAnswerIsBelievedLate(t *testing.T) {
 	})
 }
 
+// While a cluster starts, the answer that there is nobody comes again and again, for
+// it changes with everything. Who appears then is known in half a second.
+func TestAServiceThatAppearsAmidOthersIsFollowedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		w := watch(t, newSource(t, s, consul.Config{}), reviews)
+		w.err(t)
+		for n := range 300 {
+			s.say(fmt.Sprint("/v1/health/service/s", n), instances(instance(80)))
+			time.Sleep(10 * time.Millisecond)
+		}
+		s.say(healthOfReviews, instances(instance(80)))
+		start := time.Now()
+		w.set(t)
+		if took := time.Since(start); took > 500*time.Millisecond {
+			t.Errorf("followed after %v", took)
+		}
+	})
+}
+
 func TestAnAnswerWithoutPermissionIsTroubleAndNotEmptiness(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()
