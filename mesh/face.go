@@ -10,6 +10,8 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // Inside is for the mesh's own packages, such as meshgrpc: another face needs
@@ -29,7 +31,9 @@ func (m *Mesh) Inside() inside.Mesh {
 		Introduction:  m.introduction(),
 		Mode:          m.guard.Mode,
 		Inherit:       m.inheritFrom,
-		Receive:       func(ctx context.Context) inside.Inbound { return &visitor{inbound{Context: ctx}, m} },
+		Receive: func(ctx context.Context) inside.Inbound {
+			return &visitor{inbound{Context: ctx, start: m.clock.now()}, m}
+		},
 	}
 }
 
@@ -92,5 +96,29 @@ func (v *visitor) Admit(address string) *guard.Refusal {
 	refusal := v.mesh.guard.Admit(v, &v.visit)
 	v.mesh.tellAccess(&v.inbound, refusal)
 	v.caller = callerOf(&http.Request{RemoteAddr: address}, &v.visit)
+	if refusal == nil {
+		v.mesh.visits.Any().Enter(&v.flight, &v.inbound)
+	}
 	return refusal
+}
+
+// Leave implements inside.Inbound.
+func (v *visitor) Leave() { v.flight.Leave() }
+
+// Over implements inside.Inbound.
+func (v *visitor) Over(refusal *guard.Refusal, status int, gone bool) {
+	all := v.mesh.taps.listening()
+	if all == nil {
+		return
+	}
+	e, flags := v.event(), report.Refused(refusal)
+	e.Status, e.GRPCStatus = http.StatusOK, &status
+	if gone {
+		e.Status, flags = 0, flags|telemetry.DownstreamGone
+	}
+	e.Flags = flags.String()
+	if refusal != nil {
+		e.Error = refusal.Error()
+	}
+	tell(all, e, v.visit.Header)
 }

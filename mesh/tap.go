@@ -15,7 +15,7 @@ type TapFilter struct {
 	Method    string
 	Path      string // what the path begins with
 	MinStatus int    // statuses below are left out, and so are requests without an answer unless Failed
-	Failed    bool   // only those without an answer, or with a 5xx
+	Failed    bool   // only those without an answer, with a 5xx, or with a gRPC status other than OK
 }
 
 func (f *TapFilter) wants(e *TapEvent) bool {
@@ -24,7 +24,7 @@ func (f *TapFilter) wants(e *TapEvent) bool {
 		return false
 	case f.Service != "" && !strings.Contains(e.Service, f.Service) && !strings.Contains(e.Host, f.Service):
 		return false
-	case f.Failed && e.Status > 0 && e.Status < 500:
+	case f.Failed && e.Status > 0 && e.Status < 500 && (e.GRPCStatus == nil || *e.GRPCStatus == 0):
 		return false
 	}
 	return strings.HasPrefix(e.Path, f.Path) && (e.Status >= f.MinStatus || f.Failed && e.Status == 0)

@@ -23,8 +23,10 @@ type TapEvent struct {
 	Path      string    `json:"path"`
 	Query     string    `json:"query,omitempty"`
 	Status    int       `json:"status"` // of the answer; 0 if there was none
-	Flags     string    `json:"flags"`  // Envoy's response flags; "-" for none
-	Error     string    `json:"error,omitempty"`
+	// GRPCStatus is of the answer to a gRPC call; nil: it was not one, or there was none.
+	GRPCStatus *int   `json:"grpcStatus,omitempty"`
+	Flags      string `json:"flags"` // Envoy's response flags; "-" for none
+	Error      string `json:"error,omitempty"`
 	// Headers are the request's.
 	Headers map[string][]string `json:"headers,omitempty"`
 
@@ -86,6 +88,9 @@ func tapped(c *engine.Call, now time.Time) TapEvent {
 		Path: c.Request.Path, Query: c.Request.RawQuery, Status: i.Status, Flags: i.Flags, Service: i.Service, Rule: i.Rule,
 		Route: i.Route, Destination: i.Destination, Subset: i.Subset, Endpoint: i.Endpoint, Attempts: i.Attempts, Mirror: i.Mirror,
 	}
+	if i.GRPCStatus >= 0 {
+		e.GRPCStatus = &i.GRPCStatus
+	}
 	if i.Err != nil {
 		e.Error = i.Err.Error()
 	}
@@ -99,17 +104,23 @@ func (in *inbound) tap(m *Mesh, r *http.Request, refusal *guard.Refusal, returne
 	if all == nil || in.answer.ResponseWriter == nil {
 		return
 	}
-	v := &in.visit
 	status, flags := in.seen(r, returned)
-	e := TapEvent{
-		Direction: inboundName, Start: in.start, Duration: milliseconds(time.Since(in.start)), Method: r.Method, Host: r.Host,
-		Path: in.path, Query: r.URL.RawQuery, Status: status, Flags: (flags | report.Refused(refusal)).String(),
-		Peer: v.Peer.String(), Source: r.RemoteAddr,
-	}
+	e := in.event()
+	e.Method, e.Host, e.Query, e.Source = r.Method, r.Host, r.URL.RawQuery, r.RemoteAddr
+	e.Status, e.Flags = status, (flags | report.Refused(refusal)).String()
 	if refusal != nil {
 		e.Error = refusal.Error()
 	}
 	tell(all, e, r.Header)
+}
+
+// event is what is known of an inbound request however it has come.
+func (in *inbound) event() TapEvent {
+	v := &in.visit
+	return TapEvent{
+		Direction: inboundName, Start: in.start, Duration: milliseconds(time.Since(in.start)), Method: v.Method, Host: v.Host,
+		Path: in.path, Peer: v.Peer.String(), Source: in.caller.Address,
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

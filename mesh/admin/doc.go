@@ -20,12 +20,18 @@
 //
 // api/topology is a Topology: who calls whom, with the traffic of the last window,
 // a parameter of 1s to 60s (10s). The parameter format is json, dot or mermaid.
+// With fleet=1 it is that of all instances together, see below.
 //
 //	{"instance": {"id": "…", "service": "productpage", "namespace": "default", "labels": {"version": "v1"}},
 //	 "at": "2026-01-02T15:04:05Z", "windowSeconds": 60,
 //	 "nodes": [{"id": "default/productpage@v1", "namespace": "default", "name": "productpage", "version": "v1"}],
 //	 "edges": [{"source": "default/productpage@v1", "target": "default/reviews@v2", "protocol": "http", "secure": true,
 //	            "requestsPerSecond": 19.5, "errorsPerSecond": 0.2, "errorRate": 0.01, "p50Milliseconds": 1.2, …}]}
+//
+// With fleet=1 there are, beside, "instances": who was asked, and who did not answer.
+//
+//	"instances": [{"service": "reviews.default", "endpoint": "127.0.0.1:9080", "instance": {"id": "…", …}},
+//	              {"service": "ratings.default", "endpoint": "127.0.0.1:9081", "error": "… connection refused"}]
 //
 // api/destinations is Destinations: where this process has sent requests so far.
 //
@@ -91,7 +97,7 @@
 // TapEvent (of package mesh) for data. Its parameters, none of which is needed, are
 // direction (outbound, inbound), service (part of its name), method, path (what it
 // begins with), status (the lowest) and failed (true: only those without an answer
-// or with a 5xx). Between come hello, beat every 10 s without a request, and bye when
+// or with a 5xx or a gRPC status other than OK). Between come hello, beat every 10 s without a request, and bye when
 // the Mesh is closed: a TapStatus each. At most 16 can listen at once (503).
 //
 //	event: hello
@@ -99,12 +105,39 @@
 //
 //	event: request
 //	data: {"direction":"outbound","start":"…","durationMilliseconds":1.5,"method":"GET","host":"reviews","path":"/reviews/7",
-//	  "query":"token=***","status":200,"flags":"-","headers":{"Cookie":["***"]},"service":"reviews.default.svc.cluster.local",
+//	  "query":"token=***","status":200,"grpcStatus":0,"flags":"-","headers":{"Cookie":["***"]},"service":"reviews.default.svc.cluster.local",
 //	  "rule":"default/reviews","route":"for-all","subset":"v1","endpoint":"127.0.0.1:9080","attempts":1}
 //
 // api/version is a Version: which program this is.
 //
 //	{"instance": { as of api/topology }, "started": "…", "go": "go1.26.0", "program": "…", "inmesh": "v1.2.3"}
+//
+// # One graph of all
+//
+// Asked for fleet=1, the handler asks the handlers of the other instances: of its own
+// service, of those that Config.Fleet names, of all that the graph shows, and of those
+// that their graphs show. It asks discovery where they live, and finds their pages by
+// the endpoints' label PortLabel or at Config.Fleet.Port. It waits 3 s for each and 8 s
+// for all, for 16 at once, and keeps the answer for a second. Those who have not
+// answered are named.
+//
+// On one machine that works as it is. Between machines each instance has to let the
+// others in: serve the handler behind Mesh.Handler, on a listener of Mesh.Listen, with
+// AllowPeers for Config.Allow, and ask with a Config.Fleet.Client that has a
+// certificate, by a tls.Config of package tlsid, and the Scheme https.
+//
+// # Defaults
+//
+//  1. Callers on this machine, and nobody else.
+//  2. Rates are those of the last 10 s.
+//  3. At most 16 listen to the tap, for each of whom 1024 requests wait; what comes
+//     beyond is counted, and dropped.
+//  4. The oldest 1000 requests under way are listed, and 64 headers of a request.
+//
+// # Cost
+//
+// A request costs nothing for what is shown but its place among those under way, which
+// takes no allocation, and the look whether anybody taps.
 //
 // # What is hidden
 //
@@ -113,5 +146,9 @@
 // such), whatever looks like credentials, a JSON Web Token or a private key, in rules
 // and what is told of them, too. "***" stands in their place. What is a secret but
 // neither called nor looking like one is shown: a path with a secret in it, for
-// example.
+// example. So is what a caller asks api/explain about, to that caller.
+//
+// # Concurrency
+//
+// The handler is safe for concurrent use.
 package admin

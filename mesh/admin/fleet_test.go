@@ -130,7 +130,7 @@ func TestFleetBelievesNoGarbage(t *testing.T) {
 		"nothing":         func(http.ResponseWriter, *http.Request) {},
 		"another":         func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"nodes": []}`)) },
 		"a refusal":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) },
-		"somewhere else":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) },
+		"somewhere else":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 		"without an end":  endless,
 		"another's pages": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 	} {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
+	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
@@ -17,6 +18,7 @@ type attendance struct {
 	ctx     context.Context // the caller's
 	method  string
 	md      metadata.MD // as it came
+	in      inside.Inbound
 	visit   *guard.Visit
 	caller  string // address
 	refusal *guard.Refusal
@@ -33,6 +35,7 @@ func (a *attendance) begin(ctx context.Context, s *server, method string) contex
 
 // end tells that the call has come to err.
 func (a *attendance) end(err error) {
+	a.in.Over(a.refusal, int(codeOf(err)), errors.Is(a.ctx.Err(), context.Canceled))
 	if !a.report.Begun() {
 		return
 	}

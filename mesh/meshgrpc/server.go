@@ -55,6 +55,7 @@ func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	var a attendance
 	ctx, leave, err := s.admit(a.begin(ctx, s, info.FullMethod), info.FullMethod, &a)
 	defer leave()
+	defer a.in.Leave()
 	if err == nil {
 		reply, err = handle(ctx, request)
 	}
@@ -71,6 +72,7 @@ func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	var a attendance
 	ctx, leave, err := s.admit(a.begin(stream.Context(), s, info.FullMethod), info.FullMethod, &a)
 	defer leave()
+	defer a.in.Leave()
 	if err == nil {
 		err = handle(srv, admittedStream{stream, ctx, &a})
 	}
@@ -117,7 +119,7 @@ func (s *server) admit(ctx context.Context, method string, a *attendance) (conte
 	}
 	through.show(v)
 	refusal := in.Admit(through.caller)
-	a.visit, a.caller, a.refusal = v, through.caller, refusal
+	a.in, a.visit, a.caller, a.refusal = in, v, through.caller, refusal
 	if v.Aged || v.Expired || refusal != nil && refusal.Close {
 		through.shut.Store(true)
 	}

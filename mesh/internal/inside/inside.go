@@ -73,6 +73,11 @@ type Inbound interface {
 	Visit() *guard.Visit
 	// Admit carries the request to the door. address is the caller's.
 	Admit(address string) *guard.Refusal
+	// Leave says that a request that was let in is under way no more.
+	Leave()
+	// Over tells who listens that the request has come to a gRPC status, or to
+	// nothing for its caller has gone.
+	Over(refusal *guard.Refusal, status int, gone bool)
 }
 
 // A Dialer makes connections to the hosts of a cluster.
