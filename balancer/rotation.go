@@ -15,11 +15,17 @@ type rotation struct {
 	turn  atomic.Uint64
 	_     [56]byte
 	apart atomic.Bool
-	own   sync.Pool // of *uint64: per core, by how sync.Pool works
+	own   sync.Pool // of *cursor: per core, by how sync.Pool works
+}
+
+// A cursor is a core's own turn, on a cache line of its own.
+type cursor struct {
+	turn uint64
+	_    [56]byte
 }
 
 func newRotation() *rotation {
-	r := &rotation{own: sync.Pool{New: func() any { return new(rand.Uint64()) }}}
+	r := &rotation{own: sync.Pool{New: func() any { return &cursor{turn: rand.Uint64()} }}}
 	r.turn.Store(uint64(rand.Uint32())) // clients that start together must not march in step
 	return r
 }
@@ -35,14 +41,14 @@ func (r *rotation) next() uint64 {
 	return r.nextApart()
 }
 
-// nextApart takes a turn of this core's own, and once in about 256 has the next turn try the
-// common counter again.
+// nextApart takes a turn of this core's own, and once in 256 has the next turn try the common
+// counter again.
 func (r *rotation) nextApart() uint64 {
-	cursor := r.own.Get().(*uint64)
-	*cursor++
-	turn := *cursor
-	r.own.Put(cursor)
-	if rand.Uint32()%256 == 0 {
+	own := r.own.Get().(*cursor)
+	own.turn++
+	turn := own.turn
+	r.own.Put(own)
+	if turn%256 == 0 {
 		r.apart.Store(false)
 	}
 	return turn

@@ -2,13 +2,8 @@ package breaker
 
 import "sync/atomic"
 
-// A counter counts what is under way. The padding keeps n off the cache line of
-// whatever stands before it, so that counting one thing slows down neither the
-// counting of another nor those who only read.
-type counter struct {
-	_ [56]byte
-	n atomic.Int64
-}
+// A counter counts what is under way.
+type counter struct{ n atomic.Int64 }
 
 // acquire counts one more, or says that limit refuses it.
 func (c *counter) acquire(limit string, most uint32) error {

@@ -46,10 +46,15 @@ type Gate struct {
 	waiting atomic.Int32
 	limits  atomic.Pointer[Limits] // nil: none; stored under mu
 
+	// The counters are together on one cache line, and off the one of those who only
+	// read: a request that counts in one counts in the next right after, while the
+	// line is still its core's.
+	_        [64]byte
 	requests counter
+	slots    counter
 	retries  counter
 	pending  counter
-	slots    counter
+	_        [32]byte
 }
 
 // Limits returns those in force.

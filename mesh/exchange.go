@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -104,16 +103,18 @@ func plainPath(path string) bool {
 		return false
 	}
 	for i := range len(path) {
-		if c := path[i]; c >= utf8.RuneSelf || plainBytes[c>>6]>>(c&63)&1 == 0 {
+		if !plainByte(path[i]) {
 			return false
 		}
 	}
 	return true
 }
 
-// plainBytes are the letters, the digits, "/", "-" and "_", a bit each. Nobody
-// writes to it.
-var plainBytes = [2]uint64{0x03ff_a000_0000_0000, 0x07ff_fffe_87ff_fffe}
+// plainByte: a letter, "/" or one of the digits that follow it in ASCII, "-" or "_".
+// What falls short of a range wraps round to beyond it.
+func plainByte(c byte) bool {
+	return c-'a' < 26 || c-'/' < 11 || c-'A' < 26 || c == '-' || c == '_'
+}
 
 // idempotent: by its method, or because its sender says so, by the headers that
 // net/http knows too.
