@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -170,5 +171,32 @@ func TestTopologyIsDrawn(t *testing.T) {
 		if w := s.page("/api/topology?" + query); w.Code != http.StatusBadRequest {
 			t.Errorf("%s: %d", query, w.Code)
 		}
+	}
+}
+
+// TestFleetIsFoundByItsPort: where nobody says otherwise, pages are at the
+// endpoint's address, at one port and under one prefix for all, without a proxy.
+func TestFleetIsFoundByItsPort(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	other := httptest.NewServer(http.StripPrefix("/mesh", under(t, "").pages))
+	t.Cleanup(other.Close)
+	address := netip.MustParseAddrPort(other.Listener.Addr().String())
+	where, err := discovery.NewStatic(map[string][]discovery.Endpoint{"reviews": discovery.Addresses("127.0.0.1:9", "127.0.0.2:9")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := meshtest.New(t)
+	m := f.Mesh(mesh.Config{Discovery: where})
+	s := &scene{Fleet: f, t: t, mesh: m, pages: admin.New(m, admin.Config{
+		Fleet: admin.Fleet{Port: address.Port(), Prefix: "/mesh", Services: []string{"reviews.default", "nobody"}},
+	})}
+	var got admin.Topology
+	s.read("/api/topology?fleet=1", &got)
+	if len(got.Instances) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	here, there := got.Instances[0], got.Instances[1] // nobody serves pages at the second address
+	if here.Instance == nil || here.Instance.Service != "productpage" || there.Instance != nil || !strings.Contains(there.Error, "refused") {
+		t.Errorf("%+v", got.Instances)
 	}
 }

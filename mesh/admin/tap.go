@@ -54,6 +54,7 @@ type stream struct {
 
 // run ends with the reader, or with the Mesh.
 func (s *stream) run(ctx context.Context) {
+	defer func() { _ = s.control.SetWriteDeadline(time.Time{}) }() // the connection may carry another request
 	err := s.status("hello")
 	for err == nil {
 		var e mesh.TapEvent
