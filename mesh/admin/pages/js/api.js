@@ -21,17 +21,18 @@ async function reason(response) {
   }
 }
 
-// poll asks again and again, until signal aborts, and not while nobody looks. A
-// path may be a function, which is asked each time. Failures are told to failed,
-// and do not end it.
+// poll asks again and again, until signal aborts, and not while nobody looks.
+// Failures are told to failed, and do not end it.
 export async function poll(path, { signal, every = 1000, got, failed }) {
   while (!signal.aborted) {
+    let tell;
     try {
-      const answer = await get(typeof path === "function" ? path() : path, signal);
-      if (!signal.aborted) got(answer);
+      const answer = await get(path, signal);
+      tell = () => got(answer);
     } catch (err) {
-      if (!signal.aborted) failed(err);
+      tell = () => failed(err);
     }
+    if (!signal.aborted) tell();
     await pause(every, signal);
     await seen(signal);
   }

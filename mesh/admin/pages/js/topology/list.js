@@ -6,10 +6,10 @@ import { nodeName } from "./words.js";
 import { table } from "../table.js";
 
 // list draws it; choose is told which edge is chosen.
-export function list(model, { choose, state, redraw }) {
+export function list(model, { choose, sorting, redraw }) {
   const name = (id) => nodeName(model.nodes.get(id));
   return table({
-    label: "Calls between services", state, redraw, rows: model.edges, key: (e) => e.key, kind: (e) => e.status,
+    label: "Calls between services", state: sorting, redraw, rows: model.edges, key: (e) => e.key, kind: (e) => e.status,
     columns: [
       { label: "From", by: (e) => name(e.source), show: (e) => button(name(e.source), () => choose(e.key), { class: "plain" }) },
       { label: "To", by: (e) => name(e.target), show: (e) => name(e.target) },

@@ -8,12 +8,12 @@ import { nodeName } from "./words.js";
 import { titleOf } from "./model.js";
 
 // panel draws it, or nothing if it is gone.
-export function panel(model, id, { history, choose }) {
+export function panel(model, id, { samples, choose }) {
   const node = model.nodes.get(id);
   const edge = model.edges.find((e) => e.key === id);
   if (!node && !edge) return null;
   return h("aside", { class: "card panel", "aria-label": "Details", "data-key": id },
-    node ? ofNode(node, model, history, choose) : ofEdge(edge, model, history, choose));
+    node ? ofNode(node, model, samples, choose) : ofEdge(edge, model, samples, choose));
 }
 
 function top(choose, ...title) {
@@ -21,11 +21,11 @@ function top(choose, ...title) {
     button(icon("close"), () => choose(null), { class: "plain close", "aria-label": "Close the details" }));
 }
 
-function ofNode(n, model, history, choose) {
+function ofNode(n, model, samples, choose) {
   const explain = `#/explain?host=${encodeURIComponent(n.namespace ? `${n.name}.${n.namespace}` : titleOf(n))}`;
   return [
     top(choose, titleOf(n), " ", n.version && tag(n.version)),
-    traffic(n, history.get(n.id)),
+    traffic(n, samples.get(n.id)),
     h("h3", {}, "Workload"),
     facts([["namespace", n.namespace], ["version", n.version], ["id", h("code", { class: "break" }, n.id)]]),
     peers("Called by", n.in, (e) => e.source, model, choose),
@@ -35,12 +35,12 @@ function ofNode(n, model, history, choose) {
   ];
 }
 
-function ofEdge(e, model, history, choose) {
+function ofEdge(e, model, samples, choose) {
   const [from, to] = [model.nodes.get(e.source), model.nodes.get(e.target)];
   return [
     top(choose, nodeName(from), " → ", nodeName(to)),
     h("div", { class: "row" }, lock(e.secure), tag(e.protocol), e.share !== undefined && tag(`${percent(e.share)} of the split`)),
-    traffic(e, history.get(e.key)),
+    traffic(e, samples.get(e.key)),
     h("h3", {}, "Latency"),
     histogram((e.reportedBySource ?? e.reportedByTarget)?.latency),
     facts([["half within", milliseconds(e.p50Milliseconds)], ["90 % within", milliseconds(e.p90Milliseconds)], ["99 % within", milliseconds(e.p99Milliseconds)]]),

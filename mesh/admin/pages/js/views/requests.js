@@ -15,9 +15,7 @@ export async function start(root, parameters, signal) {
   const tools = h("div", { class: "tools" });
   const sorting = {};
   let direction = parameters.get("direction") ?? "", answer;
-  const title = head("In flight", "Requests under way in this process, sent and served, the oldest first.");
-  title.lastChild.replaceWith(tools);
-  root.append(title, body);
+  root.append(head("In flight", "Requests under way in this process, sent and served, the oldest first.", tools), body);
 
   function redraw() {
     show(tools, choice("direction", "Direction", [["", "All"], ["outbound", "Sent"], ["inbound", "Served"]], direction, (d) => { direction = d; redraw(); }));

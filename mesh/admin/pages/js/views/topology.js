@@ -1,111 +1,104 @@
 // Who calls whom, live: as a graph or as a table, with more about what is chosen.
 
-import { card, choice, empty, failed, head, loading, note } from "../ui.js";
+import { card, choice, empty, failed, head, loading } from "../ui.js";
 import { h, icon, show } from "../dom.js";
+import { Graph } from "../topology/graph.js";
 import { build } from "../topology/model.js";
 import { find } from "../topology/find.js";
-import { graph } from "../topology/graph.js";
 import { list } from "../topology/list.js";
 import { panel } from "../topology/panel.js";
 import { poll } from "../api.js";
+import { silent } from "../topology/silent.js";
 
 const remembered = 120; // samples of each rate, two a second
 
-export async function start(root, parameters, signal) {
-  const state = {
-    view: parameters.get("view") === "table" ? "table" : "graph",
-    fleet: parameters.get("fleet") === "0" ? "0" : "1",
-    span: parameters.get("span") === "60" ? "60" : "10",
-  };
-  const samples = new Map();
-  const sorting = {};
-  let model, answer, error, chosen = parameters.get("chosen"), drawing;
-  const stage = h("div", { class: "stage" });
-  const box = h("div", { class: "graph", "data-key": "graph" });
-  const tools = h("div", { class: "tools" });
+export function start(root, parameters, signal) {
+  new Topology(root, parameters, signal).ask();
+}
 
-  function choose(id) {
-    const before = chosen;
-    chosen = id;
-    redraw();
-    if (id) enter(stage.querySelector(".panel"));
-    else drawing?.focus(before);
+class Topology {
+  constructor(root, parameters, signal) {
+    this.signal = signal;
+    this.asking = new AbortController();
+    this.wants = {
+      view: parameters.get("view") === "table" ? "table" : "graph",
+      fleet: parameters.get("fleet") === "0" ? "0" : "1",
+      span: parameters.get("span") === "60" ? "60" : "10",
+    };
+    Object.assign(this, { chosen: null, samples: new Map(), sorting: {}, answer: null, model: null, error: null, graph: null });
+    this.choose = (id) => this.chose(id);
+    this.redraw = () => this.draw();
+    this.tools = h("div", { class: "tools" });
+    this.notes = h("div", { class: "stack notes" });
+    this.stage = h("div", { class: "stage" });
+    this.box = h("div", { class: "graph", "data-key": "graph" });
+    root.append(head("Topology", "Who calls whom, as it happens. Choose a service or a call to see more.", this.tools), this.notes, this.stage);
+    root.onkeydown = (e) => { if (e.key === "Escape" && this.chosen) this.choose(null); };
+    this.draw();
   }
 
-  function redraw() {
-    const known = chosen && model && (model.nodes.has(chosen) || model.edges.some((e) => e.key === chosen));
-    show(tools, controls());
-    show(notes, error && failed(error), silent(answer));
-    stage.classList.toggle("with-panel", Boolean(known));
-    if (!model) show(stage, error ? null : loading());
-    else if (!model.edges.length && !model.nodes.size) show(stage, card(null, null, empty("topology", "No calls yet", "Services appear here as soon as they call each other through the mesh.")));
-    else {
-      show(stage, state.view === "graph" ? box : h("div", { class: "card flush", "data-key": "table" }, list(model, { choose, state: sorting, redraw })),
-        known && panel(model, chosen, { history: samples, choose }));
-      if (state.view === "graph") draw();
-    }
-  }
-
-  function draw() {
-    drawing ??= graph(box, { choose, signal });
-    drawing.mark(chosen);
-    drawing.update(model);
-  }
-
-  function controls() {
-    const change = (name) => (value) => { state[name] = value; keep(state); again(); };
-    return [
-      find(model, choose),
-      choice("span", "Span of time", [["10", "10 s"], ["60", "1 min"]], state.span, change("span")),
-      choice("scope", "Whose calls", [["1", "Fleet"], ["0", "This process"]], state.fleet, change("fleet")),
-      choice("view", "How to show it", [["graph", icon("topology"), "Graph"], ["table", icon("table"), "Table"]], state.view, (v) => { state.view = v; keep(state); redraw(); }),
-    ];
-  }
-
-  function got(next) {
-    [answer, error, model] = [next, null, build(next)];
-    for (const x of [...model.nodes.values(), ...model.edges]) {
-      const id = x.key ?? x.id;
-      samples.set(id, [...(samples.get(id) ?? []), x.requestsPerSecond].slice(-remembered));
-    }
-    redraw();
-  }
-
-  // again asks at once, by what the reader has changed.
-  let asking = new AbortController();
-  function again() {
-    asking.abort();
-    asking = new AbortController();
-    samples.clear();
-    poll(() => `topology?fleet=${state.fleet}&window=${state.span}s`, {
-      signal: AbortSignal.any([signal, asking.signal]), every: 500, got, failed: (err) => { error = err; redraw(); },
+  // ask asks from now on, by what the reader wants.
+  ask() {
+    this.asking.abort();
+    this.asking = new AbortController();
+    this.samples.clear();
+    poll(`topology?fleet=${this.wants.fleet}&window=${this.wants.span}s`, {
+      signal: AbortSignal.any([this.signal, this.asking.signal]), every: 500,
+      got: (answer) => this.got(answer), failed: (error) => { this.error = error; this.draw(); },
     });
   }
 
-  const notes = h("div", { class: "stack notes" });
-  const title = head("Topology", "Who calls whom, as it happens. Choose a service or a call to see more.");
-  title.lastChild.replaceWith(tools);
-  root.append(title, notes, stage);
-  root.onkeydown = (e) => { if (e.key === "Escape" && chosen) choose(null); };
-  redraw();
-  again();
-}
+  got(answer) {
+    Object.assign(this, { answer, error: null, model: build(answer) });
+    const entries = [...this.model.nodes.values(), ...this.model.edges].map((x) => [x.key ?? x.id, x.requestsPerSecond]);
+    this.samples = new Map(entries.map(([id, rate]) => [id, [...(this.samples.get(id) ?? []), rate].slice(-remembered)]));
+    this.draw();
+  }
 
-// keep has the address remember what the reader wants to see.
-function keep(state) {
-  history.replaceState(null, "", `#/topology?${new URLSearchParams(state)}`);
-}
+  // change is what the reader wants otherwise; the address remembers it.
+  change(name, value) {
+    this.wants[name] = value;
+    history.replaceState(null, "", `#/topology?${new URLSearchParams(this.wants)}`);
+    if (name === "view") this.draw();
+    else this.ask();
+  }
 
-// enter leads the reader to the details, which narrow screens have further down.
-function enter(details) {
-  details?.querySelector(".close").focus({ preventScroll: true });
-  details?.scrollIntoView({ block: "nearest" });
-}
+  // chose leads the reader to the details, which narrow screens have further down,
+  // or back from there.
+  chose(id) {
+    const before = this.chosen;
+    this.chosen = id;
+    this.draw();
+    const details = this.stage.querySelector(".panel");
+    if (!id || !details) return this.graph?.focus(before);
+    details.querySelector(".close").focus({ preventScroll: true });
+    details.scrollIntoView({ block: "nearest" });
+  }
 
-// silent names the instances that did not answer.
-function silent(answer) {
-  const missing = answer?.instances?.filter((i) => i.error) ?? [];
-  if (!missing.length) return null;
-  return note("warn", h("details", {}, h("summary", {}, `${missing.length} of ${answer.instances.length} instances did not answer; what they report is missing.`),
-    h("ul", {}, missing.map((i) => h("li", { class: "small break" }, `${i.service} ${i.endpoint}: ${i.error}`)))));
+  draw() {
+    show(this.tools, this.controls());
+    show(this.notes, this.error && failed(this.error), silent(this.answer));
+    const details = this.model && this.chosen && panel(this.model, this.chosen, this);
+    this.stage.classList.toggle("with-panel", Boolean(details));
+    show(this.stage, this.calls(), details);
+    if (!this.box.isConnected) return;
+    this.graph ??= new Graph(this.box, this);
+    this.graph.update(this.model, this.chosen);
+  }
+
+  calls() {
+    if (!this.model) return this.error ? null : loading();
+    if (!this.model.nodes.size) return card(null, null, empty("topology", "No calls yet", "Services appear here as soon as they call each other through the mesh."));
+    return this.wants.view === "graph" ? this.box : h("div", { class: "card flush", "data-key": "table" }, list(this.model, this));
+  }
+
+  controls() {
+    const one = (name, label, options) => choice(name, label, options, this.wants[name], (value) => this.change(name, value));
+    return [
+      find(this.model, this.choose),
+      one("span", "Span of time", [["10", "10 s"], ["60", "1 min"]]),
+      one("fleet", "Whose calls", [["1", "Fleet"], ["0", "This process"]]),
+      one("view", "How to show it", [["graph", icon("topology"), "Graph"], ["table", icon("table"), "Table"]]),
+    ];
+  }
 }
