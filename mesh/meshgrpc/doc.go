@@ -28,14 +28,15 @@
 //  2. Retries: those of the rule. A status that comes in headers alone, as that of
 //     most refusals does, is what retryOn's cancelled, deadline-exceeded, internal,
 //     resource-exhausted and unavailable are about; one in trailers is never
-//     retried. grpc-retry-pushback-ms is obeyed. What gRPC knows not to have been
+//     retried, nor is what a fault of the rules has aborted: it stands before the
+//     tries. grpc-retry-pushback-ms is obeyed. What gRPC knows not to have been
 //     worked on it sends again by itself, once, which does not count.
 //  3. Streams: they may be sent again until an answer's headers are there, or more
 //     than Config.ReplayLimit (64 KiB) of messages has been sent.
 //  4. Timeouts of a rule count from the end of the request, as in Envoy: for a
 //     stream whose caller may send, from CloseSend. Of a unary call perTryTimeout
-//     bounds the whole try.
-//     The server is told what is left of it, in whole milliseconds.
+//     bounds the whole try. The server of one is told what a rule leaves of the
+//     time, rounded up to milliseconds.
 //  5. Ejection: by the HTTP status that Envoy gives a code in headers. An answer
 //     that is not gRPC's counts by its own; the first of a minute does not count.
 //  6. grpc.WaitForReady: the journey is begun anew, first after 20 ms, at last each
