@@ -38,7 +38,7 @@ metadata: {name: reviews}
 spec:
   host: reviews
   trafficPolicy:
-    connectionPool: {http: {http2MaxRequests: 100, maxRetries: 3}}
+    connectionPool: {tcp: {maxConnections: 100}, http: {http1MaxPendingRequests: 100, http2MaxRequests: 100, maxRetries: 3}}
   subsets:
   - {name: v1, labels: {version: v1}}
   - {name: v2, labels: {version: v2}}

@@ -66,7 +66,7 @@ func (r *receiver) draw(b *strings.Builder, parent, indent string) {
 			continue
 		}
 		kind := strings.ToLower(strings.TrimPrefix(s.Kind.String(), "SPAN_KIND_"))
-		fmt.Fprintf(b, "%s%s %s %s", indent, s.service, kind, attributeOf(s, "http.response.status_code"))
+		fmt.Fprintf(b, "%s%s %s %s", indent, s.service, kind, statusOf(s))
 		for _, e := range s.Events {
 			fmt.Fprintf(b, " +%s", e.Name)
 		}
@@ -75,16 +75,21 @@ func (r *receiver) draw(b *strings.Builder, parent, indent string) {
 	}
 }
 
-func attributeOf(s received, name string) string {
+// statusOf is an answer's, by the conventions for HTTP or those for gRPC.
+func statusOf(s received) string {
 	for _, a := range s.Attributes {
-		if a.Key == name {
+		switch a.Key {
+		case "http.response.status_code":
 			return fmt.Sprint(a.Value.GetIntValue())
+		case "rpc.response.status_code":
+			return a.Value.GetStringValue()
 		}
 	}
 	return "-"
 }
 
-// TestAThreeHopCallIsOneTree: over OTLP, with the tries of a call under it.
+// TestAThreeHopCallIsOneTree: over OTLP, with the tries of a call under it, by HTTP
+// and by gRPC.
 func TestAThreeHopCallIsOneTree(t *testing.T) {
 	r := new(receiver)
 	server := httptest.NewServer(r)
@@ -107,6 +112,11 @@ func TestAThreeHopCallIsOneTree(t *testing.T) {
       reviews server 503
     productpage client 200
       reviews server 200
+        reviews client OK +retry
+          reviews client UNAVAILABLE
+            ratings server UNAVAILABLE
+          reviews client OK
+            ratings server OK
 `
 	r.await(t, want)
 	r.mu.Lock()

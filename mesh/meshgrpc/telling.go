@@ -72,6 +72,7 @@ func (x *unaryCall) tellEnd(err error, again bool) {
 
 // tellEnd ends the report of a stream.
 func (s *stream) tellEnd(err error) {
+	s.about.Status(int(codeOf(err)))
 	s.about.End()
 	if !s.report.Begun() {
 		return

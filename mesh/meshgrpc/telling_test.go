@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -213,6 +214,30 @@ func TestACallIsOneTraceAcrossBothEnds(t *testing.T) {
 		if events := call.Events(); len(events) != 1 || events[0].Name != "retry" {
 			t.Errorf("got events %v, want one retry", events)
 		}
+	})
+}
+
+// A status comes last, after the headers that a try is judged by.
+func TestTriesEndWithTheStatusOfTheirStream(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.ratings.onStream(func(s grpc.BidiStreamingServer[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse]) error {
+			if err := s.Send(new(testpb.StreamingOutputCallResponse)); err != nil {
+				return err
+			}
+			return status.Error(codes.DataLoss, "half of it")
+		})
+		_ = unaryAs(d.client)
+		_ = bidiAs(d.client)
+		synctest.Wait()
+		got := map[string]int64{}
+		for _, span := range slices.Concat(d.caller.spans.Ended(), d.host.spans.Ended()) {
+			for _, a := range span.Attributes() {
+				if a.Key == "rpc.response.status_code" {
+					got[a.Value.AsString()]++
+				}
+			}
+		}
+		same(t, "call, try and request", got, map[string]int64{"OK": 3, "DATA_LOSS": 3})
 	})
 }
 

@@ -104,6 +104,7 @@ func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	x.err = x.invoke(t, x.path, x.message, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
 	x.about.Saw(&c.Outcome)
+	x.about.Status(int(codeOf(x.err)))
 	x.about.End()
 }
 

@@ -171,6 +171,13 @@ func (a *Attempt) Saw(out *engine.Outcome) {
 	}
 }
 
+// Status says how a try of gRPC's came out in the end, which headers do not tell.
+func (a *Attempt) Status(code int) {
+	if a != nil {
+		a.result.GRPC = code
+	}
+}
+
 // End ends the span. What is called after the first time does nothing.
 func (a *Attempt) End() {
 	if a != nil && a.edge != nil {
