@@ -26,7 +26,6 @@ type attempt struct {
 
 	report *report.Attempt // nil: nobody reads it
 	secure bool            // it goes over mutual TLS
-	owns   bool            // its header map is its own
 	trace  [1]string       // the value of Traceparent
 }
 

@@ -3,17 +3,18 @@ package mesh
 import (
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/h1"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
-	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // carry sends one try.
-func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Response, error) {
+func (t *Transport) carry(hop *hop, r *http.Request) (*http.Response, error) {
+	c, a := hop.call, hop.attempt
 	if t.own == nil {
+		hop.stamp(r)
 		return t.overBase(c, a, r)
 	}
 	spec := c.Cluster.Spec()
@@ -23,37 +24,21 @@ func (t *Transport) carry(c *engine.Call, a *attempt, r *http.Request) (*http.Re
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
 	a.secure = security(l.Security) == byIdentity
-	t.mesh.introduce(a, r)
-	switch h2, err := w.usesHTTP2(r); {
+	h2, err := w.usesHTTP2(r)
+	switch {
 	case err != nil:
 		return nil, err
+	case !h2 && w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
+		return a.overPlain(c.Cluster, w.plain, r, hop)
+	}
+	hop.stamp(r)
+	switch {
 	case h2:
 		return a.overHTTP2(w, w.forTransport(r, secure))
 	case w.plain != nil && w.plain.Takes(r):
 		return a.overHTTP1(c.Cluster, w.plain, r)
 	}
 	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
-}
-
-// introduce says who is calling, as Istio's proxies do, for the labels of the other
-// side's metrics. Whoever has not proven to be of the mesh is not told; nor does
-// anybody hear what a handler passes on that its own caller has said.
-func (m *Mesh) introduce(a *attempt, r *http.Request) {
-	has := len(r.Header[telemetry.MetadataHeader]) > 0
-	tells := a.secure && m.metadata[0] != ""
-	if !has && !tells {
-		return
-	}
-	if !a.owns {
-		r.Header, a.owns = maps.Clone(r.Header), true
-	}
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	delete(r.Header, telemetry.MetadataHeader)
-	if tells {
-		r.Header[telemetry.MetadataHeader] = m.metadata[:]
-	}
 }
 
 // introduction is the value of the header; nil: nobody is told.
@@ -125,9 +110,25 @@ func (a *attempt) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
 // way: with a limit on connections it waits in line for one. The attempt holds
 // the place until its answer has been read.
 func (a *attempt) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Request) (*http.Response, error) {
-	if err := cl.Gate().AcquireSlot(r.Context()); err != nil {
+	if err := a.takeSlot(cl, r); err != nil {
 		return nil, err
 	}
-	a.slot = cl.Gate()
 	return rt.RoundTrip(r)
+}
+
+// overPlain is overHTTP1 by the mesh's own loop, with more lines than those of the
+// request.
+func (a *attempt) overPlain(cl *engine.Cluster, p *h1.Pool, r *http.Request, more h1.Lines) (*http.Response, error) {
+	if err := a.takeSlot(cl, r); err != nil {
+		return nil, err
+	}
+	return p.Send(r, more)
+}
+
+func (a *attempt) takeSlot(cl *engine.Cluster, r *http.Request) error {
+	if err := cl.Gate().AcquireSlot(r.Context()); err != nil {
+		return err
+	}
+	a.slot = cl.Gate()
+	return nil
 }

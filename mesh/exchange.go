@@ -7,14 +7,11 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
-	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/internal/replay"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
-	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -32,6 +29,7 @@ type exchange struct {
 	body   *replay.Body
 	next   io.ReadCloser // the body of the try that follows; nil: to be had
 	last   *attempt
+	hop    hop // of the last try
 	resp   *http.Response
 	race   func() // for the attempt of a fork
 
@@ -180,13 +178,9 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 		}
 	}
 	req := a.request(ctx, c, x)
-	if !deadline.IsZero() || c.Tries > 1 || x.report.Carries(ctx) {
-		req.Header = x.hopHeaders(c, deadline, told)
-		x.report.Inject(ctx, about, telemetry.Carrier{Header: req.Header, Room: &a.trace})
-		a.owns = true
-	}
+	x.hop = hop{x.t.mesh, c, &x.report, a, deadline, told}
 	req.Body, x.next = x.next, nil
-	resp, err := x.t.carry(c, a, req)
+	resp, err := x.t.carry(&x.hop, req)
 	if err == nil && !a.limit.extend(c.Deadline) { // too late to be read
 		_ = resp.Body.Close()
 		err = context.DeadlineExceeded
@@ -204,28 +198,6 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	x.resp = resp
 	answered(&c.Outcome, resp)
 	about.Saw(&c.Outcome)
-}
-
-// hopHeaders tells the next hop how long this try may take and the how manyth it
-// is. Without a deadline a first try says neither, which costs nothing.
-func (x *exchange) hopHeaders(c *engine.Call, deadline time.Time, told []string) http.Header {
-	h := maps.Clone(x.header)
-	if h == nil {
-		h = http.Header{}
-	}
-	if !deadline.IsZero() {
-		// Rounded up, so that the next hop does not give up before this one.
-		ms := max(deadline.Sub(c.Sent())+time.Millisecond-1, time.Millisecond) / time.Millisecond
-		if told == nil {
-			told = make([]string, 1)
-		}
-		told[0] = strconv.FormatInt(int64(ms), 10)
-		h[headerExpectedTimeout] = told
-	}
-	if c.Tries > 1 {
-		h[headerAttemptCount] = []string{strconv.Itoa(c.Tries)}
-	}
-	return h
 }
 
 // Again implements engine.Wire. It takes the body from the transport, which may

@@ -131,6 +131,12 @@ func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrie
 	}
 }
 
+// onlyParent reports whether inject writes traceparent and nothing else.
+func (p *propagator) onlyParent(ctx context.Context, sc *trace.SpanContext) bool {
+	ts := sc.TraceState()
+	return p.other == nil && sc.IsValid() && ts.Len() == 0 && (!p.baggage || baggage.FromContext(ctx).Len() == 0)
+}
+
 // carries reports whether inject has anything to write.
 func (p *propagator) carries(ctx context.Context, sc *trace.SpanContext) bool {
 	return p.other != nil || sc.IsValid() || p.baggage && baggage.FromContext(ctx).Len() > 0

@@ -59,6 +59,12 @@ func (s *Span) Inject(ctx context.Context, c Carrier) {
 	}
 }
 
+// OnlyParent reports whether all that Inject would write is what AppendTraceparent
+// does.
+func (s *Span) OnlyParent(ctx context.Context) bool {
+	return !s.Carries(ctx) || s.t.tracer.onlyParent(ctx, &s.context)
+}
+
 // AppendTraceparent appends the value of the header traceparent, for wires that
 // write headers themselves; it appends nothing if Inject would write none of that
 // name.

@@ -19,6 +19,7 @@ type message struct {
 	closes bool     // it is the connection's last
 	gzip   bool     // asks for gzip on the Pool's account
 	inUse  bool     // somebody may still be writing it
+	more   Lines    // beside the request's header fields; nil: there are none
 }
 
 const (
@@ -61,6 +62,9 @@ func (m *message) head(r *http.Request) {
 	m.ending(r)
 	m.length(r)
 	m.fields(r.Header)
+	if m.more != nil {
+		m.bytes = m.more.AppendLines(m.bytes)
+	}
 	if m.gzip {
 		m.add(gzipLine)
 	}

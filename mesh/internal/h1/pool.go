@@ -65,11 +65,24 @@ func New(c Config) *Pool {
 	return p
 }
 
+// Lines are header fields beside those of a request.
+type Lines interface {
+	// AppendLines appends them, each with its CR LF. It is called before Send
+	// returns, and must write what is valid and stands in the request nowhere.
+	AppendLines(to []byte) []byte
+}
+
 // RoundTrip implements http.RoundTripper for requests that the Pool Takes.
-func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *Pool) RoundTrip(r *http.Request) (*http.Response, error) { return p.Send(r, nil) }
+
+// Send is RoundTrip with more header fields: to add them to the request would be to
+// copy its headers. Nil: there are none.
+func (p *Pool) Send(r *http.Request, more Lines) (*http.Response, error) {
 	t := newTrip(r)
 	m := p.messages.Get().(*message)
+	m.more = more
 	resp, err := p.roundTrip(t, m)
+	m.more = nil
 	if m.clear() {
 		p.messages.Put(m)
 	}

@@ -60,6 +60,19 @@ func (o *Outbound) Inject(ctx context.Context, a *Attempt, headers telemetry.Car
 	o.span.Inject(ctx, headers)
 }
 
+// OnlyParent reports whether all that Inject would write is what AppendTraceparent
+// does.
+func (o *Outbound) OnlyParent(ctx context.Context) bool { return o.span.OnlyParent(ctx) }
+
+// AppendTraceparent appends the value of traceparent, for those who write headers
+// by hand; a is the try's report, nil if it has none.
+func (o *Outbound) AppendTraceparent(b []byte, a *Attempt) []byte {
+	if a != nil {
+		return a.span.AppendTraceparent(b)
+	}
+	return o.span.AppendTraceparent(b)
+}
+
 // Detailed reports whether somebody reads Details, which are to be filled in then.
 func (o *Outbound) Detailed() bool {
 	return o.reporter != nil && (o.span.Recording() || o.reporter.telemetry.Wants(telemetry.Source))

@@ -1,0 +1,107 @@
+package mesh
+
+import (
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// A hop is what a try tells the next hop beside the request's own headers: how
+// long it may take, the how manyth it is, the place in its trace, who calls. A
+// first try without a deadline and without a trace says nothing, which costs
+// nothing.
+type hop struct {
+	mesh     *Mesh
+	call     *engine.Call
+	report   *report.Outbound
+	attempt  *attempt
+	deadline time.Time // zero: none
+	told     []string  // room for one value; nil: there is none
+}
+
+// tells reports whether there is anything to write, or to take out.
+func (h *hop) tells(r *http.Request) bool {
+	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() || h.report.Carries(r.Context()) || len(r.Header[telemetry.MetadataHeader]) > 0
+}
+
+// introduces: who is calling is told as Istio's proxies do, for the labels of the
+// other side's metrics. Whoever has not proven to be of the mesh is not told; nor
+// does anybody hear what a handler passes on that its own caller has said.
+func (h *hop) introduces() bool { return h.attempt.secure && h.mesh.metadata[0] != "" }
+
+// apart reports whether AppendLines would do: that nothing of it stands in the
+// request already.
+func (h *hop) apart(r *http.Request) bool {
+	for _, name := range hopNames {
+		if len(r.Header[name]) > 0 {
+			return false
+		}
+	}
+	return h.report.OnlyParent(r.Context())
+}
+
+var hopNames = [...]string{headerExpectedTimeout, headerAttemptCount, telemetry.MetadataHeader, "Traceparent", "Tracestate"}
+
+// stamp writes into a copy of the request's headers.
+func (h *hop) stamp(r *http.Request) {
+	if !h.tells(r) {
+		return
+	}
+	header := maps.Clone(r.Header)
+	if header == nil {
+		header = http.Header{}
+	}
+	if !h.deadline.IsZero() {
+		header[headerExpectedTimeout] = h.wait()
+	}
+	if h.call.Tries > 1 {
+		header[headerAttemptCount] = []string{strconv.Itoa(h.call.Tries)}
+	}
+	h.report.Inject(r.Context(), h.attempt.report, telemetry.Carrier{Header: header, Room: &h.attempt.trace})
+	delete(header, telemetry.MetadataHeader)
+	if h.introduces() {
+		header[telemetry.MetadataHeader] = h.mesh.metadata[:]
+	}
+	r.Header = header
+}
+
+// milliseconds the try may take, rounded up, so that the next hop does not give up
+// before this one.
+func (h *hop) milliseconds() int64 {
+	d := h.deadline.Sub(h.call.Sent())
+	return int64(max(d+time.Millisecond-1, time.Millisecond) / time.Millisecond)
+}
+
+func (h *hop) wait() []string {
+	if h.told == nil {
+		h.told = make([]string, 1)
+	}
+	h.told[0] = strconv.FormatInt(h.milliseconds(), 10)
+	return h.told
+}
+
+// AppendLines implements h1.Lines: the same as stamp, without a copy.
+func (h *hop) AppendLines(b []byte) []byte {
+	if !h.deadline.IsZero() {
+		b = append(b, headerExpectedTimeout+": "...)
+		b = append(strconv.AppendInt(b, h.milliseconds(), 10), "\r\n"...)
+	}
+	if h.call.Tries > 1 {
+		b = append(b, headerAttemptCount+": "...)
+		b = append(strconv.AppendInt(b, int64(h.call.Tries), 10), "\r\n"...)
+	}
+	if h.report.Carries(h.attempt.req.Context()) {
+		b = append(b, "Traceparent: "...)
+		b = append(h.report.AppendTraceparent(b, h.attempt.report), "\r\n"...)
+	}
+	if h.introduces() {
+		b = append(b, telemetry.MetadataHeader+": "...)
+		b = append(append(b, h.mesh.metadata[0]...), "\r\n"...)
+	}
+	return b
+}
