@@ -89,6 +89,10 @@ func (m *Mesh) received(x *exchange, d *plan.Destination) authz.Request {
 	return r
 }
 
+// ownLabels are what the mesh tells itself by an endpoint's labels, of which no
+// policy knows.
+const ownLabels = "inmesh.io/"
+
 // calleeAt is the workload behind an endpoint.
 func (m *Mesh) calleeAt(ep *discovery.Endpoint, spec *plan.Cluster, r authz.Request) *callee {
 	labels := maps.Clone(ep.Labels)
@@ -96,6 +100,7 @@ func (m *Mesh) calleeAt(ep *discovery.Endpoint, spec *plan.Cluster, r authz.Requ
 		labels = map[string]string{}
 	}
 	c := &callee{request: r}
+	maps.DeleteFunc(labels, func(name, _ string) bool { return strings.HasPrefix(name, ownLabels) })
 	if app := spec.Discovery.Name; labels["app"] == "" {
 		labels["app"] = app
 		c.note("discovery does not tell the label app: it is taken to be " + app)

@@ -181,6 +181,9 @@ func TestExplainSaysWhatTheOtherSideWouldDecide(t *testing.T) {
 	} {
 		var got admin.Explanation
 		s.read(fmt.Sprintf("/api/explain?host=reviews&method=%s&path=%s&header=end-user:%s", c.method, c.path, c.user), &got)
+		if n := len(got.Destinations[0].Access[0].Endpoints); n != 2 {
+			t.Errorf("%d endpoints of v1, which are one workload to policies", n)
+		}
 		v1, v2 := got.Destinations[0].Access, got.Destinations[1].Access
 		if len(v1) != 1 || len(v2) != 1 {
 			t.Fatalf("%+v", got)

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -112,8 +113,8 @@ func secured(t *testing.T, service, text string) *scene {
 		c.Identity = f.Identity(service)
 	}
 	s := sceneOf(t, f, c)
-	for _, version := range []string{"v1", "v2"} {
-		w := mesh.Workload{Service: "reviews", Labels: meshtest.Labels{"app": "reviews", "version": version}}
+	for i, version := range []string{"v1", "v1", "v2"} {
+		w := mesh.Workload{Service: "reviews", Labels: meshtest.Labels{"app": "reviews", "version": version, admin.PortLabel: fmt.Sprint(1 + i)}}
 		f.StartMesh(mesh.Config{Workload: w, Rules: rules.Static(text)}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Version", version)
 		}))
