@@ -47,10 +47,12 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 	return x
 }
 
-// free lets the exchange be used again. Nothing may refer to it any more.
+// free lets the exchange be used again. Nothing may refer to it any more. It is
+// cleared in its place: one made anew with what is kept would be copied here.
 func (x *exchange) free() {
-	pool := &x.t.mesh.exchanges
-	*x = exchange{alarms: x.alarms, report: x.report.Afresh(), flight: engine.Flight{Lane: x.flight.Lane}}
+	pool, alarms, report, lane := &x.t.mesh.exchanges, x.alarms, x.report.Afresh(), x.flight.Lane
+	*x = exchange{}
+	x.alarms, x.report, x.flight.Lane = alarms, report, lane
 	pool.Put(x)
 }
 

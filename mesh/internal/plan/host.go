@@ -150,11 +150,11 @@ func (v *VirtualHost) Match(r *Request, port uint16) *Route {
 // port, and a rule without any route for the port does not exist for it.
 func (v *VirtualHost) match(r *Request, port uint16) (_ *Route, reachable bool) {
 	for _, route := range v.Routes {
-		verdict := route.match(r, port)
-		if verdict.Matched {
+		matched, here := route.match(r, port)
+		if matched {
 			return route, true
 		}
-		reachable = reachable || !verdict.otherPort
+		reachable = reachable || here
 	}
 	return nil, reachable
 }

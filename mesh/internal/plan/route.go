@@ -59,27 +59,24 @@ type Verdict struct {
 	// Failed holds, for a route that does not match, the first condition of each
 	// of its matches that does not hold.
 	Failed []string
-
-	otherPort bool
 }
 
 // match tries the route's matches in turn; it says nothing of why one failed,
-// which costs.
-func (r *Route) match(req *Request, port uint16) Verdict {
+// which costs. A route is not reachable if all of them are for other ports.
+func (r *Route) match(req *Request, port uint16) (matched, reachable bool) {
 	if len(r.matches) == 0 {
-		return Verdict{Matched: true}
+		return true, true
 	}
-	v := Verdict{otherPort: true}
 	for i := range r.matches {
 		m := &r.matches[i]
 		if m.port != 0 && m.port != port {
 			continue
 		}
-		if v.otherPort = false; m.failing(req) == nil {
-			return Verdict{Matched: true}
+		if reachable = true; m.failing(req) == nil {
+			return true, true
 		}
 	}
-	return v
+	return false, reachable
 }
 
 // matched is the match that lets the request in; nil for a route without any.
@@ -94,9 +91,8 @@ func (r *Route) matched(req *Request, port uint16) *match {
 }
 
 // Explain is match with reasons.
-func (r *Route) Explain(req *Request, port uint16) Verdict {
-	v := r.match(req, port)
-	if v.Matched {
+func (r *Route) Explain(req *Request, port uint16) (v Verdict) {
+	if v.Matched, _ = r.match(req, port); v.Matched {
 		return v
 	}
 	for i := range r.matches {
