@@ -14,7 +14,7 @@ import (
 // ask returns what the agent says at path, in JSON.
 func ask[T any](t *testing.T, a *consultest.Agent, path string) (value T) {
 	t.Helper()
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get("http://" + a.Address() + path)
 	if err != nil {
 		t.Fatal(err)
