@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -83,7 +84,7 @@ func newAgents(dir string) (all []*agent, _ error) {
 // freePorts are all taken for a moment, so that they differ.
 func freePorts(n int) (ports []int, _ error) {
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := takePort()
 		if err != nil {
 			return nil, err
 		}
@@ -91,6 +92,17 @@ func freePorts(n int) (ports []int, _ error) {
 		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
 	}
 	return ports, nil
+}
+
+// takePort listens on a port that no connection gets for its own end: systems take
+// those above 32767, and one of them may be gone before an agent has started.
+func takePort() (l net.Listener, err error) {
+	for range 100 {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 type settings = map[string]any

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"testing"
@@ -100,14 +101,26 @@ func (p ports) settings() settings {
 func newPorts(t testing.TB) (p ports) {
 	t.Helper()
 	for _, port := range []*int{&p.HTTP, &p.server, &p.serf, &p.wan, &p.grpc} {
-		l, err := net.Listen("tcp", address(0))
-		if err != nil {
-			t.Fatal(err)
-		}
+		l := takePort(t)
 		defer l.Close()
 		*port = l.Addr().(*net.TCPAddr).Port
 	}
 	return p
+}
+
+// takePort listens on a port that no connection gets for its own end: systems take
+// those above 32767, and one of them may be gone before an agent has started.
+func takePort(t testing.TB) net.Listener {
+	t.Helper()
+	var err error
+	for range 100 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", address(10000+rand.IntN(20000))); err == nil {
+			return l
+		}
+	}
+	t.Fatal(err)
+	return nil
 }
 
 func address(port int) string { return fmt.Sprintf("%s:%d", loopback, port) }
