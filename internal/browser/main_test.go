@@ -144,12 +144,16 @@ func (p *tab) colours() int {
 	return coloursOf(picture)
 }
 
+// coloursOf counts the colours of a picture, up to what no blank page has.
 func coloursOf(picture image.Image) int {
+	const enough = 64
 	seen := map[[3]uint32]bool{}
 	for y := picture.Bounds().Min.Y; y < picture.Bounds().Max.Y; y += 2 {
 		for x := picture.Bounds().Min.X; x < picture.Bounds().Max.X; x += 2 {
 			r, g, b, _ := picture.At(x, y).RGBA()
-			seen[[3]uint32{r >> 8, g >> 8, b >> 8}] = true
+			if seen[[3]uint32{r >> 8, g >> 8, b >> 8}] = true; len(seen) == enough {
+				return enough
+			}
 		}
 	}
 	return len(seen)

@@ -1,4 +1,5 @@
 // The frame: which page is shown, where to go from it, and which process this is.
+// What is here runs as it stands, in browsers of 2024 and later: nothing is built.
 
 import { h, icon, say, show } from "./dom.js";
 import { identify } from "./self.js";
