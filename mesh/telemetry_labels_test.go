@@ -76,3 +76,29 @@ func TestAHostThatMayNotBeCalledIsABlackHole(t *testing.T) {
 			map[string]int64{"502 - elsewhere.example BlackHoleCluster": 1})
 	})
 }
+
+// Why a request was refused stands in the flags where Envoy has one for it.
+func TestRefusalsHaveTheFlagsOfTheirReason(t *testing.T) {
+	issuer := newIssuer("https://issuer.example", 1)
+	for name, c := range map[string]struct {
+		documents []string
+		fields    []string
+		want      map[string]int64
+	}{
+		"a rate": {[]string{rate("all", "{"+server+", total: {requestsPerSecond: 1}}")}, nil, map[string]int64{
+			"200 - mutual_tls productpage-v1": 1, "429 RL mutual_tls productpage-v1": 1}},
+		"a token": {[]string{issuer.inlined("")}, []string{"Authorization", "Bearer x.y.z"}, map[string]int64{
+			"401 - mutual_tls productpage-v1": 2}},
+		"a policy": {[]string{rule("AuthorizationPolicy", "nobody", "{}")}, nil, map[string]int64{
+			"403 - mutual_tls productpage-v1": 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			duo(t, http.HandlerFunc(fine), c.documents, func(d *duet) {
+				d.get("http://reviews/", c.fields...)
+				d.get("http://reviews/", c.fields...)
+				d.pass(time.Second)
+				wantCounts(t, d.host.outcomes(d, "response_code", "response_flags", "connection_security_policy", "source_workload"), c.want)
+			})
+		})
+	}
+}
