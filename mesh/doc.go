@@ -29,6 +29,8 @@
 //  10. With an Identity, connections are mutual TLS to each endpoint whose
 //     identity discovery or a ServiceEntry names, over HTTP/1.1; else plaintext.
 //  11. A port takes mutual TLS and plaintext, and everybody may call.
+//  12. Metrics and traces go to OpenTelemetry's global providers; requests to hosts
+//     that are not the mesh's are counted, and have no spans; there is no access log.
 //
 // Rules are read anew within a second of a change; bad ones change nothing.
 //

@@ -253,3 +253,24 @@ func TestNoTelemetryTellsNothing(t *testing.T) {
 		}
 	})
 }
+
+// A mirrored request is no call of the caller's: it is not counted, and has no
+// span; but who gets it is in the caller's trace.
+func TestACopyIsInTheTraceOfItsCallAndIsNotCounted(t *testing.T) {
+	documents := []string{routes("reviews", "[{route: [{destination: {host: reviews}}], mirror: {host: shadow}}]")}
+	before(t, documents, func(s *scene, a *audience) {
+		s.start("reviews", "r")
+		shadow := s.start("shadow", "s")
+		s.want(s.get("http://reviews/"), "200")
+		s.pass(time.Second)
+		wantCounts(t, a.outcomes(t, "destination_service_name"), map[string]int64{"reviews": 1})
+		if n := len(a.recorder.Ended()); n != 2 {
+			t.Errorf("got %d spans, want the call's and its try's", n)
+		}
+		call := a.recorder.Ended()[1].SpanContext()
+		want := "00-" + call.TraceID().String() + "-" + call.SpanID().String() + "-01"
+		if got := shadow.questions()[0].Header.Get("Traceparent"); got != want {
+			t.Errorf("got traceparent %q, want the call's %q", got, want)
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 const mirrorTimeout = 15 * time.Second // where the route has none
@@ -42,10 +43,12 @@ func (x *unaryCall) Mirror(_ *engine.Call, m *plan.Mirror) {
 
 // sent is a copy of what is sent.
 func (x *unaryCall) sent() metadata.MD {
+	md := metadata.MD(x.call.Request.Header).Copy()
 	if x.owned {
-		return x.metadata.Copy()
+		md = x.metadata.Copy()
 	}
-	return metadata.MD(x.call.Request.Header).Copy()
+	x.report.Inject(x.ctx, nil, telemetry.Carrier{Header: md, Lower: true}) // the copy is part of the call's trace
+	return md
 }
 
 // A copied call is a mirrored one, detached: neither the caller's context nor its
