@@ -73,6 +73,23 @@ func TestTextsAreNeverMarkup(t *testing.T) {
 	p.silent()
 }
 
+// TestInstancesThatDoNotAnswerAreNamed: what they report is missing in the graph.
+func TestInstancesThatDoNotAnswerAreNamed(t *testing.T) {
+	p, url := open(t), serve(t)
+	p.must(p.Answer(p.ctx, map[string]string{"/api/topology": asJSON(t, admin.Topology{
+		Graph: graph(edge("productpage", "reviews")),
+		Instances: []admin.InstanceAnswer{
+			{Service: "reviews", Endpoint: "127.0.0.1:9080", Instance: &admin.Instance{}},
+			{Service: "ratings", Endpoint: "127.0.0.1:9081", Error: "connection refused"},
+		},
+	})}))
+	p.visit(url)
+	p.until(`document.querySelector(".note.warn summary").textContent.startsWith("1 of 2 instances did not answer")`)
+	p.until(`document.querySelector(".note.warn").textContent.includes("ratings 127.0.0.1:9081: connection refused")`)
+	p.sound("an instance that does not answer")
+	p.silent()
+}
+
 // TestFiftyServicesFit: on wide screens and on narrow ones, by day and by night.
 func TestFiftyServicesFit(t *testing.T) {
 	p, url := open(t), serve(t)
