@@ -52,23 +52,51 @@ func Header(name string, values []string) []string {
 }
 
 // Query is a raw query as it may be shown: parameters keep their order.
-func Query(raw string) string {
-	if raw == "" {
-		return ""
+func Query(raw string) string { return looks(parameters(raw, parameter)) }
+
+// parameters masks each of those of a query, also of one in the value of another.
+// It takes one pass, however deep they are: strangers write them.
+func parameters(raw string, masked func(pair string) string) string {
+	if !strings.Contains(raw, "=") {
+		return raw
 	}
-	pairs := strings.Split(raw, "&")
-	for i, pair := range pairs {
-		pairs[i] = parameter(pair)
+	var out strings.Builder
+	for raw != "" {
+		end := strings.IndexAny(raw, "&?")
+		if end < 0 {
+			end = len(raw)
+		}
+		out.WriteString(masked(raw[:end]))
+		out.WriteString(raw[end:min(end+1, len(raw))])
+		raw = raw[min(end+1, len(raw)):]
 	}
-	return strings.Join(pairs, "&")
+	return out.String()
 }
 
+// parameter hides a value, too, that is a URL or a text with a secret in it, as the
+// value of a parameter is escaped: once.
 func parameter(pair string) string {
-	name, _, written := strings.Cut(pair, "=")
-	if written && Secret(unescaped(name)) {
-		return name + "=" + Hidden
+	plain := unescaped(pair)
+	if plain != pair && (looks(plain) != plain || parameters(plain, byName) != plain) {
+		return hidden(pair)
 	}
-	return Text(pair)
+	return byName(pair)
+}
+
+func byName(pair string) string {
+	if name, _, _ := strings.Cut(pair, "="); Secret(unescaped(name)) {
+		return hidden(pair)
+	}
+	return pair
+}
+
+// hidden is a parameter without its value. What has none is shown.
+func hidden(pair string) string {
+	name, _, written := strings.Cut(pair, "=")
+	if !written {
+		return pair
+	}
+	return name + "=" + Hidden
 }
 
 // unescaped is enough of it to know a name: %74oken is token to a server.
@@ -105,9 +133,14 @@ var (
 // Text is a text as it may be shown: without what looks like a credential, a
 // token, a private key or the user of a URL, and with the queries in it masked.
 func Text(s string) string {
+	s = looks(s)
+	return query.ReplaceAllStringFunc(s, func(q string) string { return "?" + parameters(q[1:], parameter) })
+}
+
+// looks takes out what looks like a secret whatever it is called.
+func looks(s string) string {
 	s = key.ReplaceAllString(s, Hidden)
 	s = scheme.ReplaceAllString(s, "$1$2"+Hidden)
 	s = token.ReplaceAllString(s, Hidden)
-	s = user.ReplaceAllString(s, "$1"+Hidden+"@")
-	return query.ReplaceAllStringFunc(s, func(q string) string { return "?" + Query(q[1:]) })
+	return user.ReplaceAllString(s, "$1"+Hidden+"@")
 }

@@ -28,14 +28,18 @@ func TestSecretsAreKnownByName(t *testing.T) {
 
 func TestQueriesKeepTheirFormAndLoseTheirSecrets(t *testing.T) {
 	for raw, want := range map[string]string{
-		"":                              "",
-		"a=1&b=2":                       "a=1&b=2",
-		"access_token=s3cr3t&a=1":       "access_token=***&a=1",
-		"a=1&%74oken=s3cr3t":            "a=1&%74oken=***",
-		"token":                         "token",
-		"q=Bearer+s3cr3t":               "q=Bearer+***",
-		"next=https://u:s3cr3t@host/":   "next=https://***@host/",
-		"q=eyJhbGciOi.eyJzdWIi.c2ln&b=": "q=***&b=",
+		"":                            "",
+		"a=1&b=2":                     "a=1&b=2",
+		"access_token=s3cr3t&a=1":     "access_token=***&a=1",
+		"a=1&%74oken=s3cr3t":          "a=1&%74oken=***",
+		"token":                       "token",
+		"q=Bearer+s3cr3t":             "q=Bearer+***",
+		"next=https://u:s3cr3t@host/": "next=https://***@host/",
+		"next=%2Fcb%3Fa%3D1%26token%3Ds3cr3t&a=1":     "next=***&a=1",
+		"next=%2Fcb%3Fa%3D1&a=1":                      "next=%2Fcb%3Fa%3D1&a=1",
+		"next=https%3A%2F%2Fu%3As3cr3t%40host%2F&a=1": "next=***&a=1",
+		"next=/a?token=s3cr3t&b=1":                    "next=/a?token=***&b=1",
+		"q=eyJhbGciOi.eyJzdWIi.c2ln&b=":               "q=***&b=",
 	} {
 		if got := mask.Query(raw); got != want {
 			t.Errorf("%q: %q, want %q", raw, got, want)
