@@ -124,7 +124,12 @@
 // On one machine that works as it is. Between machines each instance has to let the
 // others in: serve the handler behind Mesh.Handler, on a listener of Mesh.Listen, with
 // AllowPeers for Config.Allow, and ask with a Config.Fleet.Client that has a
-// certificate, by a tls.Config of package tlsid, and the Scheme https.
+// certificate, by a tls.Config of package tlsid, and the Scheme https. The own
+// identity is one to let in: instances of one service ask each other.
+//
+// An instance is believed what it says of its traffic, and nothing else: it leads
+// nobody elsewhere, by redirects, addresses or whole host names, and what cannot be
+// merged is trouble of its own.
 //
 // # Defaults
 //

@@ -40,5 +40,8 @@ func (a *admin) fetch(ctx context.Context, url string) (t Topology, err error) {
 	if t.Instance.ID == "" {
 		return t, errors.New("its topology does not say whose it is")
 	}
+	if err := bounded(&t.Graph); err != nil {
+		return t, fmt.Errorf("its topology: %w", err)
+	}
 	return t, nil
 }

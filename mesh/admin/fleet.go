@@ -28,26 +28,28 @@ type Fleet struct {
 	// Scheme is http or https. Zero: http.
 	Scheme string
 	// Client asks; with a tls.Config of tlsid it proves who asks, so that AllowPeers
-	// can let it in. Nil: a client that goes through no proxy, follows no redirect
-	// and waits 2 s for a connection.
+	// can let it in. It follows redirects only by a CheckRedirect of its own. Nil: a
+	// client that goes through no proxy and waits 2 s for a connection.
 	Client *http.Client
 	// Services are asked beside those that the graph shows: name, or
 	// name.namespace. Nil: none.
 	Services []string
 }
 
-// client is Client, or one that keeps no connection: nobody closes the handler.
+// client is Client, or one that keeps no connection: nobody closes the handler. An
+// instance does not decide who else is asked.
 func (f *Fleet) client() *http.Client {
+	c := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
+	}}
 	if f.Client != nil {
-		return f.Client
+		c = *f.Client
 	}
-	return &http.Client{
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext:       (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if c.CheckRedirect == nil {
+		c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
+	return &c
 }
 
 // pages is where the instance behind an endpoint serves its topology; false: nobody

@@ -169,8 +169,12 @@ func (r *round) take(t Topology) []service {
 		return nil
 	}
 	r.graphs[t.Instance.ID] = t.Graph
-	return r.servicesOf(t.Graph)
+	return slices.DeleteFunc(r.servicesOf(t.Graph), service.isPlace)
 }
+
+// isPlace says that the name is an address or a whole host name. By these an
+// instance could have any place asked; others are of the mesh or lead nowhere.
+func (s service) isPlace() bool { return strings.ContainsAny(s.name+s.namespace, ".:/%[]") }
 
 func (r *round) result() Topology {
 	t := Topology{Instance: r.admin.instance(), Instances: []InstanceAnswer{}}

@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"fmt"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
+)
+
+const (
+	mostPerSecond = 1e15 // of anything; what is beyond cannot be added, or be said in JSON
+	maxBuckets    = 512  // of one edge's latencies
+)
+
+// bounded finds what would keep graphs from being merged: one instance in trouble
+// must not take the graph of all away.
+func bounded(g *topology.Graph) error {
+	type key struct {
+		source, target, protocol string
+		secure                   bool
+	}
+	seen := make(map[key]bool, len(g.Edges))
+	if !within(g.Window) {
+		return fmt.Errorf("a window of %g s is not within 0 to %g", g.Window, mostPerSecond)
+	}
+	for i := range g.Edges {
+		e := &g.Edges[i]
+		k := key{e.Source, e.Target, e.Protocol, e.Secure}
+		if seen[k] {
+			return fmt.Errorf("edge %d, from %.100q to %.100q, is there twice", i, e.Source, e.Target)
+		}
+		seen[k] = true
+		if !boundedTraffic(e.Outbound) || !boundedTraffic(e.Inbound) {
+			return fmt.Errorf("edge %d, from %.100q to %.100q, has more than %d latencies, or a number that is not within 0 to %g",
+				i, e.Source, e.Target, maxBuckets, mostPerSecond)
+		}
+	}
+	return nil
+}
+
+func boundedTraffic(t *topology.Traffic) bool {
+	if t == nil {
+		return true
+	}
+	if len(t.Latency) > maxBuckets || !within(t.Requests, t.Errors, t.BytesSent, t.BytesReceived) {
+		return false
+	}
+	for _, b := range t.Latency {
+		if !within(b.UpTo, b.Requests) {
+			return false
+		}
+	}
+	return true
+}
+
+func within(all ...float64) bool {
+	for _, n := range all {
+		if !(n >= 0 && n <= mostPerSecond) {
+			return false
+		}
+	}
+	return true
+}
