@@ -20,9 +20,18 @@ func (a *admin) destinations(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *admin) destinationsNow() []mesh.ClusterStatus {
-	all := a.mesh.Clusters()
+	all, secrets := a.mesh.Clusters(), newMasker()
 	for i := range all {
 		all[i].Trouble = mask.Text(all[i].Trouble)
+		all[i].Labels = secrets.texts(all[i].Labels)
+		secrets.endpoints(all[i].Endpoints)
 	}
 	return all
+}
+
+// endpoints masks what discovery tells of them.
+func (m *masker) endpoints(all []mesh.EndpointStatus) {
+	for i := range all {
+		all[i].Labels = m.texts(all[i].Labels)
+	}
 }

@@ -44,6 +44,7 @@ func (a *admin) dump(w http.ResponseWriter, _ *http.Request) {
 		At: time.Now(), Version: a.versionNow(), Settings: a.mesh.Settings(), RulesVersion: set.Version, Rules: []Manifest{},
 		Certificates: a.certificatesNow(),
 	}
+	d.Settings.Labels = secrets.texts(d.Settings.Labels)
 	for meta, spec := range set.All() {
 		d.Rules = append(d.Rules, manifestOf(secrets, meta, spec))
 	}

@@ -39,7 +39,21 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 	for meta, spec := range a.mesh.Rules().All() {
 		_ = objectOf(secrets, meta, spec)
 	}
-	answer(w, secrets.everywhere(Explanation{ExplainedRequest{asked.Method, asked.URL.String()}, a.mesh.Explain(asked)}))
+	e := a.mesh.Explain(asked)
+	secrets.destinations(e.Destinations)
+	secrets.destinations(e.Mirrors)
+	answer(w, secrets.everywhere(Explanation{ExplainedRequest{asked.Method, asked.URL.String()}, e}))
+}
+
+func (m *masker) destinations(all []mesh.DestinationExplanation) {
+	for i := range all {
+		d := &all[i]
+		d.Labels = m.texts(d.Labels)
+		m.endpoints(d.Hosts)
+		for j := range d.Access {
+			d.Access[j].Labels = m.texts(d.Access[j].Labels)
+		}
+	}
 }
 
 // requestOf makes the request of parameters: method (GET), scheme (http), host,

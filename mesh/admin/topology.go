@@ -36,7 +36,7 @@ type InstanceAnswer struct {
 
 func (a *admin) instance() Instance {
 	w := a.mesh.Workload()
-	return Instance{a.id, w.Service, w.Namespace, w.Labels, a.mesh.Status().Identity.ID}
+	return Instance{a.id, w.Service, w.Namespace, newMasker().texts(w.Labels), a.mesh.Status().Identity.ID}
 }
 
 // topology answers with the graph of this process or, by fleet=1, of all. The
