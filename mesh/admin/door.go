@@ -63,11 +63,26 @@ func protect(h http.Header) {
 // for itself. What a proxy hands on is not local, whoever it says has asked: that
 // header is believed only where it closes the door.
 func local(r *http.Request) bool {
-	return onThisMachine(r) && !slices.ContainsFunc(forwarding(), func(name string) bool { return len(r.Header[name]) > 0 })
+	if !onThisMachine(r) {
+		return false
+	}
+	for name := range r.Header {
+		if handedOnBy(name) {
+			return false
+		}
+	}
+	return true
 }
 
-func forwarding() []string {
-	return []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"}
+// handedOnBy says that proxies write such a header. A client may have one of them
+// taken out by the proxy (Connection: X-Forwarded-For), but hardly all.
+func handedOnBy(header string) bool {
+	switch header {
+	case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cdn-Loop",
+		"X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Envoy-Internal", "X-Envoy-Original-Path":
+		return true
+	}
+	return strings.HasPrefix(header, "X-Forwarded")
 }
 
 func onThisMachine(r *http.Request) bool {

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 )
 
-// maxTopology bounds what one instance can have this one read, in bytes.
-const maxTopology = 8 << 20
+const (
+	maxTopology   = 8 << 20  // bytes that one instance can have this one read
+	maxTopologies = 64 << 20 // and all of them
+)
 
-// fetch asks one instance for its topology.
-func (a *admin) fetch(ctx context.Context, url string) (t Topology, err error) {
+// fetch asks one instance for its topology, of no more bytes than are left.
+func (a *admin) fetch(ctx context.Context, url string, left *atomic.Int64) (t Topology, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -33,6 +36,8 @@ func (a *admin) fetch(ctx context.Context, url string) (t Topology, err error) {
 		return t, fmt.Errorf("it answered %s", resp.Status)
 	case len(text) > maxTopology:
 		return t, fmt.Errorf("its topology has more than %d bytes", maxTopology)
+	case left.Add(-int64(len(text))) < 0:
+		return t, fmt.Errorf("the topologies of all have more than %d bytes", maxTopologies)
 	}
 	if err := json.Unmarshal(text, &t); err != nil {
 		return t, fmt.Errorf("its topology: %w", err)

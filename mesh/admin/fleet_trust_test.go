@@ -1,11 +1,14 @@
 package admin_test
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -16,8 +19,14 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
+// An asker is pages that ask instances at one port.
+type asker struct {
+	scene
+	port string
+}
+
 // asking is pages that ask one other instance, which answers as h does.
-func asking(t *testing.T, h http.HandlerFunc, client *http.Client) *scene {
+func asking(t *testing.T, h http.HandlerFunc, client *http.Client) *asker {
 	t.Helper()
 	f := meshtest.New(t)
 	server := httptest.NewServer(h)
@@ -25,7 +34,8 @@ func asking(t *testing.T, h http.HandlerFunc, client *http.Client) *scene {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	f.StartEndpoint("reviews", answering(200), discovery.Endpoint{Labels: meshtest.Labels{admin.PortLabel: port}})
 	m := f.Mesh(mesh.Config{})
-	return &scene{Fleet: f, t: t, mesh: m, pages: admin.New(m, admin.Config{Fleet: admin.Fleet{Services: []string{"reviews"}, Client: client}})}
+	pages := admin.New(m, admin.Config{Fleet: admin.Fleet{Services: []string{"reviews"}, Client: client}})
+	return &asker{scene{Fleet: f, t: t, mesh: m, pages: pages}, port}
 }
 
 // TestFleetIsNotLedElsewhere: an instance that redirects is not followed, whatever
@@ -97,5 +107,26 @@ func TestFleetOutlivesNumbersWithoutBounds(t *testing.T) {
 		if s.read("/api/topology?fleet=1", &got); len(got.Instances) != 1 || got.Instances[0].Error == "" {
 			t.Errorf("%s: %+v", traffic, got)
 		}
+	}
+}
+
+// TestFleetTakesNoMoreThanItCanHold: however many instances there are, and however
+// much each says.
+func TestFleetTakesNoMoreThanItCanHold(t *testing.T) {
+	var n atomic.Int32
+	padding := bytes.Repeat([]byte(" "), 8<<20-1000)
+	s := asking(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"instance": {"id": "%d"}}`, n.Add(1))
+		_, _ = w.Write(padding)
+	}, byPort())
+	for range 9 {
+		s.StartEndpoint("reviews", answering(200), discovery.Endpoint{Labels: meshtest.Labels{admin.PortLabel: s.port}})
+	}
+	var got admin.Topology
+	s.read("/api/topology?fleet=1", &got)
+	if len(got.Instances) != 10 || !slices.ContainsFunc(got.Instances, func(a admin.InstanceAnswer) bool {
+		return strings.Contains(a.Error, "67108864 bytes")
+	}) {
+		t.Errorf("%+v", got.Instances)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
@@ -59,6 +60,7 @@ type round struct {
 	services map[string]bool           // that discovery was asked for
 	answers  map[string]InstanceAnswer // by where they were asked
 	graphs   map[string]topology.Graph // by the instance
+	left     atomic.Int64              // bytes that they may have
 }
 
 // ask goes from those that the own graph shows to those that theirs show, and so on.
@@ -66,7 +68,11 @@ func (g *gatherer) ask(ctx context.Context, window time.Duration) Topology {
 	ctx, cancel := context.WithTimeout(ctx, gatherTimeout)
 	defer cancel()
 	own := g.admin.mesh.Graph(window)
-	r := &round{g, window, map[string]bool{}, map[string]InstanceAnswer{}, map[string]topology.Graph{g.admin.id: own}}
+	r := &round{
+		gatherer: g, window: window, services: map[string]bool{}, answers: map[string]InstanceAnswer{},
+		graphs: map[string]topology.Graph{g.admin.id: own},
+	}
+	r.left.Store(maxTopologies)
 	next := append(r.servicesOf(own), r.known()...)
 	for len(next) > 0 && ctx.Err() == nil {
 		next = r.visit(ctx, r.find(ctx, next))
@@ -146,7 +152,7 @@ func (r *round) visit(ctx context.Context, places []place) (next []service) {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			got[i], errs[i] = r.admin.fetch(ctx, p.url)
+			got[i], errs[i] = r.admin.fetch(ctx, p.url, &r.left)
 		})
 	}
 	all.Wait()
