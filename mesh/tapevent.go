@@ -3,7 +3,6 @@ package mesh
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -43,27 +42,12 @@ type TapEvent struct {
 	Source string `json:"source,omitempty"` // its address
 }
 
-// maxShown bounds the texts that are shown, in bytes. They are masked first: of
-// half a token nobody can tell what it is.
-const maxShown = 1 << 10
-
 func (e *TapEvent) mask() {
-	e.Path, e.Query, e.Error = clip(mask.Text(e.Path)), clip(mask.Query(e.Query)), clip(mask.Text(e.Error))
-	e.Host, e.Method = clip(e.Host), clip(e.Method)
+	e.Path, e.Query, e.Error = mask.Short(e.Path, mask.Text), mask.Short(e.Query, mask.Query), mask.Short(e.Error, mask.Text)
+	e.Host, e.Method = mask.Short(e.Host, mask.Text), mask.Short(e.Method, mask.Text)
 	for name, values := range e.Headers {
-		values = mask.Header(name, values)
-		for i := range values {
-			values[i] = clip(values[i])
-		}
-		e.Headers[name] = values
+		e.Headers[name] = mask.Header(name, values)
 	}
-}
-
-func clip(s string) string {
-	if len(s) <= maxShown {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxShown], "") + "…"
 }
 
 // maxHeaders is how many headers are shown.

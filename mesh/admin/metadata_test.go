@@ -2,11 +2,13 @@ package admin_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/admin"
 	"github.com/inmesh-go/inmesh/mesh/meshtest"
 )
 
@@ -40,5 +42,40 @@ func TestExplainSurvivesWhatItIsAsked(t *testing.T) {
 		if w := s.page("/api/explain?" + query); w.Code != http.StatusOK && w.Code != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)
 		}
+	}
+}
+
+// TestLongRequestsMakeNoLongPage: who sends a request decides how long its path is,
+// and not how long the page is that shows it.
+func TestLongRequestsMakeNoLongPage(t *testing.T) {
+	s := under(t, "")
+	for _, path := range []string{"/" + strings.Repeat("a", 1<<19), "/" + strings.Repeat("a", 990) + "/" + jwt + strings.Repeat("a", 1<<19)} {
+		r := httptest.NewRequest(http.MethodGet, "http://productpage"+path, nil)
+		s.mesh.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			w := s.page("/api/requests")
+			if look(t, path[:10], w.Body.String()); w.Body.Len() > 1<<12 || !strings.Contains(w.Body.String(), "/aaa") {
+				t.Errorf("%d bytes", w.Body.Len())
+			}
+		})).ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
+// TestAnAnswerThatNobodyClosesIsSeen: it holds what a request holds, so that it is
+// shown, until it is closed.
+func TestAnAnswerThatNobodyClosesIsSeen(t *testing.T) {
+	s := under(t, "")
+	s.Start("reviews", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("good")) }), nil)
+	resp, err := s.client.Get("http://reviews/forgotten")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got admin.Requests
+	if s.read("/api/requests", &got); got.Total != 1 || got.Requests[0].Path != "/forgotten" {
+		t.Errorf("%+v", got)
+	}
+	_ = resp.Body.Close()
+	got = admin.Requests{}
+	if s.read("/api/requests", &got); got.Total != 0 {
+		t.Errorf("%+v", got)
 	}
 }

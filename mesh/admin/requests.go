@@ -12,7 +12,7 @@ import (
 type Requests struct {
 	At       time.Time       `json:"at"`
 	Total    int             `json:"total"`    // of which the oldest 1000 are listed
-	Requests []mesh.Underway `json:"requests"` // secrets masked
+	Requests []mesh.Underway `json:"requests"` // secrets masked, texts of more than 1 KiB shortened
 }
 
 const maxRequests = 1000
@@ -21,7 +21,8 @@ func (a *admin) requests(w http.ResponseWriter, _ *http.Request) {
 	all := a.mesh.Underway()
 	out := Requests{time.Now(), len(all), all[:min(len(all), maxRequests)]}
 	for i := range out.Requests {
-		out.Requests[i].Path = mask.Text(out.Requests[i].Path)
+		u := &out.Requests[i]
+		u.Method, u.Host, u.Path = mask.Short(u.Method, mask.Text), mask.Short(u.Host, mask.Text), mask.Short(u.Path, mask.Text)
 	}
 	answer(w, out)
 }

@@ -39,11 +39,11 @@ func isSecretWord(word string) bool {
 	return false
 }
 
-// Header is the values of a header as they may be shown.
+// Header is the values of a header as they may be shown, shortened.
 func Header(name string, values []string) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
-		out[i] = Text(v)
+		out[i] = Short(v, Text)
 		if Secret(name) {
 			out[i] = Hidden
 		}
