@@ -25,7 +25,8 @@ type Underway struct {
 // Transport, until their answer has been read, and those that Handler has let in,
 // until their handler returns. An answer that nobody reads to its end or closes is
 // listed for good: it does hold its connection, a goroutine of net/http and a place
-// among its destination's requests, and this is where that can be seen.
+// among its destination's requests, and this is where that can be seen. Requests to
+// hosts that no rule and no source knows pass unlisted.
 func (m *Mesh) Underway() []Underway {
 	out := []Underway{}
 	for _, u := range m.engine.Underway() {

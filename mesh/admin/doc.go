@@ -78,7 +78,9 @@
 //	            "key": "ECDSA", "signature": "ECDSA-SHA256", "fingerprint": "9f86…"}],
 //	 "bundles": [{"trustDomain": "cluster.local", "roots": [ the same ]}]}
 //
-// api/requests is Requests: what is under way, the oldest first.
+// api/requests is Requests: what is under way, the oldest first. Requests to hosts
+// that no rule and no source knows are neither here nor in api/tap; topology counts
+// them.
 //
 //	{"at": "…", "total": 2, "requests": [
 //	  {"direction": "outbound", "start": "…", "method": "GET", "host": "reviews", "path": "/reviews/7", "route": "for-all",

@@ -79,7 +79,7 @@ func local(r *http.Request) bool {
 func handedOnBy(header string) bool {
 	switch header {
 	case "Forwarded", "Via", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Cdn-Loop",
-		"X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Envoy-Internal", "X-Envoy-Original-Path":
+		"X-Original-Forwarded-For", "X-Envoy-External-Address", "X-Envoy-Internal":
 		return true
 	}
 	return strings.HasPrefix(header, "X-Forwarded")

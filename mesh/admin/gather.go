@@ -117,12 +117,11 @@ type place struct {
 
 // find is where the instances of services are that were not asked yet.
 func (r *round) find(ctx context.Context, all []service) (places []place) {
-	for _, s := range all {
-		if s.name == "" || r.services[s.String()] || len(r.services) >= maxServices {
-			continue
-		}
-		r.services[s.String()] = true
-		for _, e := range r.endpoints(ctx, s) {
+	all = r.unknown(all)
+	found := make([][]discovery.Endpoint, len(all))
+	atOnce(len(all), func(i int) { found[i] = r.endpoints(ctx, all[i]) })
+	for i, s := range all {
+		for _, e := range found[i] {
 			url, ok := r.admin.config.Fleet.pages(e, r.window)
 			if _, asked := r.answers[url]; !ok || asked || len(r.answers) >= maxInstances {
 				continue
@@ -132,6 +131,31 @@ func (r *round) find(ctx context.Context, all []service) (places []place) {
 		}
 	}
 	return places
+}
+
+// unknown are those of which discovery was not asked yet, once each.
+func (r *round) unknown(all []service) (out []service) {
+	for _, s := range all {
+		if s.name != "" && !r.services[s.String()] && len(r.services) < maxServices {
+			r.services[s.String()] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// atOnce does n things, some at a time.
+func atOnce(n int, do func(i int)) {
+	slots := make(chan struct{}, asksAtOnce)
+	var all sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			do(i)
+		})
+	}
+	all.Wait()
 }
 
 // endpoints are none where discovery does not know.
@@ -146,16 +170,7 @@ func (r *round) endpoints(ctx context.Context, s service) []discovery.Endpoint {
 func (r *round) visit(ctx context.Context, places []place) (next []service) {
 	got := make([]Topology, len(places))
 	errs := make([]error, len(places))
-	slots := make(chan struct{}, asksAtOnce)
-	var all sync.WaitGroup
-	for i, p := range places {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			got[i], errs[i] = r.admin.fetch(ctx, p.url, &r.left)
-		})
-	}
-	all.Wait()
+	atOnce(len(places), func(i int) { got[i], errs[i] = r.admin.fetch(ctx, places[i].url, &r.left) })
 	for i, p := range places {
 		a := InstanceAnswer{Service: p.service.String(), Endpoint: p.endpoint}
 		if errs[i] != nil {

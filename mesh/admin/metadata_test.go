@@ -49,7 +49,7 @@ func TestExplainSurvivesWhatItIsAsked(t *testing.T) {
 // and not how long the page is that shows it.
 func TestLongRequestsMakeNoLongPage(t *testing.T) {
 	s := under(t, "")
-	for _, path := range []string{"/" + strings.Repeat("a", 1<<19), "/" + strings.Repeat("a", 990) + "/" + jwt + strings.Repeat("a", 1<<19)} {
+	for _, path := range []string{"/" + strings.Repeat("a", 1<<16), "/" + strings.Repeat("a", 990) + "/" + jwt + strings.Repeat("a", 1<<16)} {
 		r := httptest.NewRequest(http.MethodGet, "http://productpage"+path, nil)
 		s.mesh.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			w := s.page("/api/requests")
