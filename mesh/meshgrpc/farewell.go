@@ -42,8 +42,11 @@ func (e *entered) Write(p []byte) (int, error) {
 var goAway = []byte{0, 0, 8, typeGoAway, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 
 const (
-	frameHeader = 9 // bytes: length 3, type 1, flags 1, stream 4
-	typeGoAway  = 7
+	frameHeader      = 9 // bytes: length 3, type 1, flags 1, stream 4
+	typeHeaders      = 1
+	typeGoAway       = 7
+	typeContinuation = 9
+	flagEndHeaders   = 4
 )
 
 // frames follows the frames of one direction of a connection.
@@ -53,8 +56,15 @@ type frames struct {
 	left   int // bytes of the payload, once the header is there
 }
 
-// whole reports whether the last frame is complete.
-func (f *frames) whole() bool { return f.have == 0 }
+// whole reports whether the last frame is complete, and is none that CONTINUATION
+// must follow: any other frame there is an error of the connection (RFC 9113 §6.10).
+func (f *frames) whole() bool { return f.have == 0 && !f.continues() }
+
+// continues looks at the last header that there was.
+func (f *frames) continues() bool {
+	kind, flags := f.header[3], f.header[4]
+	return (kind == typeHeaders || kind == typeContinuation) && flags&flagEndHeaders == 0
+}
 
 // follow goes over what comes next, and reports whether it has seen GOAWAY.
 func (f *frames) follow(p []byte) (away bool) {

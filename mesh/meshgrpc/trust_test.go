@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/inmesh-go/inmesh/discovery"
@@ -142,6 +145,38 @@ func (c slowConn) Write(p []byte) (int, error) {
 		<-time.After(time.Millisecond)
 	}
 	return c.Conn.Write(p)
+}
+
+// Between HEADERS and their CONTINUATION nothing else may be said (RFC 9113 §6.10).
+func TestAConnectionGivesWayBehindBigMetadata(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRealm(t)
+		server := r.mesh(mesh.Config{Workload: mesh.Workload{Service: "ratings"}, Identity: r.ca.Workload("ratings")})
+		big := strings.Repeat("x", 1<<16) // takes several frames
+		options := append(meshgrpc.ServerOptions(server),
+			grpc.WriteBufferSize(0),                                              // each frame is written for itself
+			grpc.StaticStreamWindowSize(1<<20), grpc.StaticConnWindowSize(1<<20), // and none but the answer's
+			grpc.ChainUnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+				_ = grpc.SetHeader(ctx, metadata.Pairs("big", big))
+				return handle(ctx, request)
+			}))
+		i := r.serve("ratings", discovery.Endpoint{Identity: server.Status().Identity.ID}, nil, options...)
+		c := r.clientOf(mesh.Config{Identity: tlsid.Static(issue(t, r.ca, "productpage"))}, "ratings")
+		last := held(t, c)
+		<-time.After(50 * time.Minute)
+		var header metadata.MD
+		if _, err := c.UnaryCall(t.Context(), &testpb.SimpleRequest{}, grpc.Header(&header)); err != nil || !slices.Equal(header["big"], []string{big}) {
+			t.Errorf("the last call of the connection: %v, %d values", err, len(header["big"]))
+		}
+		if err := last(); err != nil {
+			t.Errorf("the stream that was open broke: %v", err)
+		}
+		synctest.Wait()
+		call(t, c)
+		if _, ever := i.connections(); ever != 2 {
+			t.Errorf("%d connections, want 2", ever)
+		}
+	})
 }
 
 func TestAConnectionGivesWayAmidBigMessages(t *testing.T) {
