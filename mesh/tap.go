@@ -35,19 +35,30 @@ func (f *TapFilter) wants(e *TapEvent) bool {
 type Tap struct {
 	filter  TapFilter
 	taps    *taps
-	events  chan TapEvent // not masked yet
+	events  chan kept
+	held    atomic.Int64 // bytes of what waits to be read, about
 	dropped atomic.Uint64
 	done    chan struct{} // closed by Close, or with the Mesh
 	end     func()
 }
 
+// kept is an event that waits to be read; it is not masked yet.
+type kept struct {
+	event TapEvent
+	size  int64
+}
+
+// maxHeld is how many bytes of events wait at most: a head may have a megabyte.
+// Several requests that end at once may go beyond it, by one each.
+const maxHeld = 8 << 20
+
 // Tap listens to requests that pass this Mesh. At most buffer of them wait to be
-// read; below 1 means 256. Close it.
+// read, and about 8 MiB; below 1 means 256. Close it.
 func (m *Mesh) Tap(f TapFilter, buffer int) *Tap {
 	if buffer < 1 {
 		buffer = 256
 	}
-	t := &Tap{filter: f, taps: &m.taps, events: make(chan TapEvent, buffer), done: make(chan struct{})}
+	t := &Tap{filter: f, taps: &m.taps, events: make(chan kept, buffer), done: make(chan struct{})}
 	t.end = sync.OnceFunc(func() { close(t.done) })
 	m.taps.add(t)
 	return t
@@ -59,9 +70,10 @@ var ErrTapClosed = errors.New("the tap is closed")
 // Next waits for the next request. The error is ctx's, or ErrTapClosed.
 func (t *Tap) Next(ctx context.Context) (TapEvent, error) {
 	select {
-	case e := <-t.events:
-		e.mask()
-		return e, nil
+	case k := <-t.events:
+		t.held.Add(-k.size)
+		k.event.mask()
+		return k.event, nil
 	case <-t.done:
 		return TapEvent{}, ErrTapClosed
 	case <-ctx.Done():

@@ -64,6 +64,19 @@ func cloned(h map[string][]string) map[string][]string {
 	return out
 }
 
+// size is about what the event holds on to: its texts are parts of the request's
+// head, which stands as a whole in memory as long as one of them does.
+func (e *TapEvent) size(headers map[string][]string) int64 {
+	n := 512 + len(e.Path) + len(e.Query) + len(e.Host) + len(e.Error)
+	for name, values := range headers {
+		n += len(name)
+		for _, v := range values {
+			n += 16 + len(v)
+		}
+	}
+	return int64(n)
+}
+
 // tapped is an outbound request for the taps.
 func tapped(c *engine.Call, now time.Time) TapEvent {
 	i := requestInfo(c, now)

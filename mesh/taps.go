@@ -60,18 +60,25 @@ func (s *taps) close() {
 // tell gives each tap what it wants, with headers of its own.
 func tell(all []*Tap, e TapEvent, headers map[string][]string) {
 	for _, t := range all {
-		if !t.filter.wants(&e) {
-			continue
-		}
-		if len(t.events) == cap(t.events) {
-			t.dropped.Add(1)
-			continue
-		}
-		e.Headers = cloned(headers)
-		select {
-		case t.events <- e:
-		default:
+		if t.filter.wants(&e) && !t.offer(e, headers) {
 			t.dropped.Add(1)
 		}
+	}
+}
+
+// offer keeps an event for the reader, if there is room for it.
+func (t *Tap) offer(e TapEvent, headers map[string][]string) bool {
+	size := e.size(headers)
+	if len(t.events) == cap(t.events) || t.held.Load()+size > maxHeld {
+		return false
+	}
+	e.Headers = cloned(headers)
+	t.held.Add(size)
+	select {
+	case t.events <- kept{e, size}:
+		return true
+	default:
+		t.held.Add(-size)
+		return false
 	}
 }

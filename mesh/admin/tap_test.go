@@ -117,6 +117,28 @@ func TestSlowTapLosesRequestsAndSaysHowMany(t *testing.T) {
 	}
 }
 
+// Heads of requests may have a megabyte each.
+func TestASlowTapKeepsNoMoreThanItCanHold(t *testing.T) {
+	s := under(t, "")
+	tap := s.mesh.Tap(mesh.TapFilter{}, 100)
+	defer tap.Close()
+	for range 20 {
+		s.inbound("/", http.Header{"X-Long": {strings.Repeat("a", 1<<20)}})
+	}
+	if got := tap.Dropped(); got != 13 {
+		t.Errorf("%d dropped of 20 of a megabyte and a little each, want all but 7: what waits has 8", got)
+	}
+	for range 7 {
+		if _, err := tap.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.inbound("/", http.Header{"X-Long": {strings.Repeat("a", 1<<20)}})
+	if got := tap.Dropped(); got != 13 {
+		t.Errorf("%d dropped, though there is room again", got)
+	}
+}
+
 func TestTapsAreBounded(t *testing.T) {
 	s := under(t, "")
 	for range 16 {
