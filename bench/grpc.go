@@ -92,8 +92,15 @@ func observed() grpc.DialOption {
 }
 
 // meshedGRPC is the mesh, everything on.
-func meshedGRPC(to *server) (grpcSide, error) {
-	m, err := worldAt(to.grpc).mesh()
+func meshedGRPC(to *server) (grpcSide, error) { return meshFor(to, byDefault) }
+
+// toldGRPC is the mesh with the telemetry of observedGRPC.
+func toldGRPC(to *server) (grpcSide, error) { return meshFor(to, byAnSDK) }
+
+func meshFor(to *server, a audience) (grpcSide, error) {
+	w := worldAt(to.grpc)
+	w.audience = a
+	m, err := w.mesh()
 	if err != nil {
 		return grpcSide{}, err
 	}
@@ -125,6 +132,7 @@ func measureGRPC(p plan, t *table) error {
 	const mesh, alone, equal = "the mesh, everything on", "grpc-go with round_robin", "grpc-go's xDS (retries, timeout, outliers, limits) with otelgrpc"
 	for _, m := range []match{
 		{mesh, alone, meshedGRPC, plainGRPC, 0.90},
+		{"the mesh, everything on, telemetry by an SDK", "grpc-go with round_robin and otelgrpc", toldGRPC, observedGRPC, 0},
 		{mesh, equal, meshedGRPC, xdsGRPC, 1.25},
 		{"a timeout, set by the caller", alone, limitedGRPC, plainGRPC, 0},
 		{"otelgrpc", alone, observedGRPC, plainGRPC, 0},
