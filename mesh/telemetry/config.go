@@ -42,8 +42,8 @@ type Config struct {
 	// State is asked for the state of the mesh each time that metrics are
 	// collected. Nil: there are no metrics about the mesh itself.
 	State func() State
-	// Series is how many series each of Istio's metrics may have. Zero: 1000. The
-	// SDK's own limit is 2000.
+	// Series is how many series each of Istio's metrics may have, of which hosts
+	// outside the mesh take half at most. Zero: 1000. The SDK's own limit is 2000.
 	Series int
 	// Topology says how much the live graph remembers.
 	Topology topology.Config

@@ -45,7 +45,7 @@
 //
 //  1. Everything goes to the global providers, which drop it until a program sets
 //     others. There is no access log.
-//  2. At most 1000 series; what comes beside them is counted by class of status,
+//  2. At most 1000 series, of which hosts outside the mesh take half at most; what comes beside them is counted by class of status,
 //     with unknown labels and otel.metric.overflow.
 //  3. The topology remembers a minute, and at most 1000 edges.
 //  4. Without a global propagator that has fields: W3C trace context and baggage.

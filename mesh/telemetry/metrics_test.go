@@ -3,6 +3,7 @@ package telemetry_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -155,6 +156,31 @@ func TestSeriesAreBounded(t *testing.T) {
 	}
 	if total != 90_000 || over != total-10 {
 		t.Errorf("got %d requests, %d of them beside the series, want 90000 and all but 10", total, over)
+	}
+}
+
+// Whoever calls many hosts outside, webhooks for example, still sees the mesh.
+func TestHostsOutsideLeaveRoomForTheMesh(t *testing.T) {
+	b := open(t, pulled, func(c *telemetry.Config) { c.Series = 20 })
+	r := ok()
+	for i := range 100 {
+		for _, name := range []string{telemetry.Passthrough, telemetry.BlackHole} {
+			b.Edge(telemetry.Link{Service: telemetry.Service{Host: fmt.Sprint("customer", i), Name: name}}).Record(&r)
+		}
+	}
+	for i := range 10 {
+		b.Edge(telemetry.Link{Service: telemetry.Service{Host: fmt.Sprint("reviews", i)}}).Record(&r)
+	}
+	sum := b.collect(t)["istio_requests_total"].Data.(metricdata.Sum[int64])
+	named := map[string]int{}
+	for _, p := range sum.DataPoints {
+		if _, over := p.Attributes.Value("otel.metric.overflow"); !over {
+			v, _ := p.Attributes.Value("destination_service_name")
+			named[strings.TrimRight(v.AsString(), "0123456789")]++
+		}
+	}
+	if named["reviews"] != 10 || named[telemetry.Passthrough]+named[telemetry.BlackHole] != 10 {
+		t.Errorf("got series of %v, want 10 of the mesh and as many of what is outside", named)
 	}
 }
 

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"net"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -40,8 +41,21 @@ type attributeList struct{ list []attribute.KeyValue }
 
 func (a *attributeList) text(k attribute.Key, v string) {
 	if v != "" {
-		a.list = append(a.list, k.String(v))
+		a.list = append(a.list, k.String(told(v)))
 	}
+}
+
+// longestAttribute keeps strangers from filling the memory of exporters, which wait
+// with thousands of spans. In bytes.
+const longestAttribute = 4 << 10
+
+// told makes a text that others wrote one that exporters take: OTLP's refuse all
+// spans that they send with one that is no UTF-8.
+func told(s string) string {
+	if len(s) > longestAttribute {
+		s = strings.Clone(s[:longestAttribute]) // or it would hold on to the rest
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 func (a *attributeList) number(k attribute.Key, n int) {
@@ -51,7 +65,7 @@ func (a *attributeList) number(k attribute.Key, n int) {
 }
 
 func (a *attributeList) http(r Reporter, d *Details, result *Result) {
-	a.text(semconv.HTTPRequestMethodKey, d.Method)
+	a.method(d.Method)
 	a.number(semconv.HTTPResponseStatusCodeKey, result.Code)
 	if r == Source {
 		a.text(semconv.URLFullKey, d.url())
@@ -63,6 +77,28 @@ func (a *attributeList) http(r Reporter, d *Details, result *Result) {
 	a.text(semconv.UserAgentOriginalKey, first(d.RequestHeader, "User-Agent"))
 	_, version, _ := strings.Cut(d.Protocol, "/")
 	a.text(semconv.NetworkProtocolVersionKey, version)
+}
+
+// method: "If the HTTP request method is not known to instrumentation, it MUST set
+// the http.request.method attribute to _OTHER", and say the original beside it.
+func (a *attributeList) method(m string) {
+	if SpanName(m) == m {
+		a.text(semconv.HTTPRequestMethodKey, m)
+		return
+	}
+	a.list = append(a.list, semconv.HTTPRequestMethodOther)
+	a.text(semconv.HTTPRequestMethodOriginalKey, m)
+}
+
+// SpanName is that of an HTTP request: its method or, for one that anybody may have
+// made up, HTTP. So spans have few names.
+func SpanName(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY", "":
+		return method
+	}
+	return "HTTP"
 }
 
 // url is the whole address; "" if the host is not known.
@@ -170,7 +206,7 @@ func (s *Span) fail(why string, r *Result) {
 	s.span.SetAttributes(semconv.ErrorTypeKey.String(why))
 	text := ""
 	if r.Details != nil {
-		text = r.Details.CodeDetails
+		text = told(r.Details.CodeDetails)
 	}
 	s.span.SetStatus(codes.Error, text)
 }

@@ -109,7 +109,7 @@ func (t *Telemetry) Edge(l Link) *Edge {
 	if e := known[l]; e != nil {
 		return e
 	}
-	if len(known) >= t.config.Series {
+	if len(known) >= t.roomFor(&l) {
 		return t.restLocked(&l)
 	}
 	next := make(map[Link]*Edge, len(known)+1) // others read the one that is known
@@ -118,6 +118,15 @@ func (t *Telemetry) Edge(l Link) *Edge {
 	next[l] = e
 	t.edges.Store(&next)
 	return e
+}
+
+// roomFor is how many edges, and series, there may be before those of a link have no
+// room. Hosts outside, of which there is no end, leave half of it to the mesh.
+func (t *Telemetry) roomFor(l *Link) int {
+	if l.Service.Name == Passthrough || l.Service.Name == BlackHole {
+		return t.config.Series / 2
+	}
+	return t.config.Series
 }
 
 // restLocked is the edge of links like l that have no room.
@@ -140,7 +149,7 @@ func (t *Telemetry) admitLocked(e *Edge) bool {
 	if e.rest {
 		return true
 	}
-	if t.series >= t.config.Series {
+	if t.series >= t.roomFor(&e.link) {
 		return false
 	}
 	t.series++

@@ -3,8 +3,10 @@ package telemetry_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -171,4 +173,27 @@ func apply(t testing.TB, b bench, spec *api.Telemetry) {
 		t.Error(p)
 	}
 	b.Apply(s)
+}
+
+// What strangers write reaches exporters as they need it: one refuses all spans
+// that it sends with one that is no UTF-8.
+func TestAttributesThatStrangersWriteAreShortAndValid(t *testing.T) {
+	b, kept := traced(t, sdktrace.AlwaysSample())
+	_, s := b.Serve(context.Background(), telemetry.Carrier{}, "GET")
+	r := ok()
+	r.Details = &telemetry.Details{
+		Method: "GET", Scheme: "http", Host: "reviews\xff", Path: "/?q=\xff" + strings.Repeat("a", 1<<20), SourceAddress: "10.0.0.9:1",
+		RequestHeader: map[string][]string{"User-Agent": {strings.Repeat("b\xff", 1<<19)}}, CodeDetails: "c\xff",
+	}
+	r.Code = 500
+	s.Finish(b.Edge(toReviews()), &r)
+	span := kept.Ended()[0]
+	for _, kv := range span.Attributes() {
+		if v := kv.Value.Emit(); !utf8.ValidString(v) || len(v) > 16<<10 {
+			t.Errorf("%s: got %d bytes, valid %t", kv.Key, len(v), utf8.ValidString(v))
+		}
+	}
+	if !utf8.ValidString(span.Status().Description) {
+		t.Errorf("got the description %q", span.Status().Description)
+	}
 }

@@ -59,11 +59,10 @@ func (l *Live) Flow(k Key) *Flow {
 
 // Add adds a call.
 func (l *Live) Add(f *Flow, c Call) {
-	if f == nil {
-		l.dropped++
-		return
+	if f != nil && f.live == nil {
+		f = l.readmit(f)
 	}
-	if f.live == nil && !l.readmit(f) {
+	if f == nil {
 		l.dropped++
 		return
 	}
@@ -73,14 +72,18 @@ func (l *Live) Add(f *Flow, c Call) {
 	f.add(&c)
 }
 
-// readmit takes back a flow that was forgotten, if there is room.
-func (l *Live) readmit(f *Flow) bool {
-	if other := l.flows[f.key]; other != nil && other != f || len(l.flows) >= l.config.Edges {
-		return false
+// readmit takes back a flow that was forgotten: as that of its key, if somebody has
+// asked for it meanwhile. It is nil if there is no room.
+func (l *Live) readmit(f *Flow) *Flow {
+	if other := l.flows[f.key]; other != nil {
+		return other
+	}
+	if len(l.flows) >= l.config.Edges {
+		return nil
 	}
 	f.live = l
 	l.flows[f.key] = f
-	return true
+	return f
 }
 
 // forget lets go of flows that have been idle for long.

@@ -255,3 +255,22 @@ func ExampleLive() {
 	// Output:
 	// default/productpage@v1 -> default/reviews@v2 http 0
 }
+
+// Several may hold the flow of one key. Who comes back last after it was forgotten
+// finds the others'.
+func TestAForgottenFlowComesBackToThatOfItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := topology.NewLive(topology.Config{})
+		old := l.Flow(toReviews)
+		l.Add(old, topology.Call{End: time.Now()})
+		time.Sleep(time.Hour)
+		l.Graph(time.Now(), time.Minute)
+		for _, f := range []*topology.Flow{l.Flow(toReviews), old} {
+			l.Add(f, topology.Call{End: time.Now()})
+		}
+		time.Sleep(time.Second)
+		if g := l.Graph(time.Now(), 10*time.Second); l.Dropped() != 0 || len(g.Edges) != 1 || g.Edges[0].Requests < 0.19 {
+			t.Errorf("dropped %d, got %+v, want both calls on one edge", l.Dropped(), g.Edges)
+		}
+	})
+}
