@@ -53,13 +53,13 @@ func texts(pairs ...string) *structpb.Struct {
 	return s
 }
 
-// longestMetadata is more than any proxy sends.
-const longestMetadata = 8 << 10
+// LongestMetadata is the most that is read, in bytes: more than any proxy sends.
+const LongestMetadata = 8 << 10
 
 // ParseMetadata reads the value of MetadataHeader.
 func ParseMetadata(value string) (Workload, error) {
-	if len(value) > longestMetadata {
-		return Workload{}, fmt.Errorf("telemetry: peer metadata: %d bytes: want at most %d", len(value), longestMetadata)
+	if len(value) > LongestMetadata {
+		return Workload{}, fmt.Errorf("telemetry: peer metadata: %d bytes: want at most %d", len(value), LongestMetadata)
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
 	if err != nil {
@@ -112,7 +112,7 @@ func (p *peers) learn(value string) Workload {
 	if err != nil {
 		w = Workload{}
 	}
-	if len(value) <= longestMetadata && p.count.Add(1) <= mostPeers {
+	if len(value) <= LongestMetadata && p.count.Add(1) <= mostPeers {
 		p.known.Store(strings.Clone(value), w)
 	}
 	return w

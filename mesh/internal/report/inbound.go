@@ -96,7 +96,7 @@ type acquaintance struct {
 // from finds the edge of a request that was served.
 func (r *Reporter) from(s *Served) *telemetry.Edge {
 	k := caller{peer: s.Peer, protocol: s.Protocol}
-	if !s.Peer.IsZero() {
+	if !s.Peer.IsZero() && len(s.Metadata) <= telemetry.LongestMetadata { // more is not understood, nor kept
 		k.metadata = s.Metadata
 	}
 	own, _ := r.own.Load()
