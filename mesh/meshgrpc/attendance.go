@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
@@ -22,6 +24,7 @@ type attendance struct {
 	visit   *guard.Visit
 	caller  string // address
 	refusal *guard.Refusal
+	ended   bool
 
 	sent, got freight
 }
@@ -33,8 +36,20 @@ func (a *attendance) begin(ctx context.Context, s *server, method string) contex
 	return a.report.Begin(ctx, s.mesh.Reporter, s.mesh.Now(), telemetry.Carrier{Header: a.md, Lower: true}, spanName(method))
 }
 
+// panicked tells of a call whose handler has not returned. What its caller is told,
+// who recovers will say: of those that gRPC has, the code is the one for what is not
+// known.
+func (a *attendance) panicked() {
+	if !a.ended {
+		a.end(errPanicked)
+	}
+}
+
+var errPanicked = status.Error(codes.Unknown, "the handler panicked")
+
 // end tells that the call has come to err.
 func (a *attendance) end(err error) {
+	a.ended = true
 	a.in.Over(a.refusal, int(codeOf(err)), errors.Is(a.ctx.Err(), context.Canceled))
 	if !a.report.Begun() {
 		return

@@ -56,10 +56,11 @@ func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	ctx, leave, err := s.admit(a.begin(ctx, s, info.FullMethod), info.FullMethod, &a)
 	defer leave()
 	defer a.in.Leave()
+	a.got.add(request)
+	defer a.panicked()
 	if err == nil {
 		reply, err = handle(ctx, request)
 	}
-	a.got.add(request)
 	if err == nil {
 		a.sent.add(reply)
 	}
@@ -73,6 +74,7 @@ func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	ctx, leave, err := s.admit(a.begin(stream.Context(), s, info.FullMethod), info.FullMethod, &a)
 	defer leave()
 	defer a.in.Leave()
+	defer a.panicked()
 	if err == nil {
 		err = handle(srv, admittedStream{stream, ctx, &a})
 	}

@@ -76,6 +76,7 @@ func (s *stream) run(err error) {
 		if !s.opts.wait || !s.unready(err) || !sleep(s.ctx, wait) {
 			break
 		}
+		s.about.End()
 		s.report.Drop()
 		c, o := s.client, s.order
 		s.rpc = rpc{}

@@ -256,3 +256,62 @@ func TestACallThatWaitsCountsOnce(t *testing.T) {
 		same(t, "the client", d.caller.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"0": 1})
 	})
 }
+
+// Streams wait as well; each of their tries ends.
+func TestTheTriesOfAStreamThatWaitsEnd(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.at.refuse()
+		time.AfterFunc(5*time.Second, d.at.comeBack)
+		s, err := d.client.FullDuplexCall(context.Background(), grpc.WaitForReady(true))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.CloseSend()
+		for err == nil {
+			_, err = s.Recv()
+		}
+		synctest.Wait()
+		if begun, ended := len(d.caller.spans.Started()), len(d.caller.spans.Ended()); begun != ended {
+			t.Errorf("%d spans have begun, and %d ended", begun, ended)
+		}
+		same(t, "the client", d.caller.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"0": 1})
+	})
+}
+
+// A handler that panics is told of before whoever recovers has a word.
+func TestAHandlerThatPanicsIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, host := newRealm(t), newAudience()
+		server := r.fleet.mesh(mesh.Config{Workload: mesh.Workload{Service: "ratings"}, Telemetry: host.config()})
+		recovers := []grpc.ServerOption{
+			grpc.ChainUnaryInterceptor(func(ctx context.Context, in any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (_ any, err error) {
+				defer func() {
+					if recover() != nil {
+						err = status.Error(codes.Internal, "recovered")
+					}
+				}()
+				return next(ctx, in)
+			}),
+			grpc.ChainStreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+				defer func() {
+					if recover() != nil {
+						err = status.Error(codes.Internal, "recovered")
+					}
+				}()
+				return next(srv, s)
+			}),
+		}
+		i := r.serve("ratings", discovery.Endpoint{}, nil, append(recovers, meshgrpc.ServerOptions(server)...)...)
+		i.double.onUnary(func(context.Context, *testpb.SimpleRequest) error { panic("unary") })
+		i.double.onStream(func(grpc.BidiStreamingServer[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse]) error {
+			panic("stream")
+		})
+		client := r.clientOf(mesh.Config{}, "ratings")
+		_, _ = unaryAs(client), bidiAs(client)
+		synctest.Wait()
+		same(t, "the server", host.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"2": 2})
+		if n := len(host.spans.Ended()); n != 2 {
+			t.Errorf("got %d spans that have ended, want 2", n)
+		}
+	})
+}
