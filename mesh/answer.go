@@ -85,6 +85,13 @@ func (a flushableAnswer) Flush() {
 	a.ResponseWriter.(http.Flusher).Flush()
 }
 
+// FlushError is what http.ResponseController prefers: it says that the caller has
+// gone.
+func (a flushableAnswer) FlushError() error {
+	a.wrote(0)
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
 // CloseNotify implements http.CloseNotifier, which some frameworks still insist on.
 func (a flushableAnswer) CloseNotify() <-chan bool {
 	if n, ok := a.ResponseWriter.(http.CloseNotifier); ok { //nolint:staticcheck // deprecated, still asked for

@@ -31,7 +31,8 @@ type exchange struct {
 	last   *attempt
 	hop    hop // of the last try
 	resp   *http.Response
-	race   func() // for the attempt of a fork
+	answer returned // of resp, as its caller has got it
+	race   func()   // for the attempt of a fork
 
 	header    http.Header // what is sent: the caller's own map unless a rule writes to it
 	host      string
@@ -169,7 +170,7 @@ func upgrades(r *http.Request) bool {
 // Send implements engine.Wire.
 func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	deadline, _ := c.TryDeadline()
-	ctx, about := x.report.Try(ctx)
+	ctx, about := x.report.Try(ctx, c)
 	a, told := x.newAttempt(ctx, deadline)
 	a.report = about
 	x.last = a
@@ -236,6 +237,7 @@ func (x *exchange) respond() *http.Response {
 	if c.Cookie != nil {
 		resp.Header.Add("Set-Cookie", setCookie(c.Cookie, c.Key))
 	}
+	x.answer.keep(resp, x.t.mesh.reporter)
 	x.last.body.attach(x, resp)
 	return resp
 }
@@ -250,6 +252,6 @@ func (x *exchange) over(err error) {
 	x.last.end()
 	x.sendCopies()
 	x.call.Finish(broken)
-	x.tell(x.resp.StatusCode)
+	x.tell(x.answer.status)
 	x.free()
 }

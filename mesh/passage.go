@@ -24,7 +24,9 @@ type passage struct {
 	in       *http.Request // which its caller leaves as it is until the answer is over
 	start    time.Time
 	resp     *http.Response // nil: there is none
-	read     atomic.Int64   // bytes; a Close may come while a Read is under way
+	answer   returned
+	grpc     int          // the status in the head; -1: none
+	read     atomic.Int64 // bytes; a Close may come while a Read is under way
 	ended    atomic.Bool
 }
 
@@ -36,9 +38,12 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 	}
 	p := &passage{reporter: t.mesh.reporter, in: r, start: time.Now()}
 	resp, err := t.pass.RoundTrip(r)
-	if err != nil {
+	switch {
+	case err != nil:
 		p.failed(err)
 		return resp, err
+	case resp == nil: // which breaks the base's contract, as http.Client says
+		return nil, nil
 	}
 	p.attach(resp)
 	return resp, nil
@@ -47,6 +52,8 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 // attach wraps the body of resp; what else it can do is kept.
 func (p *passage) attach(resp *http.Response) {
 	p.resp = resp
+	p.answer.keep(resp, p.reporter)
+	p.grpc = grpcStatusIn(resp.Header, "Grpc-Status")
 	if resp.Body == http.NoBody || resp.Body == nil {
 		p.over(nil)
 		return
@@ -83,6 +90,9 @@ type upgradedPassage struct {
 	io.Writer
 }
 
+// CloseWrite closes the connection one way, as far as it can be.
+func (p *upgradedPassage) CloseWrite() error { return closeWrite(p.Writer) }
+
 type writerToPassage struct {
 	*passage
 	inner io.WriterTo
@@ -102,7 +112,7 @@ func (p *passage) over(err error) {
 	if p.ended.Swap(true) {
 		return
 	}
-	result := p.result(p.resp.StatusCode)
+	result := p.result(p.answer.status)
 	if err != nil && !errors.Is(err, io.EOF) {
 		result.Flags = p.flags(err)
 	}
@@ -146,9 +156,9 @@ func (p *passage) result(status int) telemetry.Result {
 	if p.resp == nil {
 		return r
 	}
-	r.ResponseBytes = headSize(len(p.resp.Status), p.resp.Header) + p.read.Load()
+	r.ResponseBytes = p.answer.size + p.read.Load()
 	if protocolOf(p.in.Header) == telemetry.GRPC {
-		r.GRPC = max(grpcStatusIn(p.resp.Header, "Grpc-Status"), grpcStatusIn(p.resp.Trailer, "Grpc-Status"))
+		r.GRPC = max(p.grpc, grpcStatusIn(p.resp.Trailer, "Grpc-Status"))
 	}
 	return r
 }
@@ -165,6 +175,6 @@ func (p *passage) describe(d *telemetry.Details) {
 		Protocol: p.in.Proto, RequestHeader: p.in.Header, Cluster: telemetry.Passthrough, Attempts: 1,
 	}
 	if p.resp != nil {
-		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.resp.Header, p.resp.Trailer
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.answer.header, p.resp.Trailer
 	}
 }

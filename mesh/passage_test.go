@@ -97,3 +97,40 @@ func TestAConnectionThatPassesStaysWritable(t *testing.T) {
 	_ = both.Close()
 	wantCounts(t, a.outcomes(t, "response_code", "response_flags"), map[string]int64{"101 -": 1})
 }
+
+// A connection that has become something else can be closed one way.
+func TestAConnectionThatPassesCanBeHalfClosed(t *testing.T) {
+	client, url, _ := passing(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+		all, _ := io.ReadAll(rw)
+		_, _ = conn.Write(all)
+	})
+	r, _ := http.NewRequest(http.MethodGet, url, nil)
+	r.Header.Set("Upgrade", "echo")
+	r.Header.Set("Connection", "Upgrade")
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	both, ok := resp.Body.(interface {
+		io.Writer
+		CloseWrite() error
+	})
+	if !ok {
+		t.Fatalf("%T cannot be closed one way", resp.Body)
+	}
+	_, _ = io.WriteString(both, "hello")
+	if err := both.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != "hello" {
+		t.Errorf("got %q (%v)", got, err)
+	}
+}

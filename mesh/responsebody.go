@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -69,6 +70,16 @@ func (b *responseBody) finish(err error) {
 type upgradedBody struct {
 	*responseBody
 	io.Writer
+}
+
+// CloseWrite closes the connection one way, as far as it can be.
+func (b *upgradedBody) CloseWrite() error { return closeWrite(b.Writer) }
+
+func closeWrite(w io.Writer) error {
+	if c, ok := w.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return fmt.Errorf("CloseWrite: %w", http.ErrNotSupported)
 }
 
 type writerToBody struct {

@@ -19,7 +19,7 @@ func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter,
 	if m.reporter == nil && m.taps.listening() == nil {
 		return ctx, w
 	}
-	ctx = in.report.Begin(ctx, m.reporter, in.start, telemetry.Carrier{Header: r.Header}, r.Method)
+	ctx = in.report.Begin(ctx, m.reporter, in.start, telemetry.Carrier{Header: r.Header}, telemetry.SpanName(r.Method))
 	return ctx, in.answer.watch(w)
 }
 

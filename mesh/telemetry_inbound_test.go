@@ -208,3 +208,17 @@ func abilities(w http.ResponseWriter) string {
 	}
 	return strings.Join(can, ", ")
 }
+
+// Anybody can make up methods; spans are not named by them.
+func TestSpansOfMethodsThatAreMadeUpHaveOneName(t *testing.T) {
+	duo(t, http.HandlerFunc(fine), nil, func(d *duet) {
+		d.want(d.do(d.request("BREW-7", "http://reviews/", "")), "200")
+		d.pass(time.Second)
+		const about = "http.request.method=_OTHER http.request.method_original=BREW-7\n"
+		for want, a := range map[string]*audience{"HTTP client " + about + "  HTTP client " + about: d.caller, "HTTP server " + about: d.host} {
+			if got := a.tree("http.request.method", "http.request.method_original"); got != want {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+		}
+	})
+}

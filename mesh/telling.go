@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
@@ -15,7 +16,7 @@ func (x *exchange) reported(ctx context.Context) context.Context {
 		return ctx
 	}
 	x.report.Protocol = protocolOf(x.in.Header)
-	return x.report.Begin(ctx, r, &x.call, telemetry.Carrier{Header: x.in.Header}, x.call.Request.Method)
+	return x.report.Begin(ctx, r, &x.call, telemetry.Carrier{Header: x.in.Header}, telemetry.SpanName(x.call.Request.Method))
 }
 
 // tell ends the report; status is what the caller has seen.
@@ -80,7 +81,26 @@ func (x *exchange) responseSize() int64 {
 	if x.resp == nil {
 		return 0
 	}
-	return headSize(len(x.resp.Status), x.resp.Header) + x.last.body.read.Load()
+	return x.answer.size + x.last.body.read.Load()
+}
+
+// A returned is what is told of an answer's head. From when the caller has it, the
+// head is the caller's to change.
+type returned struct {
+	status int
+	size   int64
+	header http.Header // nil: nobody reads it
+}
+
+func (a *returned) keep(resp *http.Response, r *report.Reporter) {
+	a.status = resp.StatusCode
+	if r == nil {
+		return
+	}
+	a.size = headSize(len(resp.Status), resp.Header)
+	if r.Wants() {
+		a.header = resp.Header.Clone()
+	}
 }
 
 // headSize is that of a request's or an answer's head in HTTP/1.1, of which the
@@ -104,6 +124,6 @@ func (x *exchange) describe(d *telemetry.Details) {
 		d.OriginalPath, d.Path = d.Path, x.path
 	}
 	if x.resp != nil {
-		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.resp.Header, x.resp.Trailer
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.answer.header, x.resp.Trailer
 	}
 }

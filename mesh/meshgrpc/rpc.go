@@ -113,7 +113,7 @@ func (r *rpc) values() plan.Values { return r.call.Values(protocol) }
 // which it has to be made, if there is one.
 func (r *rpc) newTry(ctx context.Context, within inside.Limit) *try {
 	c := &r.call
-	ctx, r.about = r.report.Try(ctx)
+	ctx, r.about = r.report.Try(ctx, c)
 	if md := r.outgoing(ctx); md != nil {
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}

@@ -75,7 +75,7 @@ func (o *Outbound) AppendTraceparent(b []byte, a *Attempt) []byte {
 
 // Detailed reports whether somebody reads Details, which are to be filled in then.
 func (o *Outbound) Detailed() bool {
-	return o.reporter != nil && (o.span.Recording() || o.reporter.telemetry.Wants(telemetry.Source))
+	return o.span.Recording() || o.reporter.Wants()
 }
 
 // A Returned is how a call came out: Code, GRPC, bytes and messages are the face's
@@ -133,7 +133,7 @@ func (o *Outbound) Drop() {
 // Fork is the report of one more try that runs beside the others: its span is a
 // child of the call's, which alone is ended.
 func (o *Outbound) Fork() Outbound {
-	return Outbound{Protocol: o.Protocol, reporter: o.reporter, call: o.call, span: o.span, name: o.name}
+	return Outbound{Protocol: o.Protocol, reporter: o.reporter, span: o.span, name: o.name}
 }
 
 // Retrying implements engine.Witness.
@@ -158,12 +158,12 @@ type Attempt struct {
 	details telemetry.Details
 }
 
-// Try begins the span of the call's current try, if it is recorded.
-func (o *Outbound) Try(ctx context.Context) (context.Context, *Attempt) {
+// Try begins the span of a try of c, if it is recorded. That is the call itself or,
+// in a race, that of the one try: the call may be over before it begins.
+func (o *Outbound) Try(ctx context.Context, c *engine.Call) (context.Context, *Attempt) {
 	if !o.span.Recording() {
 		return ctx, nil
 	}
-	c := o.call
 	a := &Attempt{edge: o.reporter.to(c, o.Protocol, false), result: telemetry.Result{GRPC: -1}}
 	ctx, a.span = o.span.Attempt(ctx, c.Tries, o.name)
 	a.details = telemetry.Details{

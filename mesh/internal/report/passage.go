@@ -10,7 +10,7 @@ import (
 // call by the name of a cluster for all of them. describe is asked for the details
 // if somebody reads them.
 func (r *Reporter) Pass(ctx context.Context, p telemetry.Protocol, host string, res *telemetry.Result, describe func(*telemetry.Details)) {
-	if r.telemetry.Wants(telemetry.Source) {
+	if r.Wants() {
 		res.Details = new(telemetry.Details)
 		describe(res.Details)
 	}

@@ -23,6 +23,9 @@ func New(t *telemetry.Telemetry, own *tlsid.Current, service telemetry.Service) 
 	return &Reporter{telemetry: t, own: own, service: service, served: sync.Pool{New: func() any { return new(Served) }}}
 }
 
+// Wants reports whether somebody reads the details of every call.
+func (r *Reporter) Wants() bool { return r != nil && r.telemetry.Wants(telemetry.Source) }
+
 // principal is the own SPIFFE ID; "" if there is none.
 func (r *Reporter) principal() string {
 	own, _ := r.own.Load()
