@@ -216,6 +216,40 @@ func TestIntentionsThatCannotBeDecidedAreTrouble(t *testing.T) {
 	}
 }
 
+// Envoy shows the authority to whoever asks for the header Host; net/http and gRPC
+// keep it elsewhere than among the headers, and some headers nowhere.
+func TestIntentionsSeeTheHeadersThatServersKeepApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		say := func(header string) {
+			s.say("/v1/connect/intentions/match", scripted{body: map[string]any{"reviews": []*api.Intention{
+				{SourceName: "web", Precedence: 9, Permissions: []*api.IntentionPermission{
+					on(api.IntentionActionDeny, api.IntentionHTTPPermission{Header: []api.IntentionHTTPHeaderPermission{{Name: header, Prefix: "admin"}}}),
+				}},
+			}}})
+		}
+		say("Host")
+		s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
+		for _, name := range []string{"reviews", "*"} {
+			s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
+		}
+		v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: api.IntentionActionAllow}))
+		synctest.Wait()
+		for host, want := range map[string]bool{"reviews:9080": true, "admin.example": false, "": true} {
+			for _, lower := range []bool{false, true} {
+				err := v.Check(authz.Request{Peer: someone(t, "1-2.consul", "web"), Host: host, LowerKeys: lower})
+				if (err == nil) != want {
+					t.Errorf("host %q: got %v, want allowed: %t", host, err, want)
+				}
+			}
+		}
+		for _, name := range []string{"Transfer-Encoding", "Trailer"} {
+			say(name)
+			awaitTrouble(t, v, "the server shows it to nobody")
+		}
+	})
+}
+
 // Intentions are asked about each request, by name and by what it asks for.
 func TestARequestThatIntentionsLetInCostsNoAllocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

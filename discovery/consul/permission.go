@@ -113,7 +113,10 @@ type headerMatch struct {
 }
 
 func (h *headerMatch) values(r *authz.Request) []string {
-	if r.LowerKeys {
+	switch {
+	case h.lower == "host" && r.Host != "": // servers keep it apart from the others
+		return []string{r.Host}
+	case r.LowerKeys:
 		return r.Header[h.lower]
 	}
 	return r.Header[h.canonical]
@@ -135,6 +138,9 @@ func compileHeader(h api.IntentionHTTPHeaderPermission) (headerMatch, error) {
 	out := headerMatch{canonical: http.CanonicalHeaderKey(h.Name), lower: strings.ToLower(h.Name), invert: h.Invert}
 	if strings.HasPrefix(h.Name, ":") {
 		return out, errors.New("pseudo-headers are not supported")
+	}
+	if out.lower == "transfer-encoding" || out.lower == "trailer" { // net/http keeps them out of Request.Header
+		return out, errors.New("the server shows it to nobody")
 	}
 	fold := func(s string) string { return s }
 	if h.IgnoreCase {
