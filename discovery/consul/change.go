@@ -2,6 +2,7 @@ package consul
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -80,4 +81,16 @@ func after(old api.KVPairs, changes []Change) []rules.Text {
 	}
 	slices.SortFunc(out, func(a, b rules.Text) int { return cmp.Compare(a.Name, b.Name) })
 	return out
+}
+
+// tooLong are the objects that no transaction takes. To learn it from Consul would
+// be too late: transactions before may have been written.
+func tooLong(wanted []rules.Text, first origins) error {
+	var faults rules.Faults
+	for _, t := range wanted {
+		if n := len(t.Data); n > maxObject {
+			faults = append(faults, misfit(first[t.Name], fmt.Sprintf("it is %d bytes long: want %d at most", n, maxObject)))
+		}
+	}
+	return faults.Err()
 }

@@ -15,6 +15,9 @@ const (
 	// maxBytes is how long its keys and values are. Consul takes 512 KiB, in base64
 	// and with words around (limits.txn_max_req_len).
 	maxBytes = 320 << 10
+	// maxObject is how long one object is at most, which has a transaction to itself:
+	// what Consul takes of base64, less the words around.
+	maxObject = 380 << 10
 )
 
 // ErrConflict is returned (wrapped) by Commit when somebody else has changed an

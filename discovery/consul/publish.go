@@ -59,6 +59,9 @@ func plan(ctx context.Context, client *api.Client, f folder, files []rules.Text,
 	for i, t := range wanted {
 		wanted[i].Data = []byte(becomes(string(t.Data)))
 	}
+	if err := tooLong(wanted, origins); err != nil {
+		return nil, err
+	}
 	o := (&api.QueryOptions{RequireConsistent: true}).WithContext(ctx)
 	old, meta, err := client.KV().List(string(f), o)
 	if err == nil {

@@ -113,6 +113,24 @@ func TestAPublisherThatDiesInTheMiddleChangesNothingUntilTheSameIsPublishedAgain
 	}
 }
 
+// What no transaction takes is refused before the first one: later it would leave
+// all of the rules written in part, however often they are published.
+func TestAnObjectThatIsTooLongForConsulIsRefusedBeforeAnythingIsWritten(t *testing.T) {
+	t.Parallel()
+	client := dial(t, consultest.Start(t, consultest.Config{}))
+	long := func(n int) rules.Text {
+		return rules.Text{Name: "long.yaml", Data: fmt.Appendf(nil, "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: z}\nspec: {host: e1}\n# %s\n", strings.Repeat("x", n))}
+	}
+	_, err := consul.Publish(t.Context(), client, "inmesh", many(300, 1), long(390<<10))
+	if err == nil || !strings.Contains(err.Error(), "long.yaml:1: DestinationRule default/z") || !strings.Contains(err.Error(), "bytes") {
+		t.Errorf("got %v", err)
+	}
+	if keys, _, err := client.KV().Keys("", "", nil); err != nil || len(keys) > 0 {
+		t.Errorf("written: %q, %v", keys, err)
+	}
+	publish(t, client, many(300, 1), long(379<<10))
+}
+
 // Who publishes a little does not get between the parts of who publishes much.
 func TestTwoPublishersWriteOneAfterTheOther(t *testing.T) {
 	t.Parallel()
