@@ -12,13 +12,29 @@ import (
 type audience uint8
 
 const (
-	byDefault audience = iota // to the global providers, of which there are none
-	nobody                    // there is no telemetry
-	byAnSDK                   // metrics to an SDK's reader; spans are never sampled
+	byDefault       audience = iota // to the global providers, of which there are none
+	nobody                          // there is no telemetry
+	byAnSDK                         // metrics to an SDK's reader; spans are never sampled
+	byAnSDKAndRules                 // … for a Telemetry resource says so, and the SDK is not asked
 )
 
+// noSamples is what a Telemetry resource says of it.
+const noSamples = `---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: unsampled}
+spec: {tracing: [{randomSamplingPercentage: 0}]}
+`
+
+func (a audience) rules() string {
+	if a == byAnSDKAndRules {
+		return noSamples
+	}
+	return ""
+}
+
 func (a audience) config() telemetry.Config {
-	if a != byAnSDK {
+	if a != byAnSDK && a != byAnSDKAndRules {
 		return telemetry.Config{}
 	}
 	histograms := producer.New()

@@ -39,7 +39,7 @@ func TestAllocationsBeyondBare(t *testing.T) {
 	for _, c := range []struct {
 		variant
 		want float64
-	}{{plain, 1}, {told, 6}, {timed, 4}, {big, 1}} {
+	}{{plain, 1}, {told, 6}, {ruled, 4}, {timed, 4}, {big, 1}} {
 		if got := open(t, c.variant).allocations() - none; got != c.want {
 			t.Errorf("%s: %v allocations beyond bare, want %v", c.name, got, c.want)
 		}
@@ -47,7 +47,7 @@ func TestAllocationsBeyondBare(t *testing.T) {
 }
 
 func BenchmarkStack(b *testing.B) {
-	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "timed": timed, "big": big} {
+	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "ruled": ruled, "timed": timed, "big": big} {
 		b.Run(name, func(b *testing.B) {
 			call := get(open(b, v).rt)
 			b.ReportAllocs()
@@ -59,7 +59,7 @@ func BenchmarkStack(b *testing.B) {
 }
 
 func BenchmarkStackParallel(b *testing.B) {
-	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "timed": timed, "big": big} {
+	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "ruled": ruled, "timed": timed, "big": big} {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, v)
 			b.RunParallel(func(pb *testing.PB) {

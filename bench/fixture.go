@@ -136,7 +136,7 @@ func (w world) mesh() (*mesh.Mesh, error) {
 		return nil, err
 	}
 	return mesh.New(context.Background(), mesh.Config{
-		Discovery: known, Rules: rules.Static(w.rules), Identity: w.identity,
+		Discovery: known, Rules: rules.Static(w.rules + w.audience.rules()), Identity: w.identity,
 		Telemetry: w.audience.config(), NoTelemetry: w.audience == nobody,
 	})
 }
