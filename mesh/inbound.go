@@ -29,6 +29,7 @@ type inbound struct {
 	flight flight.Entry[inbound] // its place among those under way
 
 	report report.Inbound
+	asked  asked
 	answer answer
 }
 

@@ -20,7 +20,30 @@ func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter,
 		return ctx, w
 	}
 	ctx = in.report.Begin(ctx, m.reporter, in.start, telemetry.Carrier{Header: r.Header}, telemetry.SpanName(r.Method))
+	if in.report.Begun() {
+		in.asked.keep(r, in.report.Detailed())
+	}
 	return ctx, in.answer.watch(w)
+}
+
+// An asked is what is told of a request's head. It is looked at before the handler
+// runs, which may be at it for longer than anybody waits: see http.TimeoutHandler.
+type asked struct {
+	protocol telemetry.Protocol
+	size     int64
+	metadata string
+	header   http.Header // nil: nobody reads it
+}
+
+func (a *asked) keep(r *http.Request, detailed bool) {
+	a.protocol = protocolOf(r.Header)
+	a.size = headSize(len(r.Method)+len(r.RequestURI)+len(r.Host), r.Header) + max(r.ContentLength, 0)
+	if v := r.Header[telemetry.MetadataHeader]; len(v) > 0 {
+		a.metadata = v[0]
+	}
+	if detailed {
+		a.header = r.Header.Clone()
+	}
 }
 
 // tell ends the report of a request. r is as it came; returned says that the
@@ -30,17 +53,14 @@ func (in *inbound) tell(r *http.Request, refusal *guard.Refusal, returned bool) 
 		return
 	}
 	s, a := in.report.Outcome(), &in.answer
-	s.Protocol, s.Peer = protocolOf(r.Header), in.visit.Peer
-	if v := r.Header[telemetry.MetadataHeader]; len(v) > 0 {
-		s.Metadata = v[0]
-	}
+	s.Protocol, s.Peer, s.Metadata = in.asked.protocol, in.visit.Peer, in.asked.metadata
 	s.Result.Code, s.Result.Flags = in.seen(r, returned)
 	s.Result.Flags |= report.Refused(refusal)
 	s.Result.GRPC = -1
 	if s.Protocol == telemetry.GRPC {
 		s.Result.GRPC = max(grpcStatusIn(a.Header(), "Grpc-Status"), grpcStatusIn(a.Header(), http.TrailerPrefix+"Grpc-Status"))
 	}
-	s.Result.RequestBytes = headSize(len(r.Method)+len(in.path)+len(r.URL.RawQuery)+len(r.Host), r.Header) + max(r.ContentLength, 0)
+	s.Result.RequestBytes = in.asked.size
 	s.Result.ResponseBytes = headSize(0, a.Header()) + a.written
 	if in.report.Detailed() {
 		in.describe(&s.Details, r, refusal)
@@ -73,7 +93,7 @@ func (in *inbound) describe(d *telemetry.Details, r *http.Request, refusal *guar
 	v := &in.visit
 	*d = telemetry.Details{
 		Method: r.Method, Scheme: v.Scheme, Host: r.Host, Path: in.path, Protocol: r.Proto,
-		RequestHeader: r.Header, ResponseHeader: in.answer.Header(),
+		RequestHeader: in.asked.header, ResponseHeader: in.answer.Header(),
 		Cluster: "inbound|" + portText(v.Port) + "||", Route: "default", CodeDetails: "via_upstream",
 		SourceAddress: r.RemoteAddr, ServerName: v.SNI,
 	}
