@@ -51,7 +51,7 @@ func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (g
 	s.begin(c, o)
 	ours, err := c.mesh.Engine.Route(o.ctx, &s.call)
 	if !ours && err == nil {
-		return open(s.pass(), desc, o.conn, o.method, o.options...)
+		return s.passOn()
 	}
 	go s.run(err)
 	<-s.start
@@ -63,6 +63,16 @@ func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (g
 	default:
 	}
 	return s, nil
+}
+
+// passOn makes a call that is not the mesh's.
+func (s *stream) passOn() (grpc.ClientStream, error) {
+	p := s.passage()
+	opened, err := s.open(s.pass(), s.desc, s.conn, s.method, p.options(s.options)...)
+	if err != nil {
+		p.over(err)
+	}
+	return opened, err
 }
 
 // run is the journey. A caller who waits for a connection takes it as often as

@@ -315,3 +315,21 @@ func TestAHandlerThatPanicsIsToldOf(t *testing.T) {
 		}
 	})
 }
+
+// What passes counts as what Istio's proxies call it.
+func TestCallsThatPassAreCountedAtTheirEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, a := newRealm(t), newAudience()
+		i := r.serve("ratings", discovery.Endpoint{}, nil)
+		i.double.onStream(func(grpc.BidiStreamingServer[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse]) error {
+			return status.Error(codes.NotFound, "no such book")
+		})
+		client := r.clientOf(mesh.Config{Telemetry: a.config()}, i.endpoint.Address)
+		_, _ = unaryAs(client), bidiAs(client)
+		synctest.Wait()
+		same(t, "the client", a.counts(t, "istio_requests_total", "destination_service", "destination_service_name", "request_protocol", "grpc_response_status"), map[string]int64{
+			i.endpoint.Address + " PassthroughCluster grpc 0": 1,
+			i.endpoint.Address + " PassthroughCluster grpc 5": 1,
+		})
+	})
+}

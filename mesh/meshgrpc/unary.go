@@ -56,7 +56,10 @@ func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (ag
 	x.message = request
 	ours, err := c.mesh.Engine.Route(o.ctx, &x.call)
 	if !ours && err == nil {
-		return false, invoke(x.pass(), o.method, request, reply, o.conn, o.options...)
+		p := x.passage()
+		err = invoke(x.pass(), o.method, request, reply, o.conn, o.options...)
+		p.over(err)
+		return false, err
 	}
 	ctx := x.reported(o.ctx)
 	if err == nil {
