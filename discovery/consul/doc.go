@@ -76,6 +76,7 @@
 // partitions are those of Enterprise, for which nothing here was tested against a
 // real server. A publisher that is killed while it
 // writes more than 63 objects, or 320 KiB, leaves subscribers with the rules before
-// until the same is published again. Intentions that ask for
+// until the same is published again; who starts meanwhile has none, and is told so
+// after 10 s. Intentions that ask for
 // tokens, or name sameness groups, cannot be decided here.
 package consul

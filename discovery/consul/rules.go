@@ -67,12 +67,21 @@ func (s *RuleSource) Watch(ctx context.Context) iter.Seq2[*rules.Set, error] {
 		reporter := s.reporters.begin(s)
 		defer s.reporters.end(reporter)
 		w := ruleWatch{source: s, reporter: reporter}
-		for answer, err := range blocking.Watch(ctx, blocking.Config{}, s.list) {
+		for answer, err := range blocking.Watch(ctx, blocking.Config{}, w.list) {
 			if !w.hear(answer.Value, err, time.Now(), yield) {
 				return
 			}
 		}
 	}
+}
+
+// list does not wait for as long as usual while nothing was told: whoever starts while
+// rules are written in part is to hear soon that they stay so.
+func (w *ruleWatch) list(o *api.QueryOptions) (listing, *api.QueryMeta, error) {
+	if !w.spoke {
+		o.WaitTime = min(o.WaitTime, sealTime)
+	}
+	return w.source.list(o)
 }
 
 // list reads all rules. An answer that leaves some out for want of permissions
@@ -143,7 +152,8 @@ func (w *ruleWatch) hear(l listing, err error, now time.Time, yield func(*rules.
 const sealTime = 10 * time.Second
 
 // waits says that a part of the rules is there, and the rest is probably under way:
-// who has rules goes by them, and need not be told.
+// who has rules goes by them, and need not be told; who has none yet waits, for an
+// error may end it.
 func (w *ruleWatch) waits(s seal, now time.Time) bool {
 	switch {
 	case !s.stands():
@@ -151,7 +161,7 @@ func (w *ruleWatch) waits(s seal, now time.Time) bool {
 	case w.sealed.IsZero():
 		w.sealed = now
 	}
-	return s.stands() && w.spoke && now.Sub(w.sealed) < sealTime
+	return s.stands() && now.Sub(w.sealed) < sealTime
 }
 
 // lament tells trouble once.

@@ -165,3 +165,29 @@ func TestRulesThatStayWrittenInPartAreTold(t *testing.T) {
 		}
 	})
 }
+
+// Who starts while rules are written has them a moment later: an error would end it.
+func TestWhoStartsWhileRulesAreWrittenWaitsForTheRest(t *testing.T) {
+	unfinished := &api.KVPair{Key: "inmesh/.unfinished", Value: []byte(`{"Version": "v2"}`), ModifyIndex: 7}
+	for name, finished := range map[string]bool{"the rest is written": true, "the publisher is dead": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScript()
+				s.say(rulesInKV, pairs(unfinished))
+				next := pull(t, s)
+				if finished {
+					time.AfterFunc(time.Second, func() { s.say(rulesInKV, pairs(subsets())) })
+				}
+				start := time.Now()
+				set, err, _ := next()
+				took := time.Since(start)
+				if finished && (err != nil || len(set.DestinationRules) != 1 || took > 5*time.Second) {
+					t.Errorf("got %v, %v after %v", set, err, took)
+				}
+				if !finished && (!errors.Is(err, consul.ErrUnfinished) || took < 10*time.Second || took > 15*time.Second) {
+					t.Errorf("got %v after %v", err, took)
+				}
+			})
+		})
+	}
+}
