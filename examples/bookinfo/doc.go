@@ -12,15 +12,15 @@
 //
 // # How to read it
 //
-// The mesh itself is four calls. In fleet.go: mesh.New makes a service's mesh
-// from rules, discovery and an identity, Protect (or Listen) guards its port,
-// Handler wraps its server, and Transport its client. All that the services say
-// to each other goes over mutual TLS.
-// What the services do with that client, in services.go, is plain net/http. In
-// observe.go the mesh tells what it did. All else drives traffic and counts.
+// The mesh itself is four calls. In fleet/fleet.go: mesh.New makes a service's mesh
+// from rules, discovery and an identity, Protect (or Listen) guards its port, and
+// Transport wraps its client; in fleet/server.go Handler wraps its server. All that
+// the services say to each other goes over mutual TLS.
+// What the services do with that client, in fleet/services.go, is plain net/http.
+// In observe.go the mesh tells what it did. All else drives traffic and counts.
 //
 // What is printed as "the mesh" is a page for the browser: who calls whom, which
-// rules hold, what would become of a request (pages.go).
+// rules hold, what would become of a request (fleet/pages.go).
 //
 // # What to try while it runs
 //

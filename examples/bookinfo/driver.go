@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/inmesh-go/inmesh/examples/bookinfo/fleet"
 )
 
 const (
@@ -84,7 +86,7 @@ func (d *driver) get(user string) (version string, err error) {
 	if err != nil {
 		return "", err
 	}
-	r.Header.Set(userHeader, user)
+	r.Header.Set(fleet.UserHeader, user)
 	resp, err := d.client.Do(r)
 	if err != nil {
 		return "", err
@@ -96,5 +98,5 @@ func (d *driver) get(user string) (version string, err error) {
 	if resp.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("%s answered %s", d.url, resp.Status)
 	}
-	return resp.Header.Get(versionHeader), nil
+	return resp.Header.Get(fleet.VersionHeader), nil
 }

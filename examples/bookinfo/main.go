@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/inmesh-go/inmesh/examples/bookinfo/fleet"
 )
 
 // Exit codes.
@@ -55,17 +57,17 @@ func tour(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		out = newScreen(stderr, false) // standard output is for the result alone
 	}
 	counts := newTally(o.window())
-	fleet, err := startFleet(ctx, dir, o.ill, observer{counts, out})
+	f, err := fleet.Start(ctx, fleet.Config{Rules: dir, Ill: o.ill, Observer: observer{counts, out}.hooks, Event: out.event})
 	if err != nil {
 		return err
 	}
-	defer fleet.close()
+	defer f.Close()
 
-	d := newDriver(fleet.url(), counts)
+	d := newDriver(f.Page(), counts)
 	defer d.close()
 	if o.once {
-		return once(ctx, o, fleet, d, stdout, stderr)
+		return once(ctx, o, f, d, stdout, stderr)
 	}
-	out.event("the mesh: %s", fleet.pages())
+	out.event("the mesh: %s", f.Admin())
 	return live(ctx, o, d, out, dir)
 }

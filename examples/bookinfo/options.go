@@ -5,7 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"time"
+
+	"github.com/inmesh-go/inmesh/examples/bookinfo/fleet"
 )
 
 // options are the flags, checked.
@@ -97,4 +100,11 @@ func (o options) check(set map[string]bool, rest []string) error {
 		return fmt.Errorf("-break %q: want a version of reviews: v1, v2 or v3", o.ill)
 	}
 	return nil
+}
+
+// isReviews says that reviews runs in this version.
+func isReviews(version string) bool {
+	return slices.ContainsFunc(fleet.Deployments(), func(d fleet.Deployment) bool {
+		return d.Service == "reviews" && d.Version == version
+	})
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/inmesh-go/inmesh/examples/bookinfo/fleet"
 )
 
 // A report is the result of a bounded run.
@@ -24,13 +26,13 @@ type report struct {
 }
 
 // once reads so many pages and reports.
-func once(ctx context.Context, o options, f *fleet, d *driver, stdout, stderr io.Writer) error {
+func once(ctx context.Context, o options, f *fleet.Fleet, d *driver, stdout, stderr io.Writer) error {
 	err := d.pages(ctx, o.n)
 	p := d.counts.at(time.Now())
 	r := p.report()
-	r.MTLS = f.census.share()
+	r.MTLS = f.MutualTLS()
 	if err == nil {
-		r.Denied, err = f.probe(ctx)
+		r.Denied, err = f.Probe(ctx)
 	}
 	words := append(story(p, o.ill), security(r))
 	if o.json {

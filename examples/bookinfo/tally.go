@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/inmesh-go/inmesh/examples/bookinfo/fleet"
 )
 
 // A tally counts what happens: pages as their readers see them, and requests
@@ -37,13 +39,13 @@ type sample struct {
 // seen to have none.
 func newTally(window time.Duration) *tally {
 	t := &tally{window: window, byVersion: map[string]int{}, rows: map[peer]*row{}}
-	for _, d := range deployments() {
-		if d.service == "productpage" { // nobody calls it through a mesh
+	for _, d := range fleet.Deployments() {
+		if d.Service == "productpage" { // nobody calls it through a mesh
 			continue
 		}
-		t.rowLocked(peer{d.service, d.version})
-		if d.service == "reviews" {
-			t.byVersion[d.version] = 0
+		t.rowLocked(peer{d.Service, d.Version})
+		if d.Service == "reviews" {
+			t.byVersion[d.Version] = 0
 		}
 	}
 	return t

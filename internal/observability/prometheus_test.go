@@ -41,16 +41,12 @@ type prom struct {
 
 // runPrometheus has one scrape the targets each second, for as long as the test
 // runs.
-func runPrometheus(t *testing.T, targets ...string) *prom {
+func runPrometheus(t *testing.T, targets []target) *prom {
 	t.Helper()
 	program := find(t, "prometheus")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	list, err := json.Marshal(targets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: mesh, static_configs: [{targets: " + string(list) + "}]}]\n"
+	text := "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: mesh, static_configs: [{targets: [" + addresses(targets) + "]}]}]\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +65,14 @@ func runPrometheus(t *testing.T, targets ...string) *prom {
 		}
 	})
 	return p
+}
+
+func addresses(targets []target) string {
+	var out []string
+	for _, t := range targets {
+		out = append(out, strconv.Quote(t.address))
+	}
+	return strings.Join(out, ", ")
 }
 
 // freeAddress is one on which nobody listens yet.

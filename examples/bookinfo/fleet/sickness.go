@@ -1,4 +1,4 @@
-package main
+package fleet
 
 import (
 	"net/http"
@@ -12,9 +12,9 @@ import (
 const sickTime = 20 * time.Second
 
 // sickness makes a server answer 500s for a while.
-func sickness(next http.Handler, s *server, o observer) http.Handler {
+func sickness(next http.Handler, s *server, event func(string, ...any)) http.Handler {
 	begun := sync.OnceValue(func() time.Time {
-		o.screen.event("%s %s at %s is ill and answers 500s for %v", s.service, s.version, s.address(), sickTime)
+		event("%s %s at %s is ill and answers 500s for %v", s.Service, s.Version, s.address(), sickTime)
 		return time.Now()
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

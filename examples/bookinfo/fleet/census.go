@@ -1,4 +1,4 @@
-package main
+package fleet
 
 import (
 	"context"
@@ -24,8 +24,9 @@ func (c *census) counting(next http.Handler) http.Handler {
 	})
 }
 
-// share is how many of the requests came over mutual TLS, 0 to 1.
-func (c *census) share() float64 { return ratio(c.proven.Load(), c.all.Load()) }
+// MutualTLS is the share of the requests between services that came over mutual TLS,
+// 0 to 1; 0 if there were none.
+func (f *Fleet) MutualTLS() float64 { return ratio(f.census.proven.Load(), f.census.all.Load()) }
 
 func ratio(part, whole int64) float64 {
 	if whole == 0 {
@@ -37,11 +38,11 @@ func ratio(part, whole int64) float64 {
 // probes is how often a stranger tries each service that is closed to it.
 const probes = 10
 
-// probe has details, which may call nobody, call reviews and ratings, and returns
+// Probe has details, which may call nobody, call reviews and ratings, and returns
 // what share of its requests was refused: all of them, if the policies hold. It
 // proves who it is, so that the policies refuse it and not the handshake.
-func (f *fleet) probe(ctx context.Context) (refused float64, err error) {
-	m, err := f.mesh(ctx, "details", "v1", mesh.Observer{})
+func (f *Fleet) Probe(ctx context.Context) (refused float64, err error) {
+	m, err := mesh.New(ctx, f.process("details", "v1"))
 	if err != nil {
 		return 0, err
 	}

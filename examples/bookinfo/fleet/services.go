@@ -1,4 +1,4 @@
-package main
+package fleet
 
 import (
 	"context"
@@ -30,11 +30,12 @@ type review struct{ Reviewer, Text, Stars, Color string }
 
 type ratingsAnswer struct{ Ratings []int }
 
-// userHeader is handed on from hop to hop, so that rules can match on it.
-const userHeader = "End-User"
+// UserHeader says who reads; it is handed on from hop to hop, so that rules can
+// match on it.
+const UserHeader = "End-User"
 
-// versionHeader tells the driver whose reviews are on a page.
-const versionHeader = "Reviews-Version"
+// VersionHeader tells a reader whose reviews are on a page.
+const VersionHeader = "Reviews-Version"
 
 var page = template.Must(template.New("page").Parse(`<!doctype html>
 <title>{{.Details.Title}}</title>
@@ -59,7 +60,7 @@ func productpage(client *http.Client) http.Handler {
 			http.Error(w, err.Error(), statusOf(err))
 			return
 		}
-		w.Header().Set(versionHeader, parts.Reviews.Version)
+		w.Header().Set(VersionHeader, parts.Reviews.Version)
 		_ = page.Execute(w, parts) // fails only if the reader has gone
 	})
 }
@@ -123,8 +124,8 @@ func get(client *http.Client, in *http.Request, url string, into any) error {
 	if err != nil {
 		return err
 	}
-	if user := in.Header.Get(userHeader); user != "" {
-		out.Header.Set(userHeader, user)
+	if user := in.Header.Get(UserHeader); user != "" {
+		out.Header.Set(UserHeader, user)
 	}
 	resp, err := client.Do(out)
 	if err != nil {
