@@ -16,13 +16,12 @@ import (
 // reported begins the report of a request, and returns what its answer is to be
 // written to.
 func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter, r *http.Request) (context.Context, http.ResponseWriter) {
-	if m.reporter == nil && m.taps.listening() == nil {
+	tapped := m.taps.listening() != nil
+	if m.reporter == nil && !tapped {
 		return ctx, w
 	}
 	ctx = in.report.Begin(ctx, m.reporter, in.start, telemetry.Carrier{Header: r.Header}, telemetry.SpanName(r.Method))
-	if in.report.Begun() {
-		in.asked.keep(r, in.report.Detailed())
-	}
+	in.asked.keep(r, tapped || in.report.Begun() && in.report.Detailed())
 	return ctx, in.answer.watch(w)
 }
 

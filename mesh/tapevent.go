@@ -94,8 +94,8 @@ func tapped(c *engine.Call, now time.Time) TapEvent {
 	return e
 }
 
-// tap tells the taps of an inbound request. One that began before anybody listened
-// has not been watched.
+// tap tells the taps of an inbound request. Of one that began before anybody listened
+// no headers are known, and nothing where there is no telemetry either.
 func (in *inbound) tap(m *Mesh, r *http.Request, refusal *guard.Refusal, returned bool) {
 	all := m.taps.listening()
 	if all == nil || in.answer.ResponseWriter == nil {
@@ -108,7 +108,7 @@ func (in *inbound) tap(m *Mesh, r *http.Request, refusal *guard.Refusal, returne
 	if refusal != nil {
 		e.Error = refusal.Error()
 	}
-	tell(all, e, r.Header)
+	tell(all, e, in.asked.header)
 }
 
 // event is what is known of an inbound request however it has come.

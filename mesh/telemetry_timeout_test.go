@@ -21,6 +21,8 @@ func TestAHandlerThatWasGivenUpMayWriteToItsRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.Close() })
+	tap := m.Tap(mesh.TapFilter{}, 1)
+	defer tap.Close()
 	done := make(chan struct{})
 	late := func(_ http.ResponseWriter, r *http.Request) {
 		defer close(done)
@@ -31,5 +33,8 @@ func TestAHandlerThatWasGivenUpMayWriteToItsRequest(t *testing.T) {
 	r.Header.Set("User-Agent", "test")
 	m.Handler(http.TimeoutHandler(http.HandlerFunc(late), time.Millisecond, "")).ServeHTTP(httptest.NewRecorder(), r)
 	<-done
+	if e, err := tap.Next(t.Context()); err != nil || len(e.Headers["User-Agent"]) != 1 || len(e.Headers["X-User"]) != 0 {
+		t.Errorf("got headers %v (%v), want those that came", e.Headers, err)
+	}
 	wantCounts(t, a.outcomes(t, "response_code"), map[string]int64{"503": 1})
 }
