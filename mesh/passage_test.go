@@ -1,7 +1,9 @@
 package mesh_test
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -67,7 +69,10 @@ func TestAnAnswerThatPassesAndBreaksOffSaysSo(t *testing.T) {
 	wantCounts(t, a.outcomes(t, "response_code", "response_flags"), map[string]int64{"200 UC": 1})
 }
 
-func TestAConnectionThatPassesStaysWritable(t *testing.T) {
+// switched is the answer to a request whose connection becomes something else,
+// which the server goes on with.
+func switched(t *testing.T, serve func(net.Conn, *bufio.ReadWriter)) (*http.Response, *audience) {
+	t.Helper()
 	client, url, a := passing(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, rw, err := http.NewResponseController(w).Hijack()
 		if err != nil {
@@ -76,8 +81,7 @@ func TestAConnectionThatPassesStaysWritable(t *testing.T) {
 		}
 		defer conn.Close()
 		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
-		line, _ := rw.ReadString('\n')
-		_, _ = io.WriteString(conn, line)
+		serve(conn, rw)
 	})
 	r, _ := http.NewRequest(http.MethodGet, url, nil)
 	r.Header.Set("Upgrade", "echo")
@@ -86,6 +90,14 @@ func TestAConnectionThatPassesStaysWritable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return resp, a
+}
+
+func TestAConnectionThatPassesStaysWritable(t *testing.T) {
+	resp, a := switched(t, func(conn net.Conn, rw *bufio.ReadWriter) {
+		line, _ := rw.ReadString('\n')
+		_, _ = io.WriteString(conn, line)
+	})
 	both, ok := resp.Body.(io.ReadWriteCloser)
 	if !ok {
 		t.Fatalf("%T cannot be written to", resp.Body)
@@ -100,24 +112,10 @@ func TestAConnectionThatPassesStaysWritable(t *testing.T) {
 
 // A connection that has become something else can be closed one way.
 func TestAConnectionThatPassesCanBeHalfClosed(t *testing.T) {
-	client, url, _ := passing(t, func(w http.ResponseWriter, _ *http.Request) {
-		conn, rw, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+	resp, _ := switched(t, func(conn net.Conn, rw *bufio.ReadWriter) {
 		all, _ := io.ReadAll(rw)
 		_, _ = conn.Write(all)
 	})
-	r, _ := http.NewRequest(http.MethodGet, url, nil)
-	r.Header.Set("Upgrade", "echo")
-	r.Header.Set("Connection", "Upgrade")
-	resp, err := client.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer resp.Body.Close()
 	both, ok := resp.Body.(interface {
 		io.Writer
