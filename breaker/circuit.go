@@ -39,15 +39,16 @@ type past struct {
 	ejection ejection
 }
 
-// A word is the State in the lowest bits, then whether failures have been counted
-// since the last success, then the generation.
+// A word is the State in the lowest bits, none of which is set for Closed, then
+// whether failures have been counted since the last success, then the generation.
 const (
 	stateBits = 2
+	stateMask = 1<<stateBits - 1
 	failing   = 1 << stateBits
 )
 
 func wordOf(generation uint64, s State) uint64 { return generation<<(stateBits+1) | uint64(s) }
-func stateOf(word uint64) State                { return State(word & (1<<stateBits - 1)) }
+func stateOf(word uint64) State                { return State(word & stateMask) }
 func generationOf(word uint64) uint64          { return word >> (stateBits + 1) }
 
 // State returns where the circuit stands; one atomic load.
@@ -59,11 +60,11 @@ func (c *Circuit) State() State { return stateOf(c.word.Load()) }
 // here too if now is not before the end of the ejection. Report must follow
 // every Permit; a probe that has not reported within the base ejection time is
 // given up, and the next request is the probe.
-func (c *Circuit) Allow(now time.Time) (Permit, error) {
-	if word := c.word.Load(); stateOf(word) == Closed {
-		return Permit{word}, nil
+func (c *Circuit) Allow(now time.Time) (p Permit, err error) {
+	if p.word = c.word.Load(); p.word&stateMask != 0 {
+		p, err = c.allowProbe(now)
 	}
-	return c.allowProbe(now)
+	return // of a healthy host, in its caller's code
 }
 
 func (c *Circuit) allowProbe(now time.Time) (Permit, error) {
@@ -89,16 +90,19 @@ func (c *Circuit) allowProbe(now time.Time) (Permit, error) {
 // Report tells how the permitted request ended, and returns what that changed.
 // Each Permit is reported once. When out is Success and there were no failures
 // before it, Report is one atomic load too.
-func (c *Circuit) Report(p Permit, out Outcome, now time.Time) Event {
-	if stateOf(p.word) == Closed && (out == Ignored || out == Success && c.word.Load()&failing == 0) {
-		return Event{}
+func (c *Circuit) Report(p Permit, out Outcome, now time.Time) (ev Event) {
+	if out != Success || c.word.Load()&(stateMask|failing) != 0 {
+		ev = c.report(p, out, now)
 	}
-	return c.report(p, out, now)
+	return // of a healthy host's success, in its caller's code
 }
 
 func (c *Circuit) report(p Permit, out Outcome, now time.Time) Event {
 	o := c.detector.outlier.Load()
-	if !o.Enabled { // Configure has reset the circuit, or is about to
+	switch {
+	case !o.Enabled: // Configure has reset the circuit, or is about to
+		return Event{}
+	case out == Ignored && stateOf(p.word) == Closed: // it says nothing, and was no probe
 		return Event{}
 	}
 	c.mu.Lock()

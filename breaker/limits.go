@@ -44,11 +44,10 @@ type Gate struct {
 	queue list.List  // of *waiter, the first comer in front
 	// waiting is at least the length of queue, for a look without the lock.
 	waiting atomic.Int32
-	limits  atomic.Pointer[Limits] // nil: none; stored under mu
 
 	// The counters are together on one cache line, and off the one of those who only
 	// read: a request that counts in one counts in the next right after, while the
-	// line is still its core's.
+	// line is still its core's. Their limits are stored under mu.
 	_        [64]byte
 	requests counter
 	slots    counter
@@ -59,10 +58,14 @@ type Gate struct {
 
 // Limits returns those in force.
 func (g *Gate) Limits() Limits {
-	if l := g.limits.Load(); l != nil {
-		return *l
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Limits{
+		MaxConnections: g.slots.most.Load(),
+		MaxPending:     g.pending.most.Load(),
+		MaxRequests:    g.requests.most.Load(),
+		MaxRetries:     g.retries.most.Load(),
 	}
-	return Limits{}
 }
 
 // SetLimits puts new limits in force. Requests already admitted stay, also when
@@ -71,14 +74,20 @@ func (g *Gate) Limits() Limits {
 func (g *Gate) SetLimits(l Limits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.limits.Store(&l)
+	g.slots.most.Store(l.MaxConnections)
+	g.pending.most.Store(l.MaxPending)
+	g.requests.most.Store(l.MaxRequests)
+	g.retries.most.Store(l.MaxRetries)
 	g.grantLocked()
 }
 
 // AcquireRequest admits a request, or returns an *OverflowError. ReleaseRequest
 // must follow its end.
 func (g *Gate) AcquireRequest() error {
-	return g.requests.acquire("http2MaxRequests", g.Limits().MaxRequests)
+	if g.requests.take() {
+		return nil
+	}
+	return g.requests.refusal("http2MaxRequests")
 }
 
 // ReleaseRequest ends a request that AcquireRequest admitted.
@@ -87,7 +96,10 @@ func (g *Gate) ReleaseRequest() { g.requests.release() }
 // AcquireRetry admits a retry, or returns an *OverflowError. ReleaseRetry must
 // follow its end.
 func (g *Gate) AcquireRetry() error {
-	return g.retries.acquire("maxRetries", g.Limits().MaxRetries)
+	if g.retries.take() {
+		return nil
+	}
+	return g.retries.refusal("maxRetries")
 }
 
 // ReleaseRetry ends a retry that AcquireRetry admitted.
@@ -97,7 +109,10 @@ func (g *Gate) ReleaseRetry() { g.retries.release() }
 // *OverflowError. ReleasePending must follow the wait. AcquireSlot does its own
 // counting.
 func (g *Gate) AcquirePending() error {
-	return g.pending.acquire("http1MaxPendingRequests", g.Limits().MaxPending)
+	if g.pending.take() {
+		return nil
+	}
+	return g.pending.refusal("http1MaxPendingRequests")
 }
 
 // ReleasePending ends a wait that AcquirePending admitted.

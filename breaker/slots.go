@@ -18,9 +18,13 @@ type waiter struct {
 // the wait, AcquireSlot returns context.Cause(ctx). After nil, ReleaseSlot must
 // follow the request's end.
 func (g *Gate) AcquireSlot(ctx context.Context) error {
-	if g.waiting.Load() == 0 && g.slots.take(g.Limits().MaxConnections) {
+	if g.waiting.Load() == 0 && g.slots.take() {
 		return nil
 	}
+	return g.waitForSlot(ctx)
+}
+
+func (g *Gate) waitForSlot(ctx context.Context) error {
 	w, err := g.enqueue()
 	if w == nil {
 		return err
@@ -49,8 +53,7 @@ func (g *Gate) enqueue() (*waiter, error) {
 	// First announce, then look: either this look finds the slot that another
 	// goroutine releases now, or that goroutine finds somebody waiting.
 	g.waiting.Add(1)
-	limits := g.Limits()
-	if g.queue.Len() == 0 && g.slots.take(limits.MaxConnections) {
+	if g.queue.Len() == 0 && g.slots.take() {
 		g.waiting.Add(-1)
 		return nil, nil
 	}
@@ -71,8 +74,7 @@ func (g *Gate) grant() {
 
 // grantLocked gives free slots to those in front.
 func (g *Gate) grantLocked() {
-	most := g.Limits().MaxConnections
-	for g.queue.Len() > 0 && g.slots.take(most) {
+	for g.queue.Len() > 0 && g.slots.take() {
 		w := g.queue.Front().Value.(*waiter)
 		g.leaveLocked(w)
 		close(w.granted)

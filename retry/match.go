@@ -4,21 +4,19 @@ import "net/http"
 
 // Match reports whether the conditions ask for another try after t, before
 // anything else is considered.
-func (c *Conditions) Match(t Try) bool {
-	if t.Failure == None {
-		return c.matchAnswer(&t)
-	}
-	return c.On&causes(&t) != 0
-}
-
-// matchAnswer follows Envoy's RetryStateImpl::wouldRetryFromHeaders: a
-// rate-limited answer is judged by that alone, its status does not matter.
-func (c *Conditions) matchAnswer(t *Try) bool {
-	if t.RateLimited {
+//
+// Of answers it follows Envoy's RetryStateImpl::wouldRetryFromHeaders: a
+// rate-limited one is judged by that alone, its status does not matter.
+func (c *Conditions) Match(t *Try) bool {
+	switch {
+	case t.Failure != None:
+		return c.On&causes(t) != 0
+	case t.RateLimited:
 		return c.On&OnRateLimited != 0
-	}
-	if c.On&OnStatusCodes != 0 && c.Status.Has(t.Status) {
+	case c.On&OnStatusCodes != 0 && c.Status.Has(t.Status):
 		return true
+	case t.Status < http.StatusBadRequest && t.GRPCStatus <= 0: // most answers; only the list knows them
+		return false
 	}
 	return c.On&(statusCauses(t.Status)|grpcCauses(t.GRPCStatus)) != 0
 }

@@ -63,7 +63,7 @@ const MaxRetryAfter = 300 * time.Second
 // repeated retriesDone times already. It is pure, and allocates nothing.
 func (p *Policy) Decide(t Try, retriesDone int) Decision {
 	switch {
-	case !p.On.Match(t):
+	case !p.On.Match(&t):
 		return unmatched(&t)
 	case t.Unreplayable:
 		return Unreplayable

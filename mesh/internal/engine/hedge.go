@@ -91,7 +91,7 @@ func (r *race) run(ctx context.Context) *runner {
 
 func (r *race) wins(done *runner) bool {
 	o := &done.call.Outcome
-	return o.Failure == retry.None && !r.call.Route.Retry.On.Match(o.Try)
+	return o.Failure == retry.None && !r.call.Route.Retry.On.Match(&o.Try)
 }
 
 // start sends one try on a goroutine of the call's, which run waits for or, if the

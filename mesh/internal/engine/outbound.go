@@ -223,7 +223,7 @@ func (c *Call) observe() {
 // decide is stage 7. An answer that is not retried is the caller's, whatever its
 // status; a try without one ends the call.
 func (c *Call) decide(ctx context.Context, w Wire) (again bool, err error) {
-	if c.Outcome.Failure == retry.None && !c.Route.Retry.On.Match(c.Outcome.Try) {
+	if c.Outcome.Failure == retry.None && !c.Route.Retry.On.Match(&c.Outcome.Try) {
 		c.Verdict = retry.Final
 		return false, nil // the common end, without a second look
 	}

@@ -81,6 +81,10 @@ func (b *Body) Next() (io.ReadCloser, error) {
 	if b.original == nil {
 		return http.NoBody, nil
 	}
+	return b.next()
+}
+
+func (b *Body) next() (io.ReadCloser, error) {
 	next, closeDue, err := b.begin()
 	b.closeIf(closeDue)
 	switch {
@@ -119,9 +123,10 @@ func (b *Body) begin() (next *attempt, closeDue bool, err error) {
 // Replayable reports whether Next can give a body: false once bytes were sent
 // that are not kept, and after Finish or Close.
 func (b *Body) Replayable() bool {
-	if b.original == nil {
-		return true
-	}
+	return b.original == nil || b.replayable()
+}
+
+func (b *Body) replayable() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return (b.phase == open || b.phase == copied) && (b.getBody != nil || !b.lost)
@@ -174,9 +179,11 @@ func (b *Body) Copy() (io.ReadCloser, error) {
 // when that attempt's reader is, or at once if there is no such reader.
 func (b *Body) Finish() {
 	if b.original != nil {
-		_ = b.closeIf(b.enter(finished))
+		b.finish()
 	}
 }
+
+func (b *Body) finish() { _ = b.closeIf(b.enter(finished)) }
 
 // Close says that nobody wants the body any more: the current attempt is cut
 // off, and the original closed. A Read of the original that is going on is not
