@@ -47,7 +47,7 @@ func TestAllocationsBeyondBare(t *testing.T) {
 }
 
 func BenchmarkStack(b *testing.B) {
-	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "ruled": ruled, "timed": timed, "big": big} {
+	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "ruled": ruled, "unheard": unheard, "timed": timed, "big": big} {
 		b.Run(name, func(b *testing.B) {
 			call := get(open(b, v).rt)
 			b.ReportAllocs()
@@ -59,7 +59,7 @@ func BenchmarkStack(b *testing.B) {
 }
 
 func BenchmarkStackParallel(b *testing.B) {
-	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "ruled": ruled, "timed": timed, "big": big} {
+	for name, v := range map[string]variant{"bare": bare, "plain": plain, "told": told, "ruled": ruled, "unheard": unheard, "timed": timed, "big": big} {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, v)
 			b.RunParallel(func(pb *testing.PB) {
@@ -67,6 +67,22 @@ func BenchmarkStackParallel(b *testing.B) {
 					call()
 				}
 			})
+		})
+	}
+}
+
+func BenchmarkDoor(b *testing.B) {
+	doors, shut, err := openDoors()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(shut)
+	for i, name := range []string{"bare", "open", "guarded", "silent"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				doors[i].pass()
+			}
 		})
 	}
 }

@@ -59,34 +59,11 @@ func (d door) opens() error {
 }
 
 func measureDoor(p plan, t *table) error {
-	ca, err := tlsid.NewCA(tlsid.CAConfig{})
+	doors, shut, err := openDoors()
 	if err != nil {
 		return err
 	}
-	open, err := newMesh(ca, nil)
-	if err != nil {
-		return err
-	}
-	defer open.Close()
-	guarded, err := newMesh(ca, rules.Static(policies))
-	if err != nil {
-		return err
-	}
-	defer guarded.Close()
-	caller, err := inbound(ca)
-	if err != nil {
-		return err
-	}
-	return measureDoors(p, t, caller, open, guarded)
-}
-
-func measureDoors(p plan, t *table, r *http.Request, open, guarded *mesh.Mesh) error {
-	idle := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	doors := []door{
-		{"bare handler, which does nothing", idle, r, newNowhere()},
-		{"mesh.Handler around it, without rules", open.Handler(idle), r, newNowhere()},
-		{"mesh.Handler around it, two policies", guarded.Handler(idle), r, newNowhere()},
-	}
+	defer shut()
 	var contenders []contender
 	for _, d := range doors {
 		if err := d.opens(); err != nil {
@@ -104,11 +81,52 @@ func measureDoors(p plan, t *table, r *http.Request, open, guarded *mesh.Mesh) e
 	return nil
 }
 
+// entrances are what may stand before a handler. None of the telemetry is listened
+// to.
+var entrances = []struct {
+	name, rules string
+	silent      bool
+}{
+	{"mesh.Handler around it, without rules", "", false},
+	{"mesh.Handler around it, two policies", policies, false},
+	{"… without telemetry", policies, true},
+}
+
+// openDoors opens them all, that of the bare handler first.
+func openDoors() (doors []door, shut func(), err error) {
+	ca, err := tlsid.NewCA(tlsid.CAConfig{})
+	if err != nil {
+		return nil, nil, err
+	}
+	caller, err := inbound(ca)
+	if err != nil {
+		return nil, nil, err
+	}
+	var open []*mesh.Mesh
+	shut = func() {
+		for _, m := range open {
+			_ = m.Close()
+		}
+	}
+	idle := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	doors = []door{{"bare handler, which does nothing", idle, caller, newNowhere()}}
+	for _, e := range entrances {
+		m, err := newMesh(ca, e.rules, e.silent)
+		if err != nil {
+			shut()
+			return nil, nil, err
+		}
+		open = append(open, m)
+		doors = append(doors, door{e.name, m.Handler(idle), caller, newNowhere()})
+	}
+	return doors, shut, nil
+}
+
 func newNowhere() *nowhere { return &nowhere{header: http.Header{}} }
 
 // newMesh is that of reviews.
-func newMesh(ca *tlsid.CA, by rules.Source) (*mesh.Mesh, error) {
+func newMesh(ca *tlsid.CA, by string, silent bool) (*mesh.Mesh, error) {
 	return mesh.New(context.Background(), mesh.Config{
-		Workload: mesh.Workload{Service: "reviews"}, Identity: ca.Workload("reviews"), Rules: by,
+		Workload: mesh.Workload{Service: "reviews"}, Identity: ca.Workload("reviews"), Rules: rules.Static(by), NoTelemetry: silent,
 	})
 }

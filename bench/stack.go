@@ -19,12 +19,13 @@ type variant struct {
 }
 
 var (
-	bare  = variant{name: "bare RoundTripper"}
-	plain = variant{"route, subset, P2C over 3, limits, circuits, retry-ready", 3, 2, retryReady, nobody}
-	told  = variant{"… with metrics through an SDK's reader, unsampled traces", 3, 2, retryReady, byAnSDK}
-	ruled = variant{"… with the same, unsampled by a Telemetry resource", 3, 2, retryReady, byAnSDKAndRules}
-	timed = variant{"… with a route timeout and a per-try timeout", 3, 2, withTimeouts, nobody}
-	big   = variant{"… with 10,000 endpoints and 10,000 rule objects", 10_000, 10_000, retryReady, nobody}
+	bare    = variant{name: "bare RoundTripper"}
+	plain   = variant{"route, subset, P2C over 3, limits, circuits, retry-ready", 3, 2, retryReady, nobody}
+	told    = variant{"… with metrics through an SDK's reader, unsampled traces", 3, 2, retryReady, byAnSDK}
+	ruled   = variant{"… with the same, unsampled by a Telemetry resource", 3, 2, retryReady, byAnSDKAndRules}
+	unheard = variant{"… with telemetry that nobody listens to, as by default", 3, 2, retryReady, byDefault}
+	timed   = variant{"… with a route timeout and a per-try timeout", 3, 2, withTimeouts, nobody}
+	big     = variant{"… with 10,000 endpoints and 10,000 rule objects", 10_000, 10_000, retryReady, nobody}
 )
 
 // byHand is the round robin that the budgets are also expressed in. They were set on a

@@ -43,6 +43,9 @@ type Result struct {
 	RequestMessages, ResponseMessages uint32
 	// Span is that of a request whose trace is sampled: an exemplar. Zero: none.
 	Span trace.SpanContext
+	// Lane is where the request is counted. Those who report often keep one of
+	// Telemetry.Lane, which is quicker. Nil: it is any.
+	Lane *Lane
 	// Details are the request's attributes. Nil: they are not known to
 	// expressions. Telemetry.Wants says whether anybody asks for them.
 	Details *Details
@@ -85,7 +88,11 @@ func (e *Edge) Record(r *Result) {
 	if r.Span.IsSampled() {
 		rec.span = new(r.Span)
 	}
-	e.t.recorder.put(&rec)
+	l := r.Lane
+	if l == nil {
+		l = e.t.recorder.any()
+	}
+	l.put(&rec)
 }
 
 // pass adds a request to the topology. The drain calls it.
@@ -94,8 +101,8 @@ func (e *Edge) pass(rec *record, live *topology.Live) {
 		e.flow = live.Flow(e.key())
 	}
 	live.Add(e.flow, topology.Call{
-		End: time.Unix(0, rec.end), Duration: time.Duration(rec.duration),
-		Failed:    rec.series.outcome.failed(e.link.Protocol),
+		End: rec.end, Duration: time.Duration(rec.duration),
+		Failed:    rec.series.failed,
 		BytesSent: rec.responseBytes, BytesReceived: rec.requestBytes,
 	})
 }

@@ -25,22 +25,19 @@ type Point struct {
 // A tally is a point that grows. The recorder's drain lock guards it.
 type tally struct {
 	attributes attribute.Set
+	scale      *scale
 	counts     [len(bounds) + 1]uint64
-	sum        float64
+	sum        float64 // of parts of the scale's unit
 }
 
-func (t *tally) add(v float64) {
-	i := 0
-	for i < len(bounds) && v > bounds[i] {
-		i++
-	}
-	t.counts[i]++
-	t.sum += v
+func (t *tally) add(v int64) {
+	t.counts[t.scale.bucket(v)]++
+	t.sum += float64(v)
 }
 
 func (t *tally) point() Point {
 	counts := t.counts
-	return Point{Attributes: t.attributes, Counts: counts[:], Sum: t.sum}
+	return Point{Attributes: t.attributes, Counts: counts[:], Sum: t.sum / t.scale.unit}
 }
 
 // tallies are those of one histogram, by their labels.
@@ -50,14 +47,14 @@ type tallies map[attribute.Distinct]*tally
 // settings that are no longer in force stay.
 const most = 2000
 
-func (ts tallies) of(set attribute.Set) *tally {
+func (ts tallies) of(set attribute.Set, by *scale) *tally {
 	t := ts[set.Equivalent()]
 	if t == nil && len(ts) >= most {
 		set = attribute.NewSet(overflow)
 		t = ts[set.Equivalent()]
 	}
 	if t == nil {
-		t = &tally{attributes: set}
+		t = &tally{attributes: set, scale: by}
 		ts[set.Equivalent()] = t
 	}
 	return t

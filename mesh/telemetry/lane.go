@@ -27,38 +27,40 @@ type chunk struct {
 	records [chunkSize]record
 }
 
-// A lane is where goroutines leave records. There are a few per CPU, so that
-// they seldom meet on one.
-type lane struct {
+// A Lane is where requests are counted at first: see Result. There are a few per
+// CPU, so that those who keep theirs seldom meet on one.
+type Lane struct {
+	recorder *recorder
+
 	mu   sync.Mutex // comes before the recorder's
 	open *chunk     // nil: none yet
-	_    [112]byte
+	_    [104]byte  // keeps the next one off this cache line, and off the one fetched with it
 }
 
 // put leaves a record. A chunk that is full goes to the drain before the lane is
 // anybody else's: there is no moment at which it is in neither place.
-func (l *lane) put(rec *record, r *recorder) {
+func (l *Lane) put(rec *record) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	c := l.open
 	if c == nil {
-		c = r.spare.Get().(*chunk)
+		c = l.recorder.spare.Get().(*chunk)
 		l.open = c
 	}
 	c.records[c.n] = *rec
 	c.n++
 	if c.n == chunkSize {
 		l.open = nil
-		r.hand(c)
+		l.recorder.hand(c)
 	}
+	l.mu.Unlock()
 }
 
 // flush hands over the chunk before it is full.
-func (l *lane) flush(r *recorder) {
+func (l *Lane) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.open; c != nil {
 		l.open = nil
-		r.hand(c)
+		l.recorder.hand(c)
 	}
 }

@@ -1,9 +1,11 @@
 package telemetry
 
 import (
+	"context"
 	"fmt"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A metricID is one of Istio's standard metrics; the numbers are those of
@@ -43,11 +45,13 @@ var descriptions = [metricCount]description{
 
 func (m metricID) String() string { return descriptions[m].name }
 
-// histograms says that a metric is one; the others count.
-func (m metricID) histogram() bool { return m >= requestDuration && m <= responseSize }
+// The histograms stand side by side; the others count.
+const (
+	firstHistogram = requestDuration
+	histogramCount = responseSize - firstHistogram + 1
+)
 
-// bounds are the upper ones of a histogram's buckets, Envoy's default.
-var bounds = [...]float64{0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000}
+func (m metricID) histogram() bool { return m >= firstHistogram && m < firstHistogram+histogramCount }
 
 // instruments are where measurements go.
 type instruments struct {
@@ -63,6 +67,24 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 		}
 	}
 	return in, nil
+}
+
+// heard says of which histograms anybody wants to know.
+func (in *instruments) heard() (h [histogramCount]bool) {
+	for i := range h {
+		h[i] = in.histograms[int(firstHistogram)+i].Enabled(context.Background())
+	}
+	return h
+}
+
+// record records what is measured in whole nanoseconds or bytes, that of a sampled
+// request with its context, for the sake of exemplars.
+func (in *instruments) record(id metricID, p *point, v int64, span *trace.SpanContext) {
+	ctx := context.Background()
+	if span != nil {
+		ctx = trace.ContextWithSpanContext(ctx, *span)
+	}
+	in.histograms[id].Record(ctx, float64(v)/id.scale().unit, p.record...)
 }
 
 func (in *instruments) create(m metric.Meter, id metricID) (err error) {

@@ -9,7 +9,7 @@ import (
 // newSeries decides by which labels an outcome is counted, metric by metric. A
 // nil environment knows nothing of the request.
 func (e *Edge) newSeries(v *view, o outcome, env *environment) *series {
-	s := &series{edge: e, outcome: o}
+	s := &series{edge: e, outcome: o, failed: o.failed(e.link.Protocol)}
 	labels := slices.Concat(v.labels, outcomeLabels(e.link.Protocol, o))
 	plain := newPoint(attribute.NewSet(labels...))
 	for id := range metricCount {
@@ -61,7 +61,7 @@ func (r *recorder) keep(s *series) {
 	for id, p := range s.points {
 		if p != nil && metricID(id).histogram() {
 			own := *p
-			own.tally = r.kept[id].of(p.set)
+			own.tally = r.kept[id].of(p.set, metricID(id).scale())
 			s.points[id] = &own
 		}
 	}

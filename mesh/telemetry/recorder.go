@@ -1,7 +1,7 @@
 package telemetry
 
 import (
-	"context"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,9 +20,8 @@ type recorder struct {
 	instruments *instruments
 	pulled      bool // histograms are collected, not recorded
 
-	lanes []lane
+	lanes []Lane
 	next  atomic.Uint32
-	near  sync.Pool // of *lane: the one that this CPU used last
 	spare sync.Pool // of *chunk
 	full  chan *chunk
 	wake  chan struct{} // that there may be a full one
@@ -32,6 +31,7 @@ type recorder struct {
 	mu    sync.Mutex // the drain's: guards all that follows, and what hangs on series
 	start time.Time
 	dirty []*series // that have counts to tell
+	heard [histogramCount]bool
 	kept  [metricCount]tallies
 	live  *topology.Live
 }
@@ -42,13 +42,15 @@ const behind = 64
 func newRecorder(in *instruments, pulled bool, live *topology.Live) *recorder {
 	r := &recorder{
 		instruments: in, pulled: pulled, live: live,
-		lanes: make([]lane, 2*runtime.GOMAXPROCS(0)),
+		lanes: make([]Lane, 4*runtime.GOMAXPROCS(0)),
 		full:  make(chan *chunk, behind),
 		wake:  make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		start: time.Now(),
 	}
-	r.near.New = func() any { return &r.lanes[int(r.next.Add(1))%len(r.lanes)] }
+	for i := range r.lanes {
+		r.lanes[i].recorder = r
+	}
 	r.spare.New = func() any { return new(chunk) }
 	for id := range r.kept {
 		r.kept[id] = tallies{}
@@ -75,12 +77,11 @@ func (r *recorder) close() {
 	r.flush()
 }
 
-// put leaves a record.
-func (r *recorder) put(rec *record) {
-	l := r.near.Get().(*lane)
-	l.put(rec, r)
-	r.near.Put(l)
-}
+// lane gives the lanes out in turn, to be kept.
+func (r *recorder) lane() *Lane { return &r.lanes[int(r.next.Add(1)-1)%len(r.lanes)] }
+
+// any is some lane, for whoever keeps none.
+func (r *recorder) any() *Lane { return &r.lanes[rand.IntN(len(r.lanes))] }
 
 // hand gives a chunk to the drain, or is it.
 func (r *recorder) hand(c *chunk) {
@@ -121,23 +122,24 @@ func (r *recorder) step() bool {
 // flush counts all that has been left before it was called.
 func (r *recorder) flush() {
 	for i := range r.lanes {
-		r.lanes[i].flush(r)
+		r.lanes[i].flush()
 	}
 	r.work()
 }
 
 // drainLocked counts a chunk and makes it a spare one.
 func (r *recorder) drainLocked(c *chunk) {
-	r.countLocked(c)
+	r.heard = r.instruments.heard()
+	r.countLocked(c.records[:c.n])
+	clear(c.records[:c.n]) // it holds on to no series
 	c.n = 0
-	clear(c.records[:]) // it holds on to no series
 	r.spare.Put(c)
 }
 
-// countLocked counts the records of a chunk, and tells the meter.
-func (r *recorder) countLocked(c *chunk) {
-	for i := range c.n {
-		rec := &c.records[i]
+// countLocked counts records, and tells the meter.
+func (r *recorder) countLocked(records []record) {
+	for i := range records {
+		rec := &records[i]
 		rec.series.count(rec, r)
 		rec.series.edge.pass(rec, r.live)
 	}
@@ -146,16 +148,6 @@ func (r *recorder) countLocked(c *chunk) {
 	}
 	clear(r.dirty)
 	r.dirty = r.dirty[:0]
-}
-
-// record is a histogram's measurement, that of a sampled request with its
-// context, for the sake of exemplars.
-func (r *recorder) record(ctx context.Context, id metricID, p *point, v float64) {
-	if r.pulled {
-		p.tally.add(v)
-		return
-	}
-	r.instruments.histograms[id].Record(ctx, v, p.record...)
 }
 
 // histograms are those that are collected.

@@ -2,11 +2,9 @@ package telemetry
 
 import (
 	"context"
-	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // A series is the requests of an edge that came out the same. Which metrics
@@ -15,6 +13,7 @@ import (
 type series struct {
 	edge    *Edge
 	outcome outcome
+	failed  bool                // for the topology
 	points  [metricCount]*point // nil: disabled
 
 	dirty  bool
@@ -34,8 +33,7 @@ func newPoint(set attribute.Set) *point {
 	return &point{set: set, add: []metric.AddOption{o}, record: []metric.RecordOption{o}}
 }
 
-// count takes in a request. Histograms are recorded in floating milliseconds and
-// bytes.
+// count takes in a request.
 func (s *series) count(rec *record, r *recorder) {
 	if !s.dirty {
 		s.dirty = true
@@ -44,21 +42,14 @@ func (s *series) count(rec *record, r *recorder) {
 	s.counts[requestCount]++
 	s.counts[requestMessages] += int64(rec.requestMessages)
 	s.counts[responseMessages] += int64(rec.responseMessages)
-	ctx := context.Background()
-	if rec.span != nil {
-		ctx = trace.ContextWithSpanContext(ctx, *rec.span)
-	}
-	s.measure(ctx, rec, r)
-}
-
-func (s *series) measure(ctx context.Context, rec *record, r *recorder) {
-	for id, v := range [...]float64{
-		requestDuration: float64(rec.duration) / float64(time.Millisecond),
-		requestSize:     float64(rec.requestBytes),
-		responseSize:    float64(rec.responseBytes),
-	} {
-		if p := s.points[id]; p != nil && metricID(id).histogram() {
-			r.record(ctx, metricID(id), p, v)
+	for i, v := range [histogramCount]int64{rec.duration, rec.requestBytes, rec.responseBytes} {
+		id := firstHistogram + metricID(i)
+		switch p := s.points[id]; {
+		case p == nil:
+		case p.tally != nil:
+			p.tally.add(v)
+		case r.heard[i]:
+			r.instruments.record(id, p, v, rec.span)
 		}
 	}
 }

@@ -79,6 +79,9 @@ func (t *Telemetry) Close() (err error) {
 // does that by itself.
 func (t *Telemetry) Flush() { t.recorder.flush() }
 
+// Lane is a place to count requests in, for a Result. Several may have the same.
+func (t *Telemetry) Lane() *Lane { return t.recorder.lane() }
+
 // Apply puts settings in force, for requests from now on. Nil: the defaults.
 func (t *Telemetry) Apply(s *Settings) {
 	if s == nil {

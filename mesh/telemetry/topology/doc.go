@@ -4,7 +4,7 @@
 //
 //	live := topology.NewLive(topology.Config{})
 //	flow := live.Flow(topology.Key{Source: productpage, Target: reviews, Protocol: "http"})
-//	flow.Add(topology.Call{End: now, Duration: took})
+//	live.Add(flow, topology.Call{End: now.UnixNano(), Duration: took})
 //	graph := live.Graph(now, 10*time.Second)
 //	os.Stdout.WriteString(graph.Mermaid())
 //

@@ -33,13 +33,13 @@ func NewLive(c Config) *Live {
 type Flow struct {
 	live *Live
 	key  Key
-	last time.Time
+	last int64 // when the latest call ended, in Unix nanoseconds
 	window
 }
 
 // A Call is one that is over.
 type Call struct {
-	End           time.Time
+	End           int64 // in Unix nanoseconds
 	Duration      time.Duration
 	Failed        bool
 	BytesSent     int64 // to the caller
@@ -66,9 +66,7 @@ func (l *Live) Add(f *Flow, c Call) {
 		l.dropped++
 		return
 	}
-	if c.End.After(f.last) {
-		f.last = c.End
-	}
+	f.last = max(f.last, c.End)
 	f.add(&c)
 }
 
@@ -89,7 +87,7 @@ func (l *Live) readmit(f *Flow) *Flow {
 // forget lets go of flows that have been idle for long.
 func (l *Live) forget(now time.Time) {
 	for k, f := range l.flows {
-		if now.Sub(f.last) > l.config.Forget {
+		if now.Sub(time.Unix(0, f.last)) > l.config.Forget {
 			delete(l.flows, k)
 			f.live = nil
 		}

@@ -27,7 +27,7 @@ var (
 
 // pass adds n calls that end now.
 func pass(l *topology.Live, k topology.Key, n int, c topology.Call) {
-	c.End = time.Now()
+	c.End = time.Now().UnixNano()
 	for range n {
 		l.Add(l.Flow(k), c)
 	}
@@ -82,12 +82,12 @@ func TestIdleEdgesAreForgottenAndComeBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := topology.NewLive(topology.Config{Forget: 2 * time.Minute})
 		f := l.Flow(toReviews)
-		l.Add(f, topology.Call{End: time.Now()})
+		l.Add(f, topology.Call{End: time.Now().UnixNano()})
 		time.Sleep(2*time.Minute + time.Second)
 		if g := l.Graph(time.Now(), time.Minute); len(g.Edges) != 0 || len(g.Nodes) != 0 {
 			t.Errorf("got %v, want nothing", g)
 		}
-		l.Add(f, topology.Call{End: time.Now()})
+		l.Add(f, topology.Call{End: time.Now().UnixNano()})
 		if g := l.Graph(time.Now(), time.Minute); len(g.Edges) != 1 {
 			t.Errorf("got %d edges after another call, want 1", len(g.Edges))
 		}
@@ -234,7 +234,7 @@ func TestDrawings(t *testing.T) {
 func TestAddAllocatesNothing(t *testing.T) {
 	l := topology.NewLive(topology.Config{})
 	f := l.Flow(toReviews)
-	if n := testing.AllocsPerRun(100, func() { l.Add(f, topology.Call{End: time.Now(), Duration: time.Millisecond}) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { l.Add(f, topology.Call{End: time.Now().UnixNano(), Duration: time.Millisecond}) }); n != 0 {
 		t.Errorf("got %v allocations, want 0", n)
 	}
 }
@@ -247,7 +247,7 @@ func ExampleLive() {
 		Protocol: "http",
 	})
 	now := time.Now()
-	live.Add(flow, topology.Call{End: now, Duration: 3 * time.Millisecond})
+	live.Add(flow, topology.Call{End: now.UnixNano(), Duration: 3 * time.Millisecond})
 	graph := live.Graph(now, 10*time.Second)
 	for _, e := range graph.Edges {
 		fmt.Println(e.Source, "->", e.Target, e.Protocol, e.ErrorRate)
@@ -262,11 +262,11 @@ func TestAForgottenFlowComesBackToThatOfItsKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := topology.NewLive(topology.Config{})
 		old := l.Flow(toReviews)
-		l.Add(old, topology.Call{End: time.Now()})
+		l.Add(old, topology.Call{End: time.Now().UnixNano()})
 		time.Sleep(time.Hour)
 		l.Graph(time.Now(), time.Minute)
 		for _, f := range []*topology.Flow{l.Flow(toReviews), old} {
-			l.Add(f, topology.Call{End: time.Now()})
+			l.Add(f, topology.Call{End: time.Now().UnixNano()})
 		}
 		time.Sleep(time.Second)
 		if g := l.Graph(time.Now(), 10*time.Second); l.Dropped() != 0 || len(g.Edges) != 1 || g.Edges[0].Requests < 0.19 {

@@ -33,13 +33,13 @@ type window struct {
 }
 
 func (w *window) add(c *Call) {
-	at := c.End.Unix()
-	s := &w.seconds[slot(at, seconds)]
+	at := uint64(c.End) / uint64(time.Second)
+	s := &w.seconds[at%seconds]
 	switch {
-	case s.at > at:
+	case s.at > int64(at):
 		return // older than what is remembered
-	case s.at < at:
-		*s = second{at: at}
+	case s.at < int64(at):
+		*s = second{at: int64(at)}
 	}
 	s.calls++
 	if c.Failed {
@@ -50,15 +50,13 @@ func (w *window) add(c *Call) {
 	w.took(at/perBlock, c.Duration)
 }
 
-func (w *window) took(at int64, d time.Duration) {
-	p := &w.periods[slot(at, periods)]
-	if p.at < at {
-		*p = period{at: at}
+func (w *window) took(at uint64, d time.Duration) {
+	p := &w.periods[at%periods]
+	if p.at < int64(at) {
+		*p = period{at: int64(at)}
 	}
 	p.calls[bucketOf(d)]++
 }
-
-func slot(at int64, n int64) int64 { return ((at % n) + n) % n }
 
 // A sum is what passed in a span of a window.
 type sum struct {
