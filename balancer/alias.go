@@ -59,7 +59,7 @@ func split(scaled []float64) (small, large []int) {
 
 // draw spends one random number: its upper half on the column, its lower half within it.
 func (a *alias) draw(r uint64) int {
-	i := below(uint32(r>>32), len(a.columns))
+	i := oneOf(len(a.columns), r)
 	if c := a.columns[i]; uint32(r) >= c.keep {
 		return int(c.other)
 	}

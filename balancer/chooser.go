@@ -4,26 +4,36 @@ package balancer
 type chooser interface {
 	// choose returns an index into the list, and at for asking again. What it returns may be
 	// unusable: the caller asks again.
-	choose(a ask) (i int, next uint64)
+	choose(a ask) (i int, at uint64)
 }
 
 // An ask is what a chooser may look at.
 type ask struct {
-	at    uint64 // the key, to a hash policy, and a random number to the others; then what was next
+	at    uint64 // the key, to a hash policy, and a random number to the others; then where the last choice was found
 	now   int64  // Unix nanoseconds; 0: unknown
 	again bool   // the last choice would not do
+}
+
+// number is a random one, for one choice.
+func (a ask) number() uint64 {
+	if a.again {
+		return remix(a.at)
+	}
+	return a.at
 }
 
 // newChooser returns the algorithm of policy over c. The hash policies are not here: their
 // tables outlive the comings and goings of candidates.
 func newChooser(policy Policy, c candidates, turn *rotation) chooser {
-	switch policy {
-	case RoundRobin:
+	switch {
+	case policy == RoundRobin:
 		return newRoundRobin(c, turn)
-	case Random:
+	case policy == Random || len(c.members) == 1:
 		return random(len(c.members))
-	case PeakEWMA:
+	case policy == PeakEWMA:
 		return &peakEWMA{newPair(c)}
+	case c.weights == nil && c.warm == nil:
+		return &leastOfEquals{c.members, c.deny}
 	}
 	return &leastRequest{newPair(c)}
 }
@@ -51,7 +61,7 @@ func (c *candidates) weight(i int, now int64) float64 {
 }
 
 // A pair draws two distinct candidates in proportion to their weights, as power of two choices
-// needs them.
+// needs them. There are at least two.
 //
 // Envoy draws with replacement, so that in a set of three one pick in three compares a host
 // with itself and is a random pick: the weaker form. Two distinct hosts are always a choice.
@@ -73,7 +83,7 @@ func (p *pair) draw(r uint64) int {
 	if p.odds != nil {
 		return p.odds.draw(r)
 	}
-	return below(uint32(r>>32), len(p.members))
+	return oneOf(len(p.members), r)
 }
 
 // first draws one candidate, rejecting warming ones as often as they lack weight.
@@ -101,21 +111,17 @@ func (p *pair) other(i int, r uint64, now int64) int {
 			}
 		}
 	}
-	j := below(uint32(r), len(p.members)-1)
-	if j >= i {
-		j++
-	}
-	return j
+	return otherOf(len(p.members), i, r)
 }
 
 // two returns two distinct usable candidates, or the same one twice where there is only one. A
 // re-pick gets just one: of two the host that was refused might be the better one again and again.
-func (p *pair) two(a ask) (i, j int) {
-	i = p.first(a.at, a.now)
-	if a.again || len(p.members) == 1 {
+func (p *pair) two(r uint64, a ask) (i, j int) {
+	i = p.first(r, a.now)
+	if a.again {
 		return i, i
 	}
-	j = p.other(i, a.at, a.now)
+	j = p.other(i, r, a.now)
 	switch {
 	case !p.usable(i):
 		return j, j
@@ -123,4 +129,16 @@ func (p *pair) two(a ask) (i, j int) {
 		return i, i
 	}
 	return i, j
+}
+
+// oneOf draws one of n alike by the upper half of a random number, and otherOf, by the lower half,
+// another than i.
+func oneOf(n int, r uint64) int { return below(uint32(r>>32), n) }
+
+func otherOf(n, i int, r uint64) int {
+	j := below(uint32(r), n-1)
+	if j >= i {
+		j++
+	}
+	return j
 }

@@ -6,11 +6,12 @@ package balancer
 type leastRequest struct{ pair }
 
 func (l *leastRequest) choose(a ask) (int, uint64) {
-	i, j := l.two(a)
+	r := a.number()
+	i, j := l.two(r, a)
 	if i != j && l.lighter(j, i, a.now) {
-		return j, remix(a.at)
+		return j, r
 	}
-	return i, remix(a.at)
+	return i, r
 }
 
 // lighter reports whether j should take the request rather than i: it carries less for its weight
@@ -26,4 +27,25 @@ func (l *leastRequest) lighter(j, i int, now int64) bool {
 	ai, aj := float64(mine), float64(yours)
 	wi, wj := l.weight(i, now), l.weight(j, now)
 	return aj*wi < ai*wj && (aj+1)*wi <= (ai+1)*wj
+}
+
+// leastOfEquals is leastRequest over two or more hosts of which none weighs more than another, nor
+// warms up: there is less to look at.
+type leastOfEquals struct {
+	members []*member
+	deny    uint32
+}
+
+func (l *leastOfEquals) choose(a ask) (int, uint64) {
+	if a.again {
+		r := a.number()
+		return oneOf(len(l.members), r), r
+	}
+	i := oneOf(len(l.members), a.at)
+	j := otherOf(len(l.members), i, a.at)
+	one, other := l.members[i], l.members[j]
+	if !other.has(l.deny) && (other.active.Load() < one.active.Load() || one.has(l.deny)) {
+		return j, a.at
+	}
+	return i, a.at
 }

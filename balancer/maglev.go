@@ -17,8 +17,11 @@ import (
 type maglev []uint32
 
 func (t maglev) choose(a ask) (int, uint64) {
+	if a.again {
+		a.at++
+	}
 	slot := a.at % uint64(len(t))
-	return int(t[slot]), slot + 1
+	return int(t[slot]), slot
 }
 
 // A claimant is one host while the table is filled.

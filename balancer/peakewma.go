@@ -27,11 +27,12 @@ const (
 )
 
 func (p *peakEWMA) choose(a ask) (int, uint64) {
-	i, j := p.two(a)
+	r := a.number()
+	i, j := p.two(r, a)
 	if i != j && p.members[j].expense(a.now) < p.members[i].expense(a.now) {
-		return j, remix(a.at)
+		return j, r
 	}
-	return i, remix(a.at)
+	return i, r
 }
 
 // expense is what one more request to m would cost.

@@ -22,6 +22,9 @@ type Pick[T any] struct {
 	// Now is the time, looked at while hosts warm up, and by PeakEWMA. Zero: unknown, so that hosts count
 	// as warm and old latencies do not fade.
 	Now time.Time
+	// Random is what is picked by where the caller has 64 random bits to spare, which need not be
+	// hard to guess. Zero: the balancer draws some.
+	Random uint64
 }
 
 const (
@@ -39,13 +42,27 @@ const (
 // from the moment of SetAvailable.
 func (b *Balancer[T]) Pick(p Pick[T]) *Host[T] {
 	pic := b.picture.Load()
-	a := ask{at: p.Hash}
-	if !p.HasHash || !pic.cfg.Policy.hashes() {
+	a := ask{at: p.Random}
+	switch {
+	case p.HasHash && pic.hashes:
+		a.at = p.Hash
+	case a.at == 0 && pic.draws:
 		a.at = rand.Uint64()
 	}
 	if pic.clock && !p.Now.IsZero() {
 		a.now = p.Now.UnixNano()
 	}
+	if g := pic.only; g != nil && len(p.Tried) == 0 {
+		i, _ := g.chooser.choose(a)
+		if h := g.hosts[i]; !h.has(g.deny) {
+			return h
+		}
+	}
+	return pic.pick(a, p)
+}
+
+// pick is the long way: there is a choice of priorities or of places, or of a host's instead.
+func (pic *picture[T]) pick(a ask, p Pick[T]) *Host[T] {
 	chosen := pic.spill.choose(a.at, p.SkipPriorities)
 	if chosen < 0 {
 		return nil
@@ -58,9 +75,9 @@ func (b *Balancer[T]) Pick(p Pick[T]) *Host[T] {
 
 // rest looks at all priorities in order: the chosen one has lost its last host since the picture
 // was painted.
-func (p *picture[T]) rest(a ask, tried []*Host[T]) *Host[T] {
-	for i := range p.levels {
-		if h := p.levels[i].pick(a, tried); h != nil {
+func (pic *picture[T]) rest(a ask, tried []*Host[T]) *Host[T] {
+	for i := range pic.levels {
+		if h := pic.levels[i].pick(a, tried); h != nil {
 			return h
 		}
 	}

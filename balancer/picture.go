@@ -8,6 +8,9 @@ type picture[T any] struct {
 	levels []level[T] // by priority
 	tally  []tally    // of levels
 	spill  *spill     // over levels
+	only   *group[T]  // the one group of the one level, where a pick has no other choice; else nil
+	hashes bool       // the policy goes by keys
+	draws  bool       // a pick needs a random number
 	clock  bool       // a pick has to know the time
 }
 
@@ -25,11 +28,12 @@ type group[T any] struct {
 	hosts   []*Host[T]
 	weights []float64 // of hosts; nil: all equal
 	chooser chooser   // over hosts
+	deny    uint32    // its level's
 }
 
 // paint draws the picture at now, in Unix nanoseconds.
 func paint[T any](cfg Config, hosts []*Host[T], sections [][]*section[T], now int64) *picture[T] {
-	p := &picture[T]{cfg: cfg, hosts: hosts, clock: cfg.Policy == PeakEWMA}
+	p := &picture[T]{cfg: cfg, hosts: hosts, hashes: cfg.Policy.hashes(), clock: cfg.Policy == PeakEWMA}
 	for _, level := range sections {
 		p.tally = append(p.tally, tallyOf(level))
 	}
@@ -42,7 +46,16 @@ func paint[T any](cfg Config, hosts []*Host[T], sections [][]*section[T], now in
 	if all {
 		p.spill = panicSpill(p.tally)
 	}
+	p.only = p.onlyGroup()
+	p.draws = p.only == nil || cfg.Policy != RoundRobin
 	return p
+}
+
+func (p *picture[T]) onlyGroup() *group[T] {
+	if len(p.levels) != 1 || len(p.levels[0].groups) != 1 || p.spill.shares[0] == 0 {
+		return nil
+	}
+	return &p.levels[0].groups[0]
 }
 
 func tallyOf[T any](level []*section[T]) (t tally) {
@@ -77,7 +90,7 @@ func (p *picture[T]) level(sections []*section[T], inPanic bool, now int64) leve
 func (p *picture[T]) group(s *section[T], deny uint32, now int64) group[T] {
 	hosts, c := s.candidates(deny)
 	health := min(1, overprovisioning/100.*float64(len(hosts))/float64(len(s.hosts)))
-	g := group[T]{share: s.share * health, hosts: hosts, weights: c.weights}
+	g := group[T]{share: s.share * health, hosts: hosts, weights: c.weights, deny: deny}
 	if s.table != nil {
 		g.hosts, g.weights, g.chooser = s.hosts, s.weights, s.table
 		return g

@@ -4,4 +4,7 @@ package balancer
 // as in Envoy.
 type random int
 
-func (n random) choose(a ask) (int, uint64) { return below(uint32(a.at>>32), int(n)), remix(a.at) }
+func (n random) choose(a ask) (int, uint64) {
+	r := a.number()
+	return oneOf(int(n), r), r
+}

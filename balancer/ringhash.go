@@ -33,14 +33,14 @@ type point struct{ tail, member uint32 }
 // choose finds the key's point, or goes on to the next point from where it was. The expected
 // number of steps is less than two at any size: hashes are evenly spread over the prefixes.
 func (r *ring) choose(a ask) (int, uint64) {
-	i := a.at
+	i := a.at + 1
 	if !a.again {
 		i = r.search(a.at)
 	}
 	if i >= uint64(len(r.points)) {
 		i = 0
 	}
-	return int(r.points[i].member), i + 1
+	return int(r.points[i].member), i
 }
 
 func (r *ring) search(hash uint64) uint64 {

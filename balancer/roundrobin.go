@@ -14,10 +14,18 @@ func newRoundRobin(c candidates, turn *rotation) *roundRobin {
 
 func (r *roundRobin) choose(a ask) (int, uint64) {
 	i := r.next()
-	for n := 0; n < maxRejections && !r.warm.admits(r.members[i], a.now); n++ {
-		i = r.next()
+	if r.warm != nil {
+		i = r.warmEnough(i, a.now)
 	}
 	return i, 0
+}
+
+// warmEnough passes over warming hosts as often as they lack weight, from i on.
+func (r *roundRobin) warmEnough(i int, now int64) int {
+	for n := 0; n < maxRejections && !r.warm.admits(r.members[i], now); n++ {
+		i = r.next()
+	}
+	return i
 }
 
 func (r *roundRobin) next() int {
