@@ -159,6 +159,9 @@ func (c *Call) random() uint32 {
 	if key := c.Route.Sticky; key != nil && c.identify(key) {
 		return uint32(mix(c.hash))
 	}
+	if len(c.Route.Destinations) == 1 {
+		return 0 // as any number does
+	}
 	return rand.Uint32()
 }
 
