@@ -11,74 +11,99 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
-// An attempt is one try's request, and what the try holds. Each try has its own,
-// for the transport may still read that of the one before, and none is used
-// again, for a transport may look at a request after it has answered it.
+// An attempt is one try's request and answer, as the transport and the caller see
+// them. Each try has its own, for the transport may still read that of the one
+// before, and none is used again, for a transport may look at a request after it
+// has answered it.
 type attempt struct {
-	req    http.Request
-	url    url.URL
-	body   responseBody
-	limit  *limit        // nil: the try may take as long as the caller's context lives
-	race   func()        // ends the context of a try that ran against others; nil: it did not
-	slot   *breaker.Gate // in which the try has a place; nil: none
-	stream func()        // gives back the place on an HTTP/2 connection; nil: none
-	wire   *wire         // that carries it; nil: a base of the caller's own does
+	req  http.Request
+	url  url.URL
+	body responseBody
+}
 
-	report *report.Attempt // nil: nobody reads it
-	secure bool            // it goes over mutual TLS
-	trace  [1]string       // the value of Traceparent
+// A tracedAttempt is an attempt with room for the value of Traceparent.
+type tracedAttempt struct {
+	attempt
+	trace [1]string
 }
 
 // A timedAttempt is an attempt with a limit, in one allocation.
 type timedAttempt struct {
-	attempt
-	own  limit
-	told [1]string // the value of X-Envoy-Expected-Rq-Timeout-Ms
+	tracedAttempt
+	limit limit
+	told  [1]string // the value of X-Envoy-Expected-Rq-Timeout-Ms
 }
 
-// newAttempt makes room for a limit only where the call's context does not end
-// sooner by itself.
-func (x *exchange) newAttempt(ctx context.Context, deadline time.Time) (a *attempt, told []string) {
+// A hold is what a try has taken and gives back at its end. It is apart from the
+// attempt, which it would make larger, and handed on whole.
+type hold struct {
+	report *report.Attempt // nil: nobody reads it
+	limit  *limit          // nil: the try may take as long as the caller's context lives
+	race   func()          // ends the context of a try that ran against others; nil: it did not
+	slot   *breaker.Gate   // in which the try has a place; nil: none
+	stream func()          // gives back the place on an HTTP/2 connection; nil: none
+	wire   *wire           // that carries it; nil: a base of the caller's own does
+	secure bool            // it goes over mutual TLS
+}
+
+// newAttempt makes room for what the try needs: a limit only where the call's
+// context does not end sooner by itself.
+func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) *attempt {
+	h := &x.hop
+	h.x, h.call = x, c
+	h.deadline, _ = c.TryDeadline()
+	switch {
+	case endsBefore(h.deadline, ctx):
+		t := new(timedAttempt)
+		h.told, h.trace = &t.told, &t.trace
+		x.held.limit = &t.limit
+		t.limit.begin(x.alarms, ctx, h.deadline)
+		return &t.attempt
+	case x.report.Carries(ctx):
+		t := new(tracedAttempt)
+		h.told, h.trace = nil, &t.trace
+		return &t.attempt
+	}
+	h.told, h.trace = nil, nil
+	return new(attempt)
+}
+
+func endsBefore(deadline time.Time, ctx context.Context) bool {
 	if deadline.IsZero() {
-		return &attempt{race: x.race}, nil
+		return false
 	}
-	if own, ok := ctx.Deadline(); ok && !deadline.Before(own) {
-		return &attempt{race: x.race}, nil
-	}
-	t := &timedAttempt{attempt: attempt{race: x.race}}
-	t.limit = &t.own
-	t.limit.begin(x.alarms, ctx, deadline)
-	return &t.attempt, t.told[:]
+	own, ok := ctx.Deadline()
+	return !ok || deadline.Before(own)
 }
 
 // end gives back what the try holds.
-func (a *attempt) end() {
-	a.report.End()
-	a.limit.stop()
-	if a.race != nil {
-		a.race()
+func (h *hold) end() {
+	h.report.End()
+	h.limit.stop()
+	if h.race != nil {
+		h.race()
 	}
-	if a.stream != nil {
-		a.stream()
-		a.stream = nil
+	if h.stream != nil {
+		h.stream()
+		h.stream = nil
 	}
-	if a.slot != nil {
-		a.slot.ReleaseSlot()
-		a.slot = nil
+	if h.slot != nil {
+		h.slot.ReleaseSlot()
+		h.slot = nil
 	}
-	if a.wire != nil && a.wire.retired.Load() {
-		a.wire.windUp()
+	if h.wire != nil && h.wire.retired.Load() {
+		h.wire.windUp()
 	}
 }
 
 // request builds the request of a try: a shallow copy of the caller's. Who carries
 // it addresses it to the host that was picked.
-func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *http.Request {
+func (x *exchange) request(ctx context.Context, a *attempt) *http.Request {
 	req := &a.req
 	switch {
-	case a.limit != nil:
-		*req = *x.in.WithContext(a.limit) // a copy of a copy that stays on the stack
-	case a.race != nil, a.report != nil:
+	case x.held.limit != nil:
+		*req = *x.in.WithContext(x.held.limit) // a copy of a copy that stays on the stack
+	case x.held.race != nil, x.held.report != nil:
 		*req = *x.in.WithContext(ctx)
 	default:
 		*req = *x.in
@@ -88,6 +113,7 @@ func (a *attempt) request(ctx context.Context, c *engine.Call, x *exchange) *htt
 		a.url.Path, a.url.RawPath = unescape(x.path), x.path
 	}
 	req.URL, req.Host, req.Header = &a.url, x.host, x.header
+	req.Body, x.next = x.next, nil
 	return req
 }
 

@@ -11,34 +11,34 @@ import (
 )
 
 // carry sends one try.
-func (t *Transport) carry(hop *hop, r *http.Request) (*http.Response, error) {
-	c, a := hop.call, hop.attempt
+func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.Response, error) {
 	if t.own == nil {
-		hop.stamp(r)
-		return t.overBase(c, a, r)
+		x.hop.stamp(r)
+		return t.overBase(c, &x.held, r)
 	}
+	held, hop := &x.held, &x.hop
 	spec := c.Cluster.Spec()
 	w := t.own.of(c.Cluster, spec)
-	a.wire = w
+	held.wire = w
 	l := t.own.lineTo(c.Host, c.Cluster, spec, r)
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
-	a.secure = security(l.Security) == byIdentity
+	held.secure = security(l.Security) == byIdentity
 	h2, err := w.usesHTTP2(r)
 	switch {
 	case err != nil:
 		return nil, err
 	case !h2 && w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
-		return a.overPlain(c.Cluster, w.plain, r, hop)
+		return held.overPlain(c.Cluster, w.plain, r, hop)
 	}
 	hop.stamp(r)
 	switch {
 	case h2:
-		return a.overHTTP2(w, w.forTransport(r, secure))
+		return held.overHTTP2(w, w.forTransport(r, secure))
 	case w.plain != nil && w.plain.Takes(r):
-		return a.overHTTP1(c.Cluster, w.plain, r)
+		return held.overHTTP1(c.Cluster, w.plain, r)
 	}
-	return a.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
+	return held.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
 }
 
 // introduction is the value of the header; nil: nobody is told.
@@ -93,9 +93,9 @@ var errUnprocessed = errors.New("the request was not processed")
 func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
 // overHTTP2 sends a request that shares its connection with others.
-func (a *attempt) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
+func (h *hold) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
 	lane, done := w.h2.take(r.URL.Host)
-	a.stream = done
+	h.stream = done
 	if r.Body == http.NoBody {
 		r.Body = nil // else net/http starts a goroutine to close it
 	}
@@ -109,8 +109,8 @@ func (a *attempt) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
 // overHTTP1 sends a request that has a connection to itself while it is under
 // way: with a limit on connections it waits in line for one. The attempt holds
 // the place until its answer has been read.
-func (a *attempt) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Request) (*http.Response, error) {
-	if err := a.takeSlot(cl, r); err != nil {
+func (h *hold) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Request) (*http.Response, error) {
+	if err := h.takeSlot(cl, r); err != nil {
 		return nil, err
 	}
 	return rt.RoundTrip(r)
@@ -118,17 +118,17 @@ func (a *attempt) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Re
 
 // overPlain is overHTTP1 by the mesh's own loop, with more lines than those of the
 // request.
-func (a *attempt) overPlain(cl *engine.Cluster, p *h1.Pool, r *http.Request, more h1.Lines) (*http.Response, error) {
-	if err := a.takeSlot(cl, r); err != nil {
+func (h *hold) overPlain(cl *engine.Cluster, p *h1.Pool, r *http.Request, more h1.Lines) (*http.Response, error) {
+	if err := h.takeSlot(cl, r); err != nil {
 		return nil, err
 	}
 	return p.Send(r, more)
 }
 
-func (a *attempt) takeSlot(cl *engine.Cluster, r *http.Request) error {
+func (h *hold) takeSlot(cl *engine.Cluster, r *http.Request) error {
 	if err := cl.Gate().AcquireSlot(r.Context()); err != nil {
 		return err
 	}
-	a.slot = cl.Gate()
+	h.slot = cl.Gate()
 	return nil
 }

@@ -30,12 +30,12 @@ func answered(o *engine.Outcome, resp *http.Response) {
 
 // failed classifies a try without an answer. Whose time was up decides first:
 // what the transport says then is only what it noticed.
-func (x *exchange) failed(ctx context.Context, c *engine.Call, a *attempt, err error) engine.Outcome {
+func (x *exchange) failed(ctx context.Context, c *engine.Call, err error) engine.Outcome {
 	if o, ended := x.ended(ctx); ended {
 		return o
 	}
 	switch {
-	case a.limit.expired():
+	case x.held.limit.expired():
 		if _, perTry := c.TryDeadline(); perTry {
 			return engine.Failed(retry.PerTryTimeout, context.DeadlineExceeded)
 		}
@@ -54,7 +54,7 @@ func (x *exchange) brokeOff(err error) engine.Outcome {
 		return o
 	}
 	switch {
-	case x.last.limit.expired():
+	case x.held.limit.expired():
 		return engine.Failed(retry.DeadlineExceeded, err)
 	case x.body.Err() != nil: // the answer broke off because the request did
 		return engine.Failed(retry.Canceled, x.body.Err())

@@ -15,9 +15,9 @@ const (
 
 // drain returns what gives up an answer that nobody wants. An answer that is
 // known to be long is not worth reading.
-func drain(resp *http.Response, a *attempt) func() {
+func drain(resp *http.Response, held hold) func() {
 	return func() {
-		defer a.end()
+		defer held.end()
 		defer func() { _ = resp.Body.Close() }()
 		if resp.ContentLength <= maxDrain {
 			timer := time.AfterFunc(drainTime, func() { _ = resp.Body.Close() })

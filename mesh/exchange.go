@@ -29,10 +29,10 @@ type exchange struct {
 	body   *replay.Body
 	next   io.ReadCloser // the body of the try that follows; nil: to be had
 	last   *attempt
-	hop    hop // of the last try
+	held   hold // by the last try
+	hop    hop  // of the last try
 	resp   *http.Response
 	answer returned // of resp, as its caller has got it
-	race   func()   // for the attempt of a fork
 
 	header    http.Header // what is sent: the caller's own map unless a rule writes to it
 	host      string
@@ -169,30 +169,24 @@ func upgrades(r *http.Request) bool {
 
 // Send implements engine.Wire.
 func (x *exchange) Send(ctx context.Context, c *engine.Call) {
-	deadline, _ := c.TryDeadline()
-	ctx, about := x.report.Try(ctx, c)
-	a, told := x.newAttempt(ctx, deadline)
-	a.report = about
-	x.last = a
 	if x.next == nil {
 		if err := x.rewind(); err != nil {
 			c.Outcome = engine.Failed(retry.Canceled, err)
 			return
 		}
 	}
-	req := a.request(ctx, c, x)
-	x.hop = hop{x.t.mesh, c, &x.report, a, deadline, told}
-	req.Body, x.next = x.next, nil
-	resp, err := x.t.carry(&x.hop, req)
-	if err == nil && !a.limit.extend(c.Deadline) { // too late to be read
+	ctx, x.held.report = x.report.Try(ctx, c)
+	x.last = x.newAttempt(ctx, c)
+	resp, err := x.t.carry(x, c, x.request(ctx, x.last))
+	if err == nil && !x.held.limit.extend(c.Deadline) { // too late to be read
 		_ = resp.Body.Close()
 		err = context.DeadlineExceeded
 	}
 	c.Replayable = c.Replayable && x.body.Replayable() // no longer, once more was sent than is kept
 	if err != nil {
-		c.Outcome = x.failed(ctx, c, a, err)
-		about.Saw(&c.Outcome)
-		a.end()
+		c.Outcome = x.failed(ctx, c, err)
+		x.held.report.Saw(&c.Outcome)
+		x.held.end()
 		return
 	}
 	if resp.Body == nil { // a base may leave it out
@@ -200,7 +194,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	}
 	x.resp = resp
 	answered(&c.Outcome, resp)
-	about.Saw(&c.Outcome)
+	x.held.report.Saw(&c.Outcome)
 }
 
 // Again implements engine.Wire. It takes the body from the transport, which may
@@ -211,10 +205,11 @@ func (x *exchange) Again(*engine.Call) bool {
 		return false
 	}
 	if x.resp != nil {
-		x.last.report.End() // the next one begins
-		x.t.mesh.engine.Background(drain(x.resp, x.last))
-		x.resp, x.last = nil, nil
+		x.held.report.End() // the next one begins
+		x.t.mesh.engine.Background(drain(x.resp, x.held))
+		x.resp = nil
 	}
+	x.last, x.held = nil, hold{secure: x.held.secure} // until another try says otherwise
 	return true
 }
 
@@ -249,7 +244,7 @@ func (x *exchange) over(err error) {
 	if err != nil {
 		broken = x.brokeOff(err)
 	}
-	x.last.end()
+	x.held.end()
 	x.sendCopies()
 	x.call.Finish(broken)
 	x.tell(x.answer.status)

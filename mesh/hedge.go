@@ -24,14 +24,14 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	return &exchange{
 		report: x.report.Fork(),
 		t:      x.t, alarms: x.alarms, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
-		body: replay.New(body, nil, x.in.ContentLength, 0), race: ended,
+		body: replay.New(body, nil, x.in.ContentLength, 0), held: hold{race: ended},
 	}
 }
 
 // Adopt implements engine.Hedger.
 func (x *exchange) Adopt(winner engine.Fork) {
 	f := winner.(*exchange)
-	x.last, x.resp = f.last, f.resp
+	x.last, x.held, x.resp = f.last, f.held, f.resp
 	f.body.Finish()
 }
 
@@ -40,8 +40,6 @@ func (x *exchange) Abandon() {
 	if x.resp != nil {
 		_ = x.resp.Body.Close()
 	}
-	if x.last != nil {
-		x.last.end()
-	}
+	x.held.end()
 	_ = x.body.Close()
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
-	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
@@ -16,23 +15,22 @@ import (
 // first try without a deadline and without a trace says nothing, which costs
 // nothing.
 type hop struct {
-	mesh     *Mesh
+	x        *exchange
 	call     *engine.Call
-	report   *report.Outbound
-	attempt  *attempt
-	deadline time.Time // zero: none
-	told     []string  // room for one value; nil: there is none
+	deadline time.Time  // zero: none
+	told     *[1]string // room for the value that says so; nil: there is none
+	trace    *[1]string // room for that of Traceparent; nil: there is none
 }
 
 // tells reports whether there is anything to write, or to take out.
 func (h *hop) tells(r *http.Request) bool {
-	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() || h.report.Carries(r.Context()) || len(r.Header[telemetry.MetadataHeader]) > 0
+	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() || h.x.report.Carries(r.Context()) || len(r.Header[telemetry.MetadataHeader]) > 0
 }
 
 // introduces: who is calling is told as Istio's proxies do, for the labels of the
 // other side's metrics. Whoever has not proven to be of the mesh is not told; nor
 // does anybody hear what a handler passes on that its own caller has said.
-func (h *hop) introduces() bool { return h.attempt.secure && h.mesh.metadata[0] != "" }
+func (h *hop) introduces() bool { return h.x.held.secure && h.x.t.mesh.metadata[0] != "" }
 
 // apart reports whether AppendLines would do: that nothing of it stands in the
 // request already.
@@ -42,7 +40,7 @@ func (h *hop) apart(r *http.Request) bool {
 			return false
 		}
 	}
-	return h.report.OnlyParent(r.Context())
+	return h.x.report.OnlyParent(r.Context())
 }
 
 var hopNames = [...]string{headerExpectedTimeout, headerAttemptCount, telemetry.MetadataHeader, "Traceparent", "Tracestate"}
@@ -62,10 +60,10 @@ func (h *hop) stamp(r *http.Request) {
 	if h.call.Tries > 1 {
 		header[headerAttemptCount] = []string{strconv.Itoa(h.call.Tries)}
 	}
-	h.report.Inject(r.Context(), h.attempt.report, telemetry.Carrier{Header: header, Room: &h.attempt.trace})
+	h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Room: h.trace})
 	delete(header, telemetry.MetadataHeader)
 	if h.introduces() {
-		header[telemetry.MetadataHeader] = h.mesh.metadata[:]
+		header[telemetry.MetadataHeader] = h.x.t.mesh.metadata[:]
 	}
 	r.Header = header
 }
@@ -79,10 +77,10 @@ func (h *hop) milliseconds() int64 {
 
 func (h *hop) wait() []string {
 	if h.told == nil {
-		h.told = make([]string, 1)
+		h.told = new([1]string)
 	}
 	h.told[0] = strconv.FormatInt(h.milliseconds(), 10)
-	return h.told
+	return h.told[:]
 }
 
 // AppendLines implements h1.Lines: the same as stamp, without a copy.
@@ -95,13 +93,13 @@ func (h *hop) AppendLines(b []byte) []byte {
 		b = append(b, headerAttemptCount+": "...)
 		b = append(strconv.AppendInt(b, int64(h.call.Tries), 10), "\r\n"...)
 	}
-	if h.report.Carries(h.attempt.req.Context()) {
+	if h.x.report.Carries(h.x.last.req.Context()) {
 		b = append(b, "Traceparent: "...)
-		b = append(h.report.AppendTraceparent(b, h.attempt.report), "\r\n"...)
+		b = append(h.x.report.AppendTraceparent(b, h.x.held.report), "\r\n"...)
 	}
 	if h.introduces() {
 		b = append(b, telemetry.MetadataHeader+": "...)
-		b = append(append(b, h.mesh.metadata[0]...), "\r\n"...)
+		b = append(append(b, h.x.t.mesh.metadata[0]...), "\r\n"...)
 	}
 	return b
 }

@@ -59,12 +59,12 @@ var errPlaintext = errors.New("TLS is due to this endpoint, which only a nil bas
 
 // overBase sends a try through a RoundTripper of the caller's own. It encrypts
 // what goes to https; where the mesh would have to, nothing is sent.
-func (t *Transport) overBase(c *engine.Call, a *attempt, r *http.Request) (*http.Response, error) {
+func (t *Transport) overBase(c *engine.Call, held *hold, r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme == "http" && t.mesh.encrypts(c) {
 		return nil, &connectError{errPlaintext}
 	}
 	r.URL.Host = c.Host.State.Address
-	return a.overHTTP1(c.Cluster, t.base, r)
+	return held.overHTTP1(c.Cluster, t.base, r)
 }
 
 // encrypts reports whether TLS is due to the host that was picked.

@@ -28,7 +28,7 @@ func (x *exchange) tell(status int) {
 	r := o.Returned()
 	r.Code, r.GRPC = status, x.grpcStatus()
 	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
-	o.Secure = x.last != nil && x.last.secure
+	o.Secure = x.held.secure
 	if o.Detailed() {
 		x.describe(&r.Details)
 	}

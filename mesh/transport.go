@@ -64,9 +64,7 @@ func (t *Transport) CloseIdleConnections() {
 // abandon ends an exchange without an answer from upstream, which counts as one of
 // this status: it closes the caller's body and whatever a try has left.
 func (x *exchange) abandon(status int) {
-	if x.last != nil {
-		x.last.end()
-	}
+	x.held.end()
 	x.sendCopies()
 	if x.next != nil {
 		_ = x.next.Close()
