@@ -68,6 +68,9 @@ func (m *member) End(rtt time.Duration, ok bool, now time.Time) {
 	}
 }
 
+// Measured reports whether End learns from how long an answer took.
+func (m *member) Measured() bool { return m.has(measured) }
+
 // SetAvailable(false) takes the host out of every pick that starts afterwards, unless in a panic;
 // SetAvailable(true) lets it back. The sets, priorities and panics that follow from it are
 // recomputed by Balancer.Refresh.

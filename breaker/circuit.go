@@ -97,6 +97,12 @@ func (c *Circuit) Report(p Permit, out Outcome, now time.Time) (ev Event) {
 	return // of a healthy host's success, in its caller's code
 }
 
+// Untroubled reports whether Report of a Success would change nothing; one atomic
+// load.
+func (c *Circuit) Untroubled(p Permit) bool {
+	return stateOf(p.word) == Closed && c.word.Load()&failing == 0
+}
+
 func (c *Circuit) report(p Permit, out Outcome, now time.Time) Event {
 	o := c.detector.outlier.Load()
 	switch {

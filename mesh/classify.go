@@ -14,12 +14,7 @@ import (
 
 // answered classifies a try that has an answer.
 func answered(o *engine.Outcome, resp *http.Response) {
-	*o = engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: -1}}
-	if v := resp.Header["Grpc-Status"]; len(v) > 0 {
-		if code, err := strconv.Atoi(v[0]); err == nil {
-			o.GRPCStatus = code
-		}
-	}
+	*o = engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: grpcStatusIn(resp.Header, "Grpc-Status")}}
 	if resp.StatusCode >= http.StatusBadRequest { // what else would say that it is too much
 		o.RateLimited = len(resp.Header["X-Envoy-Ratelimited"]) > 0
 		if v := resp.Header["Retry-After"]; len(v) > 0 {

@@ -20,11 +20,16 @@ import (
 // in its attempts; the exchange itself is nobody's but the mesh's, and is used
 // again once it is over.
 type exchange struct {
-	call   engine.Call
 	report report.Outbound
-	t      *Transport
 	flight engine.Flight // its place among those under way
 	alarms *alarms       // of the deadlines of its tries
+	trip                 // the rest is of one request alone
+}
+
+// A trip is what an exchange knows of one request.
+type trip struct {
+	call   engine.Call
+	t      *Transport
 	in     *http.Request // the caller's; never changed
 	body   *replay.Body
 	next   io.ReadCloser // the body of the try that follows; nil: to be had
@@ -48,12 +53,11 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 	return x
 }
 
-// free lets the exchange be used again. Nothing may refer to it any more. It is
-// cleared in its place: one made anew with what is kept would be copied here.
+// free lets the exchange be used again. Nothing may refer to it any more.
 func (x *exchange) free() {
-	pool, alarms, report, lane := &x.t.mesh.exchanges, x.alarms, x.report.Afresh(), x.flight.Lane
-	*x = exchange{}
-	x.alarms, x.report, x.flight.Lane = alarms, report, lane
+	pool := &x.t.mesh.exchanges
+	x.trip = trip{}
+	x.report.Renew()
 	pool.Put(x)
 }
 
@@ -71,22 +75,17 @@ func (x *exchange) begin(t *Transport, r *http.Request) {
 	c.Flight = &x.flight
 	c.Start = t.mesh.clock.now()
 	c.Deadline, _ = r.Context().Deadline()
-	c.Request = plan.Request{
-		Method:    r.Method,
-		Scheme:    r.URL.Scheme,
-		Authority: r.Host,
-		RawQuery:  r.URL.RawQuery,
-		Header:    r.Header,
-		Path:      pathOf(r.URL),
+	q := &c.Request // field by field: a literal would be made elsewhere and copied
+	q.Method, q.Scheme, q.Authority = r.Method, r.URL.Scheme, r.Host
+	q.Path, q.RawQuery, q.Header = pathOf(r.URL), r.URL.RawQuery, r.Header
+	if q.Method == "" {
+		q.Method = http.MethodGet
 	}
-	if c.Request.Method == "" {
-		c.Request.Method = http.MethodGet
+	if q.Authority == "" {
+		q.Authority = r.URL.Host
 	}
-	if c.Request.Authority == "" {
-		c.Request.Authority = r.URL.Host
-	}
-	c.Request.Remote = remoteOf(r.Context())
-	x.host = c.Request.Authority
+	q.Remote = remoteOf(r.Context())
+	x.host = q.Authority
 	c.Idempotent = idempotent(r)
 }
 
@@ -104,18 +103,20 @@ func plainPath(path string) bool {
 		return false
 	}
 	for i := range len(path) {
-		if !plainByte(path[i]) {
+		if !plainBytes[path[i]] {
 			return false
 		}
 	}
 	return true
 }
 
-// plainByte: a letter, "/" or one of the digits that follow it in ASCII, "-" or "_".
-// What falls short of a range wraps round to beyond it.
-func plainByte(c byte) bool {
-	return c-'a' < 26 || c-'/' < 11 || c-'A' < 26 || c == '-' || c == '_'
-}
+// plainBytes are letters, digits, "/", "-" and "_".
+var plainBytes = func() (plain [256]bool) {
+	for c := range plain {
+		plain[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '/' || c == '-' || c == '_'
+	}
+	return plain
+}()
 
 // idempotent: by its method, or because its sender says so, by the headers that
 // net/http knows too.

@@ -22,9 +22,11 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	in, to := x.in.WithContext(x.in.Context()), *x.in.URL
 	in.URL, in.Trailer = &to, x.in.Trailer.Clone()
 	return &exchange{
-		report: x.report.Fork(),
-		t:      x.t, alarms: x.alarms, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
-		body: replay.New(body, nil, x.in.ContentLength, 0), held: hold{race: ended},
+		report: x.report.Fork(), alarms: x.alarms,
+		trip: trip{
+			t: x.t, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
+			body: replay.New(body, nil, x.in.ContentLength, 0), held: hold{race: ended},
+		},
 	}
 }
 

@@ -157,7 +157,7 @@ func (p *passage) result(status int) telemetry.Result {
 		return r
 	}
 	r.ResponseBytes = p.answer.size + p.read.Load()
-	if protocolOf(p.in.Header) == telemetry.GRPC {
+	if protocolOf(p.in.Method, p.in.Header) == telemetry.GRPC {
 		r.GRPC = max(p.grpc, grpcStatusIn(p.resp.Trailer, "Grpc-Status"))
 	}
 	return r
@@ -166,7 +166,7 @@ func (p *passage) result(status int) telemetry.Result {
 func (p *passage) host() string { return cmp.Or(p.in.Host, p.in.URL.Host) }
 
 func (p *passage) tell(r telemetry.Result) {
-	p.reporter.Pass(p.in.Context(), protocolOf(p.in.Header), p.host(), &r, p.describe)
+	p.reporter.Pass(p.in.Context(), protocolOf(p.in.Method, p.in.Header), p.host(), &r, p.describe)
 }
 
 func (p *passage) describe(d *telemetry.Details) {

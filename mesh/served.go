@@ -35,7 +35,7 @@ type asked struct {
 }
 
 func (a *asked) keep(r *http.Request, detailed bool) {
-	a.protocol = protocolOf(r.Header)
+	a.protocol = protocolOf(r.Method, r.Header)
 	a.size = headSize(len(r.Method)+len(r.RequestURI)+len(r.Host), r.Header) + max(r.ContentLength, 0)
 	if v := r.Header[telemetry.MetadataHeader]; len(v) > 0 {
 		a.metadata = v[0]

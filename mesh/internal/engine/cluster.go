@@ -130,6 +130,9 @@ func (cl *Cluster) ready(ctx context.Context, c *Call) error {
 	if cl.upstream == nil || cl.upstream.settled() {
 		return nil
 	}
+	if c.Route != nil { // else this is asked for the route's sake
+		c.fly()
+	}
 	if o := cl.upstream.await(ctx, c.remaining(c.Now())); o.Failure != retry.None {
 		return c.over(o)
 	}
@@ -192,12 +195,6 @@ func (cl *Cluster) unhealthy() error {
 		}
 	}
 	return errNoEndpoints
-}
-
-// timed says that the time of a success matters: the balancer learns from it, or
-// it is a probe's.
-func (cl *Cluster) timed(h *Host) bool {
-	return cl.Spec().Balancer.Policy == balancer.PeakEWMA || h.State.circuit.State() != breaker.Closed
 }
 
 // report tells the host's circuit how a try ended and does what follows from it.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/flight"
@@ -13,44 +12,35 @@ type Flight struct {
 	Lane  *flight.Lane[Flight] // nil: any
 	entry flight.Entry[Flight]
 	call  *Call
-	host  atomic.Pointer[Host]
-	tries atomic.Int32 // after the first
+	host  *Host // that it was last sent to; nil: none yet
+	tries int
 }
 
 // Lane is for an owner whose Flights follow one another.
 func (e *Engine) Lane() *flight.Lane[Flight] { return e.flights.Lane() }
 
-// takeOff makes the call one of those under way: what is looked at, its request,
-// its target and its route, is known and does not change any more.
-func (c *Call) takeOff() {
+// fly makes the call one of those under way, or says where it has got to. It is
+// called before whatever takes time. What is looked at besides, the call's request,
+// its target and its route, does not change any more.
+func (c *Call) fly() {
 	f := c.Flight
-	if f == nil {
-		return
+	switch {
+	case f == nil:
+	case f.entry.Flies():
+		f.entry.Change(func(f *Flight) { f.host, f.tries = c.Host, c.Tries })
+	default:
+		if f.Lane == nil {
+			f.Lane = c.engine.flights.Any()
+		}
+		f.call, f.host, f.tries = c, c.Host, c.Tries
+		f.Lane.Enter(&f.entry, f)
 	}
-	if f.Lane == nil {
-		f.Lane = c.engine.flights.Any()
-	}
-	f.call = c
-	f.Lane.Enter(&f.entry, f)
 }
 
 // land ends that.
 func (c *Call) land() {
 	if c.Flight != nil {
 		c.Flight.entry.Leave()
-	}
-}
-
-// over a host.
-func (f *Flight) at(h *Host) {
-	if f != nil {
-		f.host.Store(h)
-	}
-}
-
-func (f *Flight) again() {
-	if f != nil {
-		f.tries.Add(1)
 	}
 }
 
@@ -72,8 +62,8 @@ func (e *Engine) Underway() (out []Underway) {
 			Start: c.Start, Method: c.Request.Method, Authority: c.Request.Authority, Path: c.Request.Path,
 			Service: c.Target.Name, Route: c.Route.Name, Shadow: c.Shadow,
 		}
-		if h := f.host.Load(); h != nil {
-			u.Endpoint, u.Tries = h.State.Address, 1+int(f.tries.Load())
+		if f.host != nil {
+			u.Endpoint, u.Tries = f.host.State.Address, f.tries
 		}
 		out = append(out, u)
 	})

@@ -22,7 +22,6 @@ func (e *Engine) Do(ctx context.Context, c *Call, w Wire) error {
 	if c.sent.IsZero() {
 		c.sent = c.Start
 	}
-	c.takeOff()
 	err := e.do(ctx, c, w)
 	if err != nil || c.Local != nil {
 		c.land()
@@ -32,11 +31,10 @@ func (e *Engine) Do(ctx context.Context, c *Call, w Wire) error {
 }
 
 func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
-	if done, err := e.fault(ctx, c); done || err != nil { // before everything that costs upstream anything
-		return err
-	}
-	if c.answer() { // the rule's own answer needs no upstream
-		return nil
+	if c.Route.Special() { // before everything that costs upstream anything
+		if done, err := e.special(ctx, c); done || err != nil {
+			return err
+		}
 	}
 	if err := e.destination(ctx, c); err != nil { // once: retries stay with the arm that was chosen
 		return err
@@ -84,6 +82,15 @@ func (c *Call) route(ctx context.Context) (ours bool, err error) {
 	return true, nil
 }
 
+// special is what a rule does to the request beside sending it: injected faults, and
+// an answer of its own, which needs no upstream.
+func (e *Engine) special(ctx context.Context, c *Call) (done bool, err error) {
+	if done, err := e.fault(ctx, c); done || err != nil {
+		return done, err
+	}
+	return c.answer(), nil
+}
+
 // fault rolls for the delay, then for the abort. Neither counts for breakers or
 // retries, and the route's timeout starts after them.
 func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
@@ -91,6 +98,7 @@ func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
 	if f.DelayFraction > 0 && f.DelayFraction.Hit(rand.Uint32()) {
 		c.Flags |= DelayInjected
 		c.injected(f.Delay, 0)
+		c.fly()
 		if !sleep(ctx, f.Delay) {
 			return false, c.over(Ended(ctx))
 		}
@@ -119,16 +127,16 @@ func (c *Call) answer() bool {
 		c.Local = &Local{Status: r.Redirect.Status, GRPC: -1, Location: r.Location(&c.Request, port), Headers: r.Redirect.Headers}
 	case r.Direct != nil:
 		c.Local = &Local{Status: r.Direct.Status, GRPC: -1, Body: r.Direct.Body, Headers: r.Direct.Headers}
-	default:
-		return false
 	}
-	return true
+	return c.Local != nil
 }
 
 // destination is stage 2: one arm of the split, and its cluster with endpoints.
 func (e *Engine) destination(ctx context.Context, c *Call) error {
-	c.limit()
-	c.Destination = c.Route.Choose(c.random())
+	if c.Route.Timeout > 0 {
+		c.limit()
+	}
+	c.Destination = c.arm()
 	c.Cluster = e.cluster(c.state, c.Destination, &c.Target)
 	spec := c.Cluster.Spec()
 	if spec.Missing != "" {
@@ -144,25 +152,22 @@ func (e *Engine) destination(ctx context.Context, c *Call) error {
 // limit takes the route's timeout into the deadline. It starts after an injected
 // delay.
 func (c *Call) limit() {
-	if c.Route.Timeout <= 0 {
-		return
-	}
 	if at := c.sent.Add(c.Route.Timeout); c.Deadline.IsZero() || at.Before(c.Deadline) {
 		c.Deadline = at
 	}
 }
 
-// random is what the arm is chosen by. In a sticky split that is the user's hash,
-// in another mix than the balancer's, so that the arm says nothing about the host
+// arm is one of the split. In a sticky split it is chosen by the user's hash, in
+// another mix than the balancer's, so that the arm says nothing about the host
 // within it.
-func (c *Call) random() uint32 {
+func (c *Call) arm() *plan.Destination {
 	if key := c.Route.Sticky; key != nil && c.identify(key) {
-		return uint32(mix(c.hash))
+		return c.Route.Choose(uint32(mix(c.hash)))
 	}
-	if len(c.Route.Destinations) == 1 {
-		return 0 // as any number does
+	if arms := c.Route.Destinations; len(arms) == 1 {
+		return &arms[0]
 	}
-	return rand.Uint32()
+	return c.Route.Choose(rand.Uint32())
 }
 
 // mirror starts the copies of a call.
@@ -191,7 +196,6 @@ func (c *Call) pick() error {
 		return c.over(Failed(retry.NoHealthy, err))
 	}
 	c.Host, c.permit = h, permit
-	c.Flight.at(h)
 	h.Begin()
 	c.holds |= holdsHost
 	return nil
@@ -201,9 +205,9 @@ func (c *Call) pick() error {
 func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	if c.Tries > 1 {
-		c.Flight.again()
 		c.sent = c.Now()
 	}
+	c.fly()
 	if h := c.hedger(w); h == nil || !c.hedge(ctx, h) {
 		w.Send(ctx, c)
 	}
@@ -213,9 +217,11 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 // observe is stage 6.
 func (c *Call) observe() {
 	out := c.Outcome.circuit()
-	if out != breaker.Success || c.Cluster.timed(c.Host) {
-		c.seen = c.Now() // of a plain success nobody asks when it was
+	timed := c.Host.Measured()
+	if out == breaker.Success && !timed && c.Host.State.circuit.Untroubled(c.permit) {
+		return // the common end: there is nothing to tell, and nobody asks when it was
 	}
+	c.seen = c.Now()
 	ev := c.Cluster.report(c.Host, c.permit, out, c.seen)
 	c.permit = breaker.Permit{}
 	if c.Witness != nil && ev.Kind == breaker.Ejected {

@@ -57,6 +57,16 @@ func (l *Lane[T]) Enter(e *Entry[T], of *T) {
 	l.mu.Unlock()
 }
 
+// Flies reports whether e is in a lane. It is its owner's to ask.
+func (e *Entry[T]) Flies() bool { return e.lane != nil }
+
+// Change lets the owner of what flies change it.
+func (e *Entry[T]) Change(f func(*T)) {
+	e.lane.mu.Lock()
+	defer e.lane.mu.Unlock()
+	f(e.of)
+}
+
 // Leave ends a flight. It may be called on an entry that flies no more, or never
 // did.
 func (e *Entry[T]) Leave() {

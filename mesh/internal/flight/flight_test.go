@@ -47,6 +47,22 @@ func TestWhatIsUnderWayIsSeenWhateverTheOrderOfItsEnd(t *testing.T) {
 	}
 }
 
+func TestWhatFliesIsChangedUnderTheEyesOfWhoeverLooks(t *testing.T) {
+	b := flight.New[plane]()
+	p := plane{number: 1}
+	if p.entry.Flies() {
+		t.Error("it flies before it has entered a lane")
+	}
+	b.Lane().Enter(&p.entry, &p)
+	p.entry.Change(func(p *plane) { p.number = 2 })
+	if got := seen(b); !p.entry.Flies() || !slices.Equal(got, []int{2}) {
+		t.Errorf("got %v, want the new number", got)
+	}
+	if p.entry.Leave(); p.entry.Flies() {
+		t.Error("it flies after it has left")
+	}
+}
+
 func TestManyEnterAndLeaveWhileSomebodyLooks(t *testing.T) {
 	b := flight.New[plane]()
 	var all sync.WaitGroup

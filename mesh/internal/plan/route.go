@@ -35,6 +35,7 @@ type Route struct {
 	excluded []string // why further matches leave this workload out
 	rewrite  rewrite
 	total    uint32 // of the weights
+	special  bool
 }
 
 // A Destination is one arm of a route.
@@ -52,6 +53,10 @@ type Destination struct {
 	// destination. The plan never looks into it.
 	Live *atomic.Value
 }
+
+// Special reports whether the route does more than to send requests: it has faults
+// to inject, or an answer of its own.
+func (r *Route) Special() bool { return r.special }
 
 // A Verdict is what a route says of a request.
 type Verdict struct {
@@ -164,6 +169,7 @@ func (r *Route) catchAll() bool {
 func (p *Plan) compileAction(r *Route, spec *networking.HTTPRoute, namespace string) {
 	r.Timeout = spec.GetTimeout().AsDuration()
 	r.Fault = compileFault(spec.GetFault())
+	r.special = r.Fault.DelayFraction > 0 || r.Fault.AbortFraction > 0 || spec.Redirect != nil || spec.DirectResponse != nil
 	switch {
 	case spec.Redirect != nil:
 		r.Redirect = compileRedirect(spec)

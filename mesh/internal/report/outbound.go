@@ -24,9 +24,13 @@ type Outbound struct {
 	room     *Returned // nil: none yet
 }
 
-// Afresh is a zero Outbound that keeps the room of one that is over, for those who
-// use theirs again.
-func (o *Outbound) Afresh() Outbound { return Outbound{room: o.room} }
+// Renew makes an Outbound that is over a zero one that keeps its room, for those
+// who use theirs again. One that never began is zero already.
+func (o *Outbound) Renew() {
+	if o.reporter != nil {
+		*o = Outbound{room: o.room}
+	}
+}
 
 // Begin begins to report a call. Its headers may carry a trace, which goes on
 // where ctx has none. The context is for Do: spans of tries are under it.
