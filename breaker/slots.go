@@ -100,3 +100,13 @@ func (g *Gate) abandon(w *waiter) {
 		g.leaveLocked(w)
 	}
 }
+
+// TakeSlot admits a connection of which nobody waits for another to end, as those
+// of TCP are: over MaxConnections it returns an *OverflowError at once. After nil,
+// ReleaseSlot must follow its end.
+func (g *Gate) TakeSlot() error {
+	if g.waiting.Load() == 0 && g.slots.take() {
+		return nil
+	}
+	return g.slots.refusal("maxConnections")
+}

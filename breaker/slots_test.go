@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -193,4 +194,22 @@ func useSlot(t *testing.T, g *breaker.Gate, inside *atomic.Int32, most int32) {
 	}
 	inside.Add(-1)
 	g.ReleaseSlot()
+}
+
+func TestATakenSlotIsNotWaitedFor(t *testing.T) {
+	var g breaker.Gate
+	for range 3 {
+		if err := g.TakeSlot(); err != nil { // no limit
+			t.Fatal(err)
+		}
+	}
+	g.SetLimits(breaker.Limits{MaxConnections: 3})
+	err := g.TakeSlot()
+	if !errors.Is(err, breaker.ErrOverflow) || !strings.Contains(err.Error(), "maxConnections is 3") {
+		t.Errorf("got %v", err)
+	}
+	g.ReleaseSlot()
+	if err := g.TakeSlot(); err != nil || g.Usage().Connections != 3 || g.Usage().Pending != 0 {
+		t.Errorf("got %v, %+v", err, g.Usage())
+	}
 }

@@ -71,16 +71,20 @@ func (d *dialer) onHTTP2(ctx context.Context, _, host string) (net.Conn, error) 
 // connect makes a connection: in the clear or, as the line says, in TLS. All of
 // it falls under one timeout.
 func (d *dialer) connect(ctx context.Context, l line, protocols []string) (net.Conn, error) {
+	return d.secured(ctx, l, protocols, d.dial)
+}
+
+func (d *dialer) secured(ctx context.Context, l line, protocols []string, dial func(context.Context, line) (net.Conn, error)) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.policy.ConnectTimeout)
 	defer cancel()
 	if l.security == inClear {
-		return d.dial(ctx, l)
+		return dial(ctx, l)
 	}
 	cfg, err := d.locks.config(l, protocols)
 	if err != nil {
 		return nil, &connectError{err}
 	}
-	c, err := d.dial(ctx, l)
+	c, err := dial(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -92,22 +96,30 @@ func (d *dialer) connect(ctx context.Context, l line, protocols []string) (net.C
 	return secure, nil
 }
 
-// dial connects without TLS. A request that waits for it counts as pending, as
-// in Envoy.
+// dial connects without TLS.
 func (d *dialer) dial(ctx context.Context, l line) (net.Conn, error) {
+	network, address := l.endpoint()
+	c, err := d.socket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.open.Add(1)
+	return &conn{Conn: c, dialer: d, born: time.Now()}, nil
+}
+
+// socket connects. A request that waits for it counts as pending, as in Envoy.
+func (d *dialer) socket(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := d.gate.AcquirePending(); err != nil {
 		return nil, err
 	}
 	defer d.gate.ReleasePending()
 	d.makeRoom()
-	network, address := l.endpoint()
 	c, err := d.base(ctx, network, address)
 	if err != nil {
 		return nil, &connectError{err}
 	}
 	d.keepAlive(c)
-	d.open.Add(1)
-	return &conn{Conn: c, dialer: d, born: time.Now()}, nil
+	return c, nil
 }
 
 // makeRoom closes idle connections when the limit is reached: requests in flight

@@ -74,6 +74,10 @@ func (e *Error) Timeout() bool {
 	return e.Reason == ErrTimeout || errors.Is(e.Err, context.DeadlineExceeded)
 }
 
+// Temporary makes an Error a net.Error, which callers of DialContext may expect.
+// Nothing else is to be read into it.
+func (e *Error) Temporary() bool { return e.Timeout() }
+
 // HTTPStatus is the status that a sidecar would have answered with.
 func (e *Error) HTTPStatus() int {
 	switch e.Reason {

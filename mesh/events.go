@@ -49,6 +49,7 @@ func (m *Mesh) ClusterClosed(cl *engine.Cluster) {
 	for _, w := range m.wires() {
 		w.forget(cl)
 	}
+	m.ways.all.Delete(cl)
 }
 
 // wires are those of all transports that have connections of their own.

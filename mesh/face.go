@@ -55,6 +55,10 @@ type road struct {
 }
 
 func (m *Mesh) dialerTo(cl *engine.Cluster, spec *plan.Cluster) inside.Dialer {
+	return m.roadTo(cl, spec)
+}
+
+func (m *Mesh) roadTo(cl *engine.Cluster, spec *plan.Cluster) *road {
 	r := &road{wires: &wires{mesh: m, template: new(http.Transport)}, spec: spec}
 	r.dialer = dialer{base: m.config.DialContext, gate: cl.Gate(), policy: spec.Connection, locks: r.wires.newLocks(spec), idle: func() {}}
 	return r

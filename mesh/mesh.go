@@ -31,6 +31,9 @@ type Mesh struct {
 	visits   *flight.Board[inbound] // that are under way
 	taps     taps
 
+	ways        ways
+	connections *connections // raw ones
+
 	telemetry *telemetry.Telemetry // nil: there is none
 	reporter  *report.Reporter
 	metadata  [1]string // what other workloads of the mesh are told of this one
@@ -52,6 +55,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m := &Mesh{config: c.withDefaults(), deadlines: newAlarmShards(), visits: flight.New[inbound]()}
+	m.ways.mesh, m.connections = m, newConnections(m)
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
 		Discovery:    m.config.source(),
@@ -227,5 +231,6 @@ func (m *Mesh) Close() error {
 	for _, t := range transports {
 		t.CloseIdleConnections()
 	}
+	m.connections.close()
 	return m.closeTelemetry()
 }

@@ -12,14 +12,15 @@ import (
 // called on the goroutine of the request or of the loop concerned, never under
 // a lock, possibly many at once, and must be quick.
 type Observer struct {
-	Request       func(RequestInfo)   // a request is over: its answer has been read, or there is none
-	Retry         func(RetryInfo)     // a try failed and another follows
-	Circuit       func(CircuitInfo)   // a host was ejected, may be probed, or is back
-	MirrorDropped func(host string)   // a copy was not sent
-	Rules         func(RulesInfo)     // rules came into force, or were rejected
-	Discovery     func(DiscoveryInfo) // finding out about endpoints failed
-	Access        func(AccessInfo)    // an inbound request was refused, or a policy asks for a record of it
-	Identity      func(IdentityInfo)  // a credential came into force, or its source is in trouble
+	Request       func(RequestInfo)    // a request is over: its answer has been read, or there is none
+	Retry         func(RetryInfo)      // a try failed and another follows
+	Circuit       func(CircuitInfo)    // a host was ejected, may be probed, or is back
+	MirrorDropped func(host string)    // a copy was not sent
+	Rules         func(RulesInfo)      // rules came into force, or were rejected
+	Discovery     func(DiscoveryInfo)  // finding out about endpoints failed
+	Access        func(AccessInfo)     // an inbound request was refused, or a policy asks for a record of it
+	Connection    func(ConnectionInfo) // a raw connection is over, or there is none: of DialContext, or of ListenTCP
+	Identity      func(IdentityInfo)   // a credential came into force, or its source is in trouble
 }
 
 // RequestInfo is one request, at its end.
@@ -41,6 +42,30 @@ type RequestInfo struct {
 	Attempts    int
 	Start       time.Time
 	Duration    time.Duration // to the end of the answer
+}
+
+// ConnectionInfo is one raw connection, at its end.
+type ConnectionInfo struct {
+	Direction string // outbound or inbound
+	Address   string // host:port that was dialled; of an inbound one this end
+	Service   string // canonical host; "" of an inbound one, and of one that is not the mesh's
+	Rule      string // VirtualService whose TCP route it took, namespace/name; "": none
+	Route     string
+	// Destination is the host that the route sends to.
+	Destination string
+	Subset      string
+	Endpoint    string // "" if none was picked
+	Peer        string // SPIFFE ID of who has made an inbound one; "": nobody knows
+	Source      string // its address
+	Flags       string // Envoy's response flags; "-" for none
+	// Err is why there was no connection, or the rule that has ended it; nil: it was
+	// closed.
+	Err      error
+	Start    time.Time
+	Duration time.Duration
+	// BytesSent are those of answers, BytesReceived those of requests, whichever end
+	// this is.
+	BytesSent, BytesReceived int64
 }
 
 // RetryInfo is one try that failed and is followed by another.

@@ -7,7 +7,8 @@ import (
 
 // Underway is a request that is under way: sent by this process, or served by it.
 type Underway struct {
-	Direction string    `json:"direction"` // outbound or inbound
+	Direction string    `json:"direction"`          // outbound or inbound
+	Protocol  string    `json:"protocol,omitempty"` // "tcp" of a raw connection; "" of a request
 	Start     time.Time `json:"start"`
 	Method    string    `json:"method"`
 	Host      string    `json:"host"`
@@ -19,9 +20,14 @@ type Underway struct {
 	Mirror    bool      `json:"mirror,omitempty"` // a copy, not the caller's own
 	Peer      string    `json:"peer,omitempty"`   // SPIFFE ID of who has sent an inbound one
 	Source    string    `json:"source,omitempty"` // its address
+
+	// Of a raw connection, so far: the bytes of answers, and those of requests.
+	BytesSent     int64 `json:"bytesSent,omitempty"`
+	BytesReceived int64 `json:"bytesReceived,omitempty"`
 }
 
-// Underway lists the requests under way, the oldest first: those that pass a
+// Underway lists the requests and the raw connections under way, the oldest first:
+// those that pass a
 // Transport, until their answer has been read, and those that Handler has let in,
 // until their handler returns. An answer that nobody reads to its end or closes is
 // listed for good: it does hold its connection, a goroutine of net/http and a place
@@ -36,6 +42,7 @@ func (m *Mesh) Underway() []Underway {
 		})
 	}
 	m.visits.Each(func(in *inbound) { out = append(out, in.underway()) })
+	m.connections.board.Each(func(c *connection) { out = append(out, c.underway()) })
 	slices.SortFunc(out, func(a, b Underway) int { return a.Start.Compare(b.Start) })
 	return out
 }

@@ -135,9 +135,10 @@ var mayImport = map[string]why{
 	"mesh/internal/clienttls": {
 		"tlsid": "connections by the own identity",
 	},
-	"mesh/internal/flight": {},
-	"mesh/internal/follow": {},
-	"mesh/internal/replay": {},
+	"mesh/internal/counted": {},
+	"mesh/internal/flight":  {},
+	"mesh/internal/follow":  {},
+	"mesh/internal/replay":  {},
 	"mesh/internal/plan": {
 		"mesh/rules":                     "rules are what it compiles",
 		"mesh/authz":                     "whether an endpoint takes mutual TLS is a PeerAuthentication's to say",
@@ -199,6 +200,7 @@ var inTests = why{
 	"istio.io/api/...":                "what is tested is compared with Istio's own types",
 	"google.golang.org/protobuf/...":  "those types are messages",
 	"golang.org/x/net/dns/dnsmessage": "a DNS server in memory answers in it",
+	"golang.org/x/net/nettest":        "connections are held to net.Conn",
 }
 
 // TestImports: each import of a package stands in the table. Programs

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"strings"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/cel"
 )
@@ -15,11 +16,12 @@ type Settings struct {
 // A side is what holds for the requests that a workload sends, or for those that
 // it serves.
 type side struct {
-	metrics [metricCount]metricRule
-	off     bool // that all metrics are
-	tagged  bool // that some tag is an expression
-	tracing tracingRule
-	logging loggingRule
+	metrics  [metricCount]metricRule
+	off      bool          // that all metrics are
+	tagged   bool          // that some tag is an expression
+	interval time.Duration // of what is told of connections; 0: the default
+	tracing  tracingRule
+	logging  loggingRule
 }
 
 // A metricRule is what becomes of one metric.

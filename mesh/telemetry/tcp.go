@@ -1,6 +1,10 @@
 package telemetry
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"time"
+)
 
 // Opened counts a connection of an Edge of protocol TCP.
 func (e *Edge) Opened(flags Flags) { e.tcp(tcpOpened, 1, flags) }
@@ -32,4 +36,10 @@ func (e *Edge) Messages(requests, responses int64) {
 			e.t.recorder.instruments.counters[id].Add(context.Background(), n, p.add...)
 		}
 	}
+}
+
+// ReportingInterval is how often Transferred is to be called on a connection that
+// stands: by the rules, or else every five seconds, as Istio's proxy does.
+func (t *Telemetry) ReportingInterval(r Reporter) time.Duration {
+	return cmp.Or(t.side(r).interval, 5*time.Second)
 }

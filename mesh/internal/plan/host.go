@@ -24,6 +24,7 @@ type VirtualHost struct {
 
 	source   *rules.VirtualService // of Rule
 	fallback *Route
+	tcp      []*Route // for raw connections, of all rules that name the host
 }
 
 // A Target is what a request is addressed to.
@@ -86,6 +87,7 @@ func (p *Plan) resolve(h *host) *VirtualHost {
 	if len(candidates) == 0 {
 		candidates, _ = p.wildRules.find(h.name)
 	}
+	v.tcp = p.tcpRoutes(candidates)
 	last := v
 	for _, i := range candidates {
 		vs := p.set.VirtualServices[i]

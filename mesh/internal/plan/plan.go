@@ -35,10 +35,11 @@ type Plan struct {
 
 	*basis
 	*index
-	set      *rules.Set
-	services []*Service // by the index's places
-	peers    *peerView
-	virtual  []atomic.Pointer[VirtualHost] // by the index's places; nil: nobody has asked for the host
+	set       *rules.Set
+	services  []*Service // by the index's places
+	peers     *peerView
+	addresses *addressView
+	virtual   []atomic.Pointer[VirtualHost] // by the index's places; nil: nobody has asked for the host
 }
 
 // A basis is what a plan depends on besides the rules.
@@ -91,12 +92,15 @@ func compile(before *Plan, set *rules.Set, b *basis) *Plan {
 	if set == nil {
 		set = &rules.Set{}
 	}
-	p := &Plan{Version: set.Version, basis: b, index: before.index, set: set, peers: before.peers}
+	p := &Plan{Version: set.Version, basis: b, index: before.index, set: set, peers: before.peers, addresses: before.addresses}
 	if !sameHeads(before.set, set) {
 		p.index = newIndex(set, b)
 	}
 	if before.peers == nil || !slices.Equal(before.set.PeerAuthentications, set.PeerAuthentications) {
 		p.peers = viewPeers(set, b.root)
+	}
+	if before.addresses == nil || p.index != before.index || !slices.Equal(before.set.ServiceEntries, set.ServiceEntries) {
+		p.addresses = viewAddresses(p.serviceHosts, set.ServiceEntries)
 	}
 	p.compileServices(before)
 	p.virtual = make([]atomic.Pointer[VirtualHost], len(p.hosts))

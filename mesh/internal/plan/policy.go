@@ -17,6 +17,7 @@ type Connection struct {
 	ConnectTimeout time.Duration // TCP and TLS handshake; default 10 s
 	KeepAlive      KeepAlive
 	IdleTimeout    time.Duration // default 1 h; negative: none
+	TCPIdleTimeout time.Duration // of raw connections; default 1 h; 0 none
 	MaxAge         time.Duration // then drained; 0 no limit
 	MaxRequests    int           // per connection; 0 no limit
 	MaxConnections int           // 0 no limit
@@ -117,6 +118,7 @@ func compileConnection(pool *networking.ConnectionPoolSettings, s *Service, port
 	c := Connection{
 		ConnectTimeout: cmp.Or(tcp.GetConnectTimeout().AsDuration(), defaultConnectTimeout),
 		IdleTimeout:    idleTimeout(tcp, http),
+		TCPIdleTimeout: max(idleTimeout(tcp, nil), 0),
 		MaxAge:         tcp.GetMaxConnectionDuration().AsDuration(),
 		MaxRequests:    int(http.GetMaxRequestsPerConnection()),
 		MaxConnections: int(tcp.GetMaxConnections()),

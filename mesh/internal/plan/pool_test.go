@@ -36,7 +36,7 @@ func TestLimitsOfTheConnectionPool(t *testing.T) {
 
 func TestConnectionsOfTheConnectionPool(t *testing.T) {
 	with := func(change func(*plan.Connection)) plan.Connection {
-		c := plan.Connection{ConnectTimeout: 10 * time.Second, IdleTimeout: time.Hour}
+		c := plan.Connection{ConnectTimeout: 10 * time.Second, IdleTimeout: time.Hour, TCPIdleTimeout: time.Hour}
 		change(&c)
 		return c
 	}
@@ -44,10 +44,10 @@ func TestConnectionsOfTheConnectionPool(t *testing.T) {
 		"": with(func(*plan.Connection) {}),
 		"connectionPool: {tcp: {connectTimeout: 30ms}}":                         with(func(c *plan.Connection) { c.ConnectTimeout = 30 * time.Millisecond }),
 		"connectionPool: {tcp: {maxConnections: 7}}":                            with(func(c *plan.Connection) { c.MaxConnections = 7 }),
-		"connectionPool: {tcp: {idleTimeout: 5s}}":                              with(func(c *plan.Connection) { c.IdleTimeout = 5 * time.Second }),
-		"connectionPool: {tcp: {idleTimeout: 0s}}":                              with(func(c *plan.Connection) { c.IdleTimeout = -1 }), // none
-		"connectionPool: {tcp: {idleTimeout: 500us}}":                           with(func(c *plan.Connection) { c.IdleTimeout = -1 }), // cut to 0
-		"connectionPool: {tcp: {idleTimeout: 5s}, http: {idleTimeout: 6s}}":     with(func(c *plan.Connection) { c.IdleTimeout = 6 * time.Second }),
+		"connectionPool: {tcp: {idleTimeout: 5s}}":                              with(func(c *plan.Connection) { c.IdleTimeout, c.TCPIdleTimeout = 5*time.Second, 5*time.Second }),
+		"connectionPool: {tcp: {idleTimeout: 0s}}":                              with(func(c *plan.Connection) { c.IdleTimeout, c.TCPIdleTimeout = -1, 0 }), // none
+		"connectionPool: {tcp: {idleTimeout: 500us}}":                           with(func(c *plan.Connection) { c.IdleTimeout, c.TCPIdleTimeout = -1, 0 }), // cut to 0
+		"connectionPool: {tcp: {idleTimeout: 5s}, http: {idleTimeout: 6s}}":     with(func(c *plan.Connection) { c.IdleTimeout, c.TCPIdleTimeout = 6*time.Second, 5*time.Second }),
 		"connectionPool: {tcp: {maxConnectionDuration: 1m}}":                    with(func(c *plan.Connection) { c.MaxAge = time.Minute }),
 		"connectionPool: {http: {maxRequestsPerConnection: 1}}":                 with(func(c *plan.Connection) { c.MaxRequests = 1 }),
 		"connectionPool: {http: {maxConcurrentStreams: 9}}":                     with(func(c *plan.Connection) { c.MaxStreams = 9 }),

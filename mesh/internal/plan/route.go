@@ -31,11 +31,12 @@ type Route struct {
 	// hash key of the first destination that has one.
 	Sticky *HashKey
 
-	matches  []match  // none: matches everything
-	excluded []string // why further matches leave this workload out
-	rewrite  rewrite
-	total    uint32 // of the weights
-	special  bool
+	matches     []match    // none: matches everything
+	connections []tcpMatch // of a TCP route; none: matches everything
+	excluded    []string   // why further matches leave this workload out
+	rewrite     rewrite
+	total       uint32 // of the weights
+	special     bool
 }
 
 // A Destination is one arm of a route.

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,7 +23,8 @@ type Service struct {
 	External   bool
 	Ports      []Port
 
-	selects   bool // its endpoints are the workloads that it selects, be there none
+	addresses []netip.Prefix // by which it may be dialled
+	selects   bool           // its endpoints are the workloads that it selects, be there none
 	endpoints []*networking.WorkloadEntry
 	identity  []string // expected SANs
 	accounts  string   // what the identities of its service accounts begin with
@@ -90,6 +92,7 @@ func compileService(se *rules.ServiceEntry, host, trustDomain string, endpoints 
 		Rule:       &se.Meta,
 		Resolution: se.Spec.Resolution,
 		External:   se.Spec.Location == networking.ServiceEntry_MESH_EXTERNAL,
+		addresses:  prefixes(se.Spec.Addresses),
 		selects:    se.Spec.WorkloadSelector != nil,
 		endpoints:  endpoints,
 		identity:   se.Spec.SubjectAltNames,

@@ -68,3 +68,19 @@ func status(o *engine.Outcome) string {
 	}
 	return strconv.Itoa(o.Status)
 }
+
+// DescribeTCP fills in what the engine knows of a call that is a connection.
+func DescribeTCP(c *engine.Call, d *telemetry.Details) {
+	if c.Route != nil {
+		d.Route = c.Route.Name
+	}
+	if c.Cluster != nil {
+		d.Cluster = c.Cluster.Key.String()
+	}
+	if c.Host != nil {
+		d.UpstreamAddress, d.Attempts = c.Host.Address(), c.Tries
+	}
+	if c.Outcome.Flag&engine.ConnectFailure != 0 && c.Outcome.Err != nil {
+		d.TransportFailure = c.Outcome.Err.Error()
+	}
+}

@@ -1,0 +1,181 @@
+package mesh
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/counted"
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/flight"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// A connection is a raw one, of either direction, from when it stands, or is refused.
+type connection struct {
+	*counted.Conn
+	mesh   *Mesh
+	side   telemetry.Reporter
+	start  time.Time
+	to     string          // host:port that was dialled
+	call   *engine.Call    // nil: it is inbound, or not the mesh's
+	caller Caller          // of an inbound one
+	ctx    context.Context // without its end
+	report *report.Connection
+	flight flight.Entry[connection]
+	err    error       // why there is none
+	flags  engine.Flag // of what is not the mesh's
+}
+
+// stand begins the life of a connection.
+func (c *connection) stand(ctx context.Context, inner net.Conn, idle, age time.Duration) net.Conn {
+	c.ctx = context.WithoutCancel(ctx)
+	c.Conn = counted.New(inner, counted.Config{
+		Idle: idle, Age: age, Unwatched: c.report == nil,
+		Closed: c.over, Late: c.tell, Owner: c,
+	})
+	c.report.Open()
+	c.mesh.connections.enter(c)
+	return c.Start()
+}
+
+// passed is how many bytes of answers and of requests have passed.
+func (c *connection) passed() (sent, received int64) {
+	if c.Conn == nil {
+		return 0, 0
+	}
+	read, written := c.Traffic()
+	if c.side == telemetry.Destination {
+		return written, read
+	}
+	return read, written
+}
+
+// tell tells what has passed since the last time.
+func (c *connection) tell() { c.report.Transferred(c.passed()) }
+
+// over ends the life of a connection that has been closed.
+func (c *connection) over() {
+	c.mesh.connections.leave(c)
+	if c.call != nil {
+		c.call.Disconnect()
+	}
+	sent, received := c.passed()
+	c.report.End(c.ctx, c.flagged(), sent, received, c.details())
+	c.observed()
+}
+
+// refuse tells of a connection that never stood.
+func (c *connection) refuse(ctx context.Context) {
+	c.report.Refuse(ctx, c.flagged(), c.details())
+	c.observed()
+}
+
+func (c *connection) flagged() (flags telemetry.Flags) {
+	if c.call != nil {
+		flags = report.Flags(c.call.Flags)
+	}
+	flags |= report.Flags(c.flags)
+	if c.Conn != nil && c.Aged() {
+		flags |= telemetry.DurationTimeout
+	}
+	return flags
+}
+
+// details are what the access log says of it; nil: nobody asks.
+func (c *connection) details() *telemetry.Details {
+	if !c.report.Detailed() {
+		return nil
+	}
+	d := &telemetry.Details{Termination: c.termination()}
+	if c.call != nil {
+		report.DescribeTCP(c.call, d)
+	} else if c.side == telemetry.Source {
+		d.Cluster = telemetry.Passthrough
+	}
+	c.addresses(d)
+	return d
+}
+
+// termination is Envoy's word for why a connection was closed, of those that Envoy
+// has one for.
+func (c *connection) termination() string {
+	switch {
+	case c.Conn == nil || c.Ended() == nil:
+		return ""
+	case c.Aged():
+		return "max_connection_duration_reached"
+	}
+	return "tcp_session_idle_timeout"
+}
+
+func (c *connection) addresses(d *telemetry.Details) {
+	switch {
+	case c.side == telemetry.Destination:
+		d.SourceAddress = c.caller.Address
+	case c.call == nil || c.call.Host == nil:
+		d.UpstreamAddress = c.to
+	}
+	if c.Conn == nil {
+		return
+	}
+	if c.side == telemetry.Destination {
+		d.DestinationAddress = c.LocalAddr().String()
+	} else {
+		d.UpstreamLocalAddress = c.LocalAddr().String()
+	}
+}
+
+// observed tells the observer.
+func (c *connection) observed() {
+	hook := c.mesh.config.Observer.Connection
+	if hook == nil {
+		return
+	}
+	info := ConnectionInfo{
+		Direction: c.direction(), Address: c.to, Peer: c.caller.ID.String(), Source: c.caller.Address,
+		Flags: c.flagged().String(), Err: c.err, Start: c.start, Duration: time.Since(c.start),
+	}
+	if c.Conn != nil && info.Err == nil {
+		info.Err = c.Ended()
+	}
+	info.BytesSent, info.BytesReceived = c.passed()
+	if c.call != nil {
+		info.describe(c.call)
+	}
+	hook(info)
+}
+
+func (i *ConnectionInfo) describe(c *engine.Call) {
+	i.Service = c.Target.Name
+	if c.Route != nil {
+		i.Route = c.Route.Name
+		if c.Route.Rule != nil {
+			i.Rule = c.Route.Rule.Namespace + "/" + c.Route.Rule.Name
+		}
+	}
+	if c.Cluster != nil {
+		i.Destination, i.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset
+	}
+	if c.Host != nil {
+		i.Endpoint = c.Host.Address()
+	}
+}
+
+func (c *connection) direction() string {
+	if c.side == telemetry.Destination {
+		return inboundName
+	}
+	return outboundName
+}
+
+// underway is the connection among what is under way.
+func (c *connection) underway() Underway {
+	u := Underway{Direction: c.direction(), Protocol: telemetry.TCP.String(), Start: c.start, Host: c.to, Peer: c.caller.ID.String(), Source: c.caller.Address}
+	u.BytesSent, u.BytesReceived = c.passed()
+	if c.call != nil {
+		u.Service, u.Route, u.Endpoint, u.Attempts = c.call.Target.Name, c.call.Route.Name, c.call.Host.State.Address, c.call.Tries
+	}
+	return u
+}
