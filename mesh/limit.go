@@ -72,7 +72,6 @@ func (l *limit) stop() {
 	if l == nil {
 		return
 	}
-	l.extend(time.Time{})
 	if l.leave != nil {
 		l.leave()
 	}
