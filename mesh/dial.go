@@ -44,7 +44,7 @@ func (m *Mesh) DialContext(ctx context.Context, network, address string) (net.Co
 	c := &d.call
 	c.Start = m.clock.now()
 	c.Deadline, _ = ctx.Deadline()
-	c.Request = plan.Request{Authority: to.authority(), Remote: remoteOf(ctx)}
+	c.Request = plan.Request{Authority: to.authority(), Origin: plan.Remote(remoteOf(ctx))}
 	ours, err := m.engine.RouteTCP(ctx, c, to.ip)
 	switch {
 	case err != nil:

@@ -84,10 +84,13 @@ func (x *exchange) begin(t *Transport, r *http.Request) {
 	if q.Authority == "" {
 		q.Authority = r.URL.Host
 	}
-	q.Remote = remoteOf(r.Context())
+	q.Origin = x
 	x.host = q.Authority
 	c.Idempotent = idempotent(r)
 }
+
+// RemoteAddress implements plan.Origin.
+func (x *exchange) RemoteAddress() string { return remoteOf(x.in.Context()) }
 
 // pathOf is the path that rules see. Most paths have nothing to escape or to
 // resolve, which one look at each byte tells.

@@ -63,11 +63,14 @@ func (r *rpc) begin(c *client, o order) {
 	header, _ := metadata.FromOutgoingContext(o.ctx)
 	call.Request = plan.Request{
 		Method: http.MethodPost, Scheme: "http", Authority: o.service, Path: plan.NormalizePath(o.method),
-		Header: header, LowerKeys: true, Remote: mesh.Peer(o.ctx).Address,
+		Header: header, LowerKeys: true, Origin: r,
 	}
 	call.Idempotent = len(header["idempotency-key"]) > 0 || len(header["x-idempotency-key"]) > 0
 	call.Replayable = true
 }
+
+// RemoteAddress implements plan.Origin.
+func (r *rpc) RemoteAddress() string { return mesh.Peer(r.ctx).Address }
 
 // wrapped reports that the call goes by a connection of the caller's own.
 func (r *rpc) wrapped() bool { return r.conn == nil }

@@ -60,7 +60,7 @@ func askHost(t testing.TB, p *plan.Plan, authority string) {
 	}
 	for _, r := range []*plan.Request{
 		{},
-		{Method: "GET", Scheme: "http", Authority: authority, Path: "/a/b", RawQuery: "q=1", Remote: "10.0.0.9:1", Header: map[string][]string{"X-User": {"a", "b"}, "Cookie": {"c=1; d"}}},
+		{Method: "GET", Scheme: "http", Authority: authority, Path: "/a/b", RawQuery: "q=1", Origin: plan.Remote("10.0.0.9:1"), Header: map[string][]string{"X-User": {"a", "b"}, "Cookie": {"c=1; d"}}},
 		{Method: "POST", Scheme: "https", Authority: authority, Path: "/", LowerKeys: true, Header: map[string][]string{"x-user": {""}}},
 	} {
 		target.Match(r, target.Port)

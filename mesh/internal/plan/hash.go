@@ -85,7 +85,8 @@ func (k *HashKey) Value(r *Request) (string, bool) {
 	case k.Cookie != nil:
 		return r.cookie(k.Cookie.Name)
 	}
-	return withoutPort(r.Remote), r.Remote != ""
+	remote := r.remote()
+	return withoutPort(remote), remote != ""
 }
 
 // headerValue: "several values: sorted, hashed together" (Envoy).

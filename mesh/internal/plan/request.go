@@ -17,9 +17,28 @@ type Request struct {
 	// LowerKeys says that Header has lower-case keys (gRPC metadata) rather than
 	// canonical ones (http.Header).
 	LowerKeys bool
-	// Remote is the address of the caller that this request is made for, "" if
-	// it has none: the key of useSourceIp.
-	Remote string
+	// Origin knows who this request is made for; nil: nobody does. It is asked only
+	// where a rule is about that, for it may have to look far.
+	Origin Origin
+}
+
+// An Origin is the caller that a request is made for.
+type Origin interface {
+	// RemoteAddress is its address, the key of useSourceIp; "": it has none.
+	RemoteAddress() string
+}
+
+// A Remote is an Origin that is known from the start.
+type Remote string
+
+// RemoteAddress implements Origin.
+func (r Remote) RemoteAddress() string { return string(r) }
+
+func (r *Request) remote() string {
+	if r.Origin == nil {
+		return ""
+	}
+	return r.Origin.RemoteAddress()
 }
 
 // A headerName is a header in both spellings, so that a look-up folds no case.

@@ -39,9 +39,9 @@ var operators = map[string]func(Values, string) string{
 	"UPSTREAM_HOST":           func(v Values, _ string) string { return v.Upstream },
 	"UPSTREAM_REMOTE_ADDRESS": func(v Values, _ string) string { return v.Upstream },
 	"DOWNSTREAM_REMOTE_ADDRESS": func(v Values, _ string) string {
-		return v.Remote
+		return v.remote()
 	},
-	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": func(v Values, _ string) string { return withoutPort(v.Remote) },
+	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": func(v Values, _ string) string { return withoutPort(v.remote()) },
 }
 
 // either answers %REQ(X?Y)%: X, else Y.

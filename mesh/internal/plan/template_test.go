@@ -14,7 +14,7 @@ import (
 func values() plan.Values {
 	return plan.Values{
 		Request: &plan.Request{
-			Method: "GET", Scheme: "http", Authority: "a.com:80", Path: "/p", RawQuery: "q=1", Remote: "10.0.0.9:4711",
+			Method: "GET", Scheme: "http", Authority: "a.com:80", Path: "/p", RawQuery: "q=1", Origin: plan.Remote("10.0.0.9:4711"),
 			Header: map[string][]string{"X-User": {"alice"}, "X-Two": {"a", "b"}, "X-Empty": {""}},
 		},
 		Protocol: "HTTP/1.1",
