@@ -9,6 +9,7 @@ import (
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 // An attempt is one try's request and answer, as the transport and the caller see
@@ -24,7 +25,7 @@ type attempt struct {
 // A tracedAttempt is an attempt with room for the value of Traceparent.
 type tracedAttempt struct {
 	attempt
-	trace [1]string
+	trace telemetry.Room
 }
 
 // A timedAttempt is an attempt with a limit, in one allocation.
@@ -59,7 +60,7 @@ func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) *attempt {
 		x.held.limit = &t.limit
 		t.limit.begin(x.alarms, ctx, h.deadline)
 		return &t.attempt
-	case x.report.Carries(ctx):
+	case x.report.Carries() != telemetry.CarriesNothing:
 		t := new(tracedAttempt)
 		h.told, h.trace = nil, &t.trace
 		return &t.attempt

@@ -23,6 +23,7 @@ type exchange struct {
 	report report.Outbound
 	flight engine.Flight // its place among those under way
 	alarms *alarms       // of the deadlines of its tries
+	desk   *desk         // nil: none yet
 	trip                 // the rest is of one request alone
 }
 
@@ -38,6 +39,7 @@ type trip struct {
 	hop    hop  // of the last try
 	resp   *http.Response
 	answer returned // of resp, as its caller has got it
+	head   head     // of in, if there is a report
 
 	header    http.Header // what is sent: the caller's own map unless a rule writes to it
 	host      string
@@ -236,7 +238,7 @@ func (x *exchange) respond() *http.Response {
 	if c.Cookie != nil {
 		resp.Header.Add("Set-Cookie", setCookie(c.Cookie, c.Key))
 	}
-	x.answer.keep(resp, x.t.mesh.reporter)
+	x.keepAnswer(resp)
 	x.last.body.attach(x, resp)
 	return resp
 }

@@ -17,14 +17,15 @@ import (
 type hop struct {
 	x        *exchange
 	call     *engine.Call
-	deadline time.Time  // zero: none
-	told     *[1]string // room for the value that says so; nil: there is none
-	trace    *[1]string // room for that of Traceparent; nil: there is none
+	deadline time.Time       // zero: none
+	told     *[1]string      // room for the value that says so; nil: there is none
+	trace    *telemetry.Room // room for that of Traceparent; nil: there is none
 }
 
 // tells reports whether there is anything to write, or to take out.
 func (h *hop) tells(r *http.Request) bool {
-	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() || h.x.report.Carries(r.Context()) || len(r.Header[telemetry.MetadataHeader]) > 0
+	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() ||
+		h.x.report.Carries() != telemetry.CarriesNothing || h.bears(r, bearsPeer)
 }
 
 // introduces: who is calling is told as Istio's proxies do, for the labels of the
@@ -32,18 +33,22 @@ func (h *hop) tells(r *http.Request) bool {
 // does anybody hear what a handler passes on that its own caller has said.
 func (h *hop) introduces() bool { return h.x.held.secure && h.x.t.mesh.metadata[0] != "" }
 
+// bears reports whether one of the names that are asked for stands in the request.
+func (h *hop) bears(r *http.Request, any bearing) bool {
+	switch x := h.x; {
+	case x.report.Begun() && !x.ownHeader:
+		return x.head.bears&any != 0 // it is the head that has been read
+	case any == bearsPeer:
+		return len(r.Header[telemetry.MetadataHeader]) > 0
+	}
+	return headOf(r.Header).bears&any != 0
+}
+
 // apart reports whether AppendLines would do: that nothing of it stands in the
 // request already.
 func (h *hop) apart(r *http.Request) bool {
-	for _, name := range hopNames {
-		if len(r.Header[name]) > 0 {
-			return false
-		}
-	}
-	return h.x.report.OnlyParent(r.Context())
+	return h.x.report.Carries() != telemetry.CarriesMore && !h.bears(r, bearsPeer|bearsTrace|bearsHop)
 }
-
-var hopNames = [...]string{headerExpectedTimeout, headerAttemptCount, telemetry.MetadataHeader, "Traceparent", "Tracestate"}
 
 // stamp writes into a copy of the request's headers.
 func (h *hop) stamp(r *http.Request) {
@@ -60,10 +65,12 @@ func (h *hop) stamp(r *http.Request) {
 	if h.call.Tries > 1 {
 		header[headerAttemptCount] = []string{strconv.Itoa(h.call.Tries)}
 	}
-	h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Room: h.trace})
-	delete(header, telemetry.MetadataHeader)
-	if h.introduces() {
+	h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Untraced: !h.bears(r, bearsTrace), Room: h.trace})
+	switch {
+	case h.introduces():
 		header[telemetry.MetadataHeader] = h.x.t.mesh.metadata[:]
+	case h.bears(r, bearsPeer):
+		delete(header, telemetry.MetadataHeader)
 	}
 	r.Header = header
 }
@@ -93,7 +100,7 @@ func (h *hop) AppendLines(b []byte) []byte {
 		b = append(b, headerAttemptCount+": "...)
 		b = append(strconv.AppendInt(b, int64(h.call.Tries), 10), "\r\n"...)
 	}
-	if h.x.report.Carries(h.x.last.req.Context()) {
+	if h.x.report.Carries() != telemetry.CarriesNothing {
 		b = append(b, "Traceparent: "...)
 		b = append(h.x.report.AppendTraceparent(b, h.x.held.report), "\r\n"...)
 	}

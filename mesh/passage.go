@@ -22,6 +22,7 @@ type passage struct {
 	io.ReadCloser
 	reporter *report.Reporter
 	in       *http.Request // which its caller leaves as it is until the answer is over
+	head     head          // of in
 	start    time.Time
 	resp     *http.Response // nil: there is none
 	answer   returned
@@ -36,7 +37,7 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 	if t.mesh.reporter == nil {
 		return t.pass.RoundTrip(r)
 	}
-	p := &passage{reporter: t.mesh.reporter, in: r, start: time.Now()}
+	p := &passage{reporter: t.mesh.reporter, in: r, head: headOf(r.Header), start: time.Now()}
 	resp, err := t.pass.RoundTrip(r)
 	switch {
 	case err != nil:
@@ -52,7 +53,8 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 // attach wraps the body of resp; what else it can do is kept.
 func (p *passage) attach(resp *http.Response) {
 	p.resp = resp
-	p.answer.keep(resp, p.reporter)
+	p.answer.status = resp.StatusCode
+	p.answer.keep(resp, headOf(resp.Header), p.reporter.Wants())
 	p.grpc = grpcStatusIn(resp.Header, "Grpc-Status")
 	if resp.Body == http.NoBody || resp.Body == nil {
 		p.over(nil)
@@ -151,22 +153,24 @@ func (p *passage) flags(err error) telemetry.Flags {
 func (p *passage) result(status int) telemetry.Result {
 	r := telemetry.Result{
 		Start: p.start, Duration: time.Since(p.start), Code: status, GRPC: -1,
-		RequestBytes: headSize(len(p.in.Method)+len(p.in.URL.RequestURI())+len(p.host()), p.in.Header) + max(p.in.ContentLength, 0),
+		RequestBytes: p.head.size + firstLine(len(p.in.Method)+len(p.in.URL.RequestURI())+len(p.host())) + max(p.in.ContentLength, 0),
 	}
 	if p.resp == nil {
 		return r
 	}
 	r.ResponseBytes = p.answer.size + p.read.Load()
-	if protocolOf(p.in.Method, p.in.Header) == telemetry.GRPC {
+	if p.protocol() == telemetry.GRPC {
 		r.GRPC = max(p.grpc, grpcStatusIn(p.resp.Trailer, "Grpc-Status"))
 	}
 	return r
 }
 
+func (p *passage) protocol() telemetry.Protocol { return protocolOf(p.in.Method, p.in.Header) }
+
 func (p *passage) host() string { return cmp.Or(p.in.Host, p.in.URL.Host) }
 
 func (p *passage) tell(r telemetry.Result) {
-	p.reporter.Pass(p.in.Context(), protocolOf(p.in.Method, p.in.Header), p.host(), &r, p.describe)
+	p.reporter.Pass(p.in.Context(), p.protocol(), p.host(), &r, p.describe)
 }
 
 func (p *passage) describe(d *telemetry.Details) {

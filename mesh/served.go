@@ -35,8 +35,9 @@ type asked struct {
 }
 
 func (a *asked) keep(r *http.Request, detailed bool) {
+	about := headOf(r.Header)
 	a.protocol = protocolOf(r.Method, r.Header)
-	a.size = headSize(len(r.Method)+len(r.RequestURI)+len(r.Host), r.Header) + max(r.ContentLength, 0)
+	a.size = about.size + firstLine(len(r.Method)+len(r.RequestURI)+len(r.Host)) + max(r.ContentLength, 0)
 	if v := r.Header[telemetry.MetadataHeader]; len(v) > 0 {
 		a.metadata = v[0]
 	}
@@ -60,7 +61,7 @@ func (in *inbound) tell(r *http.Request, refusal *guard.Refusal, returned bool) 
 		s.Result.GRPC = max(grpcStatusIn(a.Header(), "Grpc-Status"), grpcStatusIn(a.Header(), http.TrailerPrefix+"Grpc-Status"))
 	}
 	s.Result.RequestBytes = in.asked.size
-	s.Result.ResponseBytes = headSize(0, a.Header()) + a.written
+	s.Result.ResponseBytes = headOf(a.Header()).size + firstLine(0) + a.written
 	if in.report.Detailed() {
 		in.describe(&s.Details, r, refusal)
 	}

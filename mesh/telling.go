@@ -9,14 +9,26 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
+// A desk is what an exchange needs to tell what became of it. It is kept for the
+// next one.
+type desk struct {
+	returned        *report.Returned
+	asked, answered headReader
+}
+
 // reported begins the report of an exchange; the context is for the engine.
 func (x *exchange) reported(ctx context.Context) context.Context {
 	r := x.t.mesh.reporter
 	if r == nil {
 		return ctx
 	}
+	if x.desk == nil {
+		x.desk = &desk{returned: r.Returned()}
+	}
+	x.head = x.desk.asked.read(x.in.Header)
 	x.report.Protocol = protocolOf(x.in.Method, x.in.Header)
-	return x.report.Begin(ctx, r, &x.call, telemetry.Carrier{Header: x.in.Header}, telemetry.SpanName(x.call.Request.Method))
+	headers := telemetry.Carrier{Header: x.in.Header, Untraced: x.head.bears&bearsTrace == 0}
+	return x.report.Begin(ctx, r, &x.call, headers, telemetry.SpanName(x.call.Request.Method))
 }
 
 // tell ends the report; status is what the caller has seen.
@@ -25,7 +37,7 @@ func (x *exchange) tell(status int) {
 	if !o.Begun() {
 		return
 	}
-	r := o.Returned()
+	r := x.desk.returned
 	r.Code, r.GRPC = status, x.grpcStatus()
 	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
 	o.Secure = x.held.secure
@@ -69,7 +81,8 @@ func grpcStatusIn(h http.Header, name string) int {
 // requestSize is about what went over the wire. Of headers that hops add nothing
 // is counted.
 func (x *exchange) requestSize() int64 {
-	n := headSize(len(x.call.Request.Method)+len(x.call.Request.Path)+len(x.call.Request.RawQuery)+len(x.host), x.in.Header)
+	r := &x.call.Request
+	n := x.head.size + firstLine(len(r.Method)+len(r.Path)+len(r.RawQuery)+len(x.host))
 	switch {
 	case x.in.ContentLength > 0:
 		n += x.in.ContentLength
@@ -95,28 +108,19 @@ type returned struct {
 	header http.Header // nil: nobody reads it
 }
 
-func (a *returned) keep(resp *http.Response, r *report.Reporter) {
-	a.status = resp.StatusCode
-	if r == nil {
-		return
-	}
-	a.size = headSize(len(resp.Status), resp.Header)
-	if r.Wants() {
-		a.header = resp.Header.Clone()
+// keepAnswer is called before the caller has it.
+func (x *exchange) keepAnswer(resp *http.Response) {
+	x.answer.status = resp.StatusCode
+	if x.report.Begun() {
+		x.answer.keep(resp, x.desk.answered.read(resp.Header), x.report.Detailed())
 	}
 }
 
-// headSize is that of a request's or an answer's head in HTTP/1.1, of which the
-// parts of the first line have so many bytes.
-func headSize(line int, h http.Header) int64 {
-	const ends = len("GET  HTTP/1.1\r\nHost: \r\n\r\n") - len("GET")
-	n := line + ends
-	for name, values := range h {
-		for _, v := range values {
-			n += len(name) + len(v) + len(": \r\n")
-		}
+func (a *returned) keep(resp *http.Response, about head, detailed bool) {
+	a.size = about.size + firstLine(len(resp.Status))
+	if detailed {
+		a.header = resp.Header.Clone()
 	}
-	return int64(n)
 }
 
 // describe tells what the engine does not see.

@@ -33,7 +33,7 @@ func spanName(method string) string { return strings.TrimPrefix(method, "/") }
 
 // tells reports whether the next try has metadata for the sake of those who watch.
 func (r *rpc) tells(ctx context.Context) bool {
-	return r.report.Carries(ctx) || r.introduces() || len(r.call.Request.Header[metadataHeader]) > 0
+	return r.report.Carries() != telemetry.CarriesNothing || r.introduces() || len(r.call.Request.Header[metadataHeader]) > 0
 }
 
 // introduces: only other workloads of the mesh are told who calls.

@@ -16,9 +16,10 @@ import (
 type Carrier struct {
 	Header map[string][]string
 	Lower  bool
-	// Room is for the value of traceparent, for those who have some at hand. Nil:
-	// it is made.
-	Room *[1]string
+	// Untraced says that Header has none of the W3C's names.
+	Untraced bool
+	// Room is where traceparent is written. Nil: it is made.
+	Room *Room
 }
 
 // Get implements propagation.TextMapCarrier.
@@ -81,6 +82,9 @@ func newPropagator(p propagation.TextMapPropagator) propagator {
 	return propagator{baggage: slices.Contains(fields, lowerNames.baggage)}
 }
 
+// reads reports whether there may be something to extract.
+func (p *propagator) reads(c Carrier) bool { return p.other != nil || !c.Untraced }
+
 // extract is ctx with what the headers carry. A trace that they do not carry, or
 // not well, leaves ctx as it is.
 func (p *propagator) extract(ctx context.Context, c Carrier) context.Context {
@@ -109,20 +113,8 @@ func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrie
 		p.other.Inject(trace.ContextWithSpanContext(ctx, *sc), c)
 		return
 	}
-	names := c.names()
 	if sc.IsValid() {
-		var b [traceparentLength]byte
-		room := c.Room
-		if room == nil {
-			room = new([1]string)
-		}
-		room[0] = string(appendTraceparent(b[:0], sc))
-		c.Header[names.traceparent] = room[:]
-		if ts := sc.TraceState(); ts.Len() > 0 {
-			c.Header[names.tracestate] = []string{ts.String()}
-		} else {
-			delete(c.Header, names.tracestate) // another trace's
-		}
+		injectTrace(sc, c)
 	}
 	if p.baggage {
 		if b := baggage.FromContext(ctx); b.Len() > 0 {
@@ -131,13 +123,39 @@ func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrie
 	}
 }
 
-// onlyParent reports whether inject writes traceparent and nothing else.
-func (p *propagator) onlyParent(ctx context.Context, sc *trace.SpanContext) bool {
-	ts := sc.TraceState()
-	return p.other == nil && sc.IsValid() && ts.Len() == 0 && (!p.baggage || baggage.FromContext(ctx).Len() == 0)
+// injectTrace writes the W3C's headers of a trace.
+func injectTrace(sc *trace.SpanContext, c Carrier) {
+	names, room := c.names(), c.Room
+	if room == nil {
+		room = new(Room)
+	}
+	c.Header[names.traceparent] = room.write(sc)
+	if ts := sc.TraceState(); ts.Len() > 0 {
+		c.Header[names.tracestate] = []string{ts.String()}
+	} else if !c.Untraced {
+		delete(c.Header, names.tracestate) // another trace's
+	}
 }
 
-// carries reports whether inject has anything to write.
-func (p *propagator) carries(ctx context.Context, sc *trace.SpanContext) bool {
-	return p.other != nil || sc.IsValid() || p.baggage && baggage.FromContext(ctx).Len() > 0
+// Carried is what Span.Inject has to write.
+type Carried uint8
+
+// From one to the next, it is more.
+const (
+	CarriesNothing Carried = iota
+	CarriesParent          // the header traceparent alone: AppendTraceparent does the same
+	CarriesMore
+)
+
+func (p *propagator) carried(ctx context.Context, sc *trace.SpanContext) Carried {
+	if p.other != nil || p.baggage && baggage.FromContext(ctx).Len() > 0 {
+		return CarriesMore
+	}
+	if !sc.IsValid() {
+		return CarriesNothing
+	}
+	if ts := sc.TraceState(); ts.Len() > 0 {
+		return CarriesMore
+	}
+	return CarriesParent
 }

@@ -45,10 +45,12 @@ func (s *Span) Attempt(ctx context.Context, n int, name string) (context.Context
 	return ctx, a
 }
 
-// Carries reports whether Inject has anything to write: whether headers must be
-// copied for it.
-func (s *Span) Carries(ctx context.Context) bool {
-	return s.t != nil && !s.rule.noPropagation && s.t.tracer.carries(ctx, &s.context)
+// Carries says what Inject has to write: whether headers must be copied for it.
+func (s *Span) Carries(ctx context.Context) Carried {
+	if s.t == nil || s.rule.noPropagation {
+		return CarriesNothing
+	}
+	return s.t.tracer.carried(ctx, &s.context)
 }
 
 // Inject writes the span's place in its trace, and the baggage of ctx, into the
@@ -59,11 +61,8 @@ func (s *Span) Inject(ctx context.Context, c Carrier) {
 	}
 }
 
-// OnlyParent reports whether all that Inject would write is what AppendTraceparent
-// does.
-func (s *Span) OnlyParent(ctx context.Context) bool {
-	return !s.Carries(ctx) || s.t.tracer.onlyParent(ctx, &s.context)
-}
+// InjectParent is Inject of a span that CarriesParent.
+func (s *Span) InjectParent(c Carrier) { injectTrace(&s.context, c) }
 
 // AppendTraceparent appends the value of the header traceparent, for wires that
 // write headers themselves; it appends nothing if Inject would write none of that

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"strings"
+	"unsafe"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -58,24 +59,54 @@ func nibble(c byte) byte {
 	return 0xff
 }
 
-const hexDigits = "0123456789abcdef"
+// A Room is where a header is written: for those who have one at hand. It is used
+// once, for its memory is the header's from then on.
+type Room struct {
+	text  [traceparentLength]byte
+	value [1]string
+}
 
-// appendTraceparent writes the header.
+// write is the header as a map of headers has it.
+func (r *Room) write(sc *trace.SpanContext) []string {
+	writeTraceparent(&r.text, sc)
+	r.value[0] = unsafe.String(&r.text[0], len(r.text)) // nobody writes to it again
+	return r.value[:]
+}
+
+// appendTraceparent appends the header.
 func appendTraceparent(b []byte, sc *trace.SpanContext) []byte {
-	traceID, spanID := sc.TraceID(), sc.SpanID()
-	b = append(b, "00-"...)
-	b = appendHex(b, traceID[:])
-	b = append(b, '-')
-	b = appendHex(b, spanID[:])
-	return appendHex(append(b, '-'), []byte{byte(sc.TraceFlags() & (trace.FlagsSampled | trace.FlagsRandom))})
+	var text [traceparentLength]byte
+	writeTraceparent(&text, sc)
+	return append(b, text[:]...)
 }
 
-func appendHex(b, raw []byte) []byte {
-	for _, c := range raw {
-		b = append(b, hexDigits[c>>4], hexDigits[c&15])
-	}
-	return b
+func writeTraceparent(b *[traceparentLength]byte, sc *trace.SpanContext) {
+	traceID, spanID := sc.TraceID(), sc.SpanID()
+	b[0], b[1], b[2], b[35], b[52] = '0', '0', '-', '-', '-'
+	writeHex(b[3:35], traceID[:])
+	writeHex(b[36:52], spanID[:])
+	b[53], b[54] = '0', '0'+byte(sc.TraceFlags()&(trace.FlagsSampled|trace.FlagsRandom))
 }
+
+// writeHex writes two digits for each byte, of which there are a multiple of four.
+func writeHex(b, raw []byte) {
+	for len(raw) >= 4 && len(b) >= 8 {
+		copy(b[0:2], digits[raw[0]][:])
+		copy(b[2:4], digits[raw[1]][:])
+		copy(b[4:6], digits[raw[2]][:])
+		copy(b[6:8], digits[raw[3]][:])
+		b, raw = b[8:], raw[4:]
+	}
+}
+
+// digits are the two of every byte.
+var digits = func() (all [256][2]byte) {
+	const hex = "0123456789abcdef"
+	for i := range all {
+		all[i] = [2]byte{hex[i>>4], hex[i&15]}
+	}
+	return all
+}()
 
 // parseTracestate reads the headers, of which there may be several: they "MUST
 // be handled as specified by RFC 9110, Section 5.3", joined. What is not valid is

@@ -67,47 +67,70 @@ func (s *sleeper) saw(c trace.SpanContext) {
 // context that it returns is the handler's. The name is that of OpenTelemetry's
 // conventions: the method, or method and route.
 func (t *Telemetry) Serve(ctx context.Context, c Carrier, name string) (context.Context, Span) {
-	return t.start(t.tracer.extract(ctx, c), Destination, name)
+	var s Span
+	ctx = s.Serve(ctx, t, c, name)
+	return ctx, s
+}
+
+// Serve is Telemetry's, for a zero Span that has a place already.
+func (s *Span) Serve(ctx context.Context, t *Telemetry, c Carrier, name string) context.Context {
+	if t.tracer.reads(c) {
+		ctx = t.tracer.extract(ctx, c)
+	}
+	s.t, s.rule, s.reporter = t, &t.side(Destination).tracing, Destination
+	s.context = trace.SpanContextFromContext(ctx)
+	if t.tracer.asleep() {
+		return ctx
+	}
+	return s.start(ctx, name)
 }
 
 // Call begins the span of a request that goes out, under the span of ctx. Where
 // ctx has none but the headers carry a trace, for a handler passes them on as it
 // would with a sidecar, that trace goes on.
 func (t *Telemetry) Call(ctx context.Context, c Carrier, name string) (context.Context, Span) {
+	var s Span
+	ctx = s.Call(ctx, t, c, name)
+	return ctx, s
+}
+
+// Call is Telemetry's, for a zero Span that has a place already.
+func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) context.Context {
+	s.t, s.rule, s.reporter = t, &t.side(Source).tracing, Source
+	s.context = trace.SpanContextFromContext(ctx)
 	if t.tracer.asleep() { // what the headers carry goes on as it is
-		return ctx, Span{t: t, rule: &t.side(Source).tracing, reporter: Source, context: trace.SpanContextFromContext(ctx)}
+		return ctx
 	}
-	if !trace.SpanContextFromContext(ctx).IsValid() {
+	if !s.context.IsValid() && t.tracer.reads(c) {
 		ctx = t.tracer.extract(ctx, c)
+		s.context = trace.SpanContextFromContext(ctx)
 	}
-	return t.start(ctx, Source, name)
+	return s.start(ctx, name)
 }
 
 // start begins a span, unless the rules say that there is none; then what came in
 // is passed on. The decision of a trace that exists is the tracer provider's to
 // follow; of a new one, the rules' percentage decides first, and the provider may
 // still decide against.
-func (t *Telemetry) start(ctx context.Context, r Reporter, name string) (context.Context, Span) {
-	rule := &t.side(r).tracing
-	s := Span{t: t, rule: rule, reporter: r}
+func (s *Span) start(ctx context.Context, name string) context.Context {
+	t := s.t.tracer
 	switch {
-	case rule.noSpans, t.tracer.asleep():
-		s.context = trace.SpanContextFromContext(ctx)
-		return ctx, s
-	case rule.decided && !hit(rule.sampling) && !trace.SpanContextFromContext(ctx).IsValid():
+	case s.rule.noSpans:
+		return ctx
+	case s.rule.decided && !s.context.IsValid() && !hit(s.rule.sampling):
 		s.context = unsampled()
-		if r == Destination { // the calls of the handler go by this decision
+		if s.reporter == Destination { // the calls of the handler go by this decision
 			ctx = trace.ContextWithSpanContext(ctx, s.context)
 		}
-		return ctx, s
+		return ctx
 	}
-	ctx, span := t.tracer.tracer.Start(ctx, name, t.tracer.options[r]...)
+	ctx, span := t.tracer.Start(ctx, name, t.options[s.reporter]...)
 	s.context = span.SpanContext()
-	t.tracer.saw(s.context)
+	t.saw(s.context)
 	if span.IsRecording() {
 		s.span = span
 	}
-	return ctx, s
+	return ctx
 }
 
 // hit rolls for a percentage.

@@ -26,8 +26,7 @@ func (i *Inbound) Begin(ctx context.Context, r *Reporter, start time.Time, heade
 		return ctx
 	}
 	i.reporter, i.start = r, start
-	ctx, i.span = r.telemetry.Serve(ctx, headers, name)
-	return ctx
+	return i.span.Serve(ctx, r.telemetry, headers, name)
 }
 
 // Begun reports whether there is anybody to tell.

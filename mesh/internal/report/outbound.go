@@ -21,14 +21,14 @@ type Outbound struct {
 	call     *engine.Call
 	span     telemetry.Span
 	name     string
-	room     *Returned // nil: none yet
+	carries  telemetry.Carried // by the call's context
 }
 
-// Renew makes an Outbound that is over a zero one that keeps its room, for those
-// who use theirs again. One that never began is zero already.
+// Renew makes an Outbound that is over a zero one, for those who use theirs again.
+// One that never began is zero already.
 func (o *Outbound) Renew() {
 	if o.reporter != nil {
-		*o = Outbound{room: o.room}
+		*o = Outbound{}
 	}
 }
 
@@ -39,34 +39,32 @@ func (o *Outbound) Begin(ctx context.Context, r *Reporter, c *engine.Call, heade
 		return ctx
 	}
 	o.reporter, o.call, o.name = r, c, name
-	traced, span := r.telemetry.Call(ctx, headers, name)
-	o.span = span
-	if !o.span.Recording() {
-		return ctx // what is not recorded is not to be found there either
+	if traced := o.span.Call(ctx, r.telemetry, headers, name); o.span.Recording() {
+		c.Witness = o
+		ctx = traced // what is not recorded is not to be found there either
 	}
-	c.Witness = o
-	return traced
+	o.carries = o.span.Carries(ctx)
+	return ctx
 }
 
 // Begun reports whether there is anybody to tell.
 func (o *Outbound) Begun() bool { return o.reporter != nil }
 
-// Carries reports whether Inject has anything to write.
-func (o *Outbound) Carries(ctx context.Context) bool { return o.span.Carries(ctx) }
+// Carries says what Inject has to write.
+func (o *Outbound) Carries() telemetry.Carried { return o.carries }
 
 // Inject writes the trace into the headers of a try, which must be its own: a is
 // the try's report, nil if it has none.
 func (o *Outbound) Inject(ctx context.Context, a *Attempt, headers telemetry.Carrier) {
-	if a != nil {
+	switch {
+	case a != nil:
 		a.span.Inject(ctx, headers)
-		return
+	case o.carries == telemetry.CarriesParent:
+		o.span.InjectParent(headers)
+	case o.carries != telemetry.CarriesNothing:
+		o.span.Inject(ctx, headers)
 	}
-	o.span.Inject(ctx, headers)
 }
-
-// OnlyParent reports whether all that Inject would write is what AppendTraceparent
-// does.
-func (o *Outbound) OnlyParent(ctx context.Context) bool { return o.span.OnlyParent(ctx) }
 
 // AppendTraceparent appends the value of traceparent, for those who write headers
 // by hand; a is the try's report, nil if it has none.
@@ -83,26 +81,24 @@ func (o *Outbound) Detailed() bool {
 }
 
 // A Returned is how a call came out: Code, GRPC, bytes and messages are the face's
-// to fill in, and Details if they are asked for; the rest is End's.
+// to fill in, and Details if they are asked for; the rest is End's. The zero Returned
+// is good for one call; one of Reporter.Returned is quicker, and is to be kept for
+// those that follow.
 type Returned struct {
 	telemetry.Result
 	Details telemetry.Details
 }
 
-// Returned is room for how the call came out.
-func (o *Outbound) Returned() *Returned {
-	if o.room == nil {
-		o.room = new(Returned)
-	}
-	return o.room
+// Returned makes one that has a place to count in.
+func (r *Reporter) Returned() *Returned {
+	return &Returned{Result: telemetry.Result{Lane: r.telemetry.Lane()}}
 }
 
 // End tells how the call came out. It is called once, when the call is over. r is
-// of Returned, and not the caller's any more.
+// End's to change, and zero afterwards.
 func (o *Outbound) End(ctx context.Context, out *Returned) {
 	c, r := o.call, &out.Result
-	r.Start, r.Duration = c.Start, time.Since(c.Start)
-	r.Flags = Flags(c.Flags)
+	r.Start, r.Duration, r.Flags = c.Start, time.Since(c.Start), Flags(c.Flags)
 	if o.span.Recording() {
 		r.Span = o.span.Context()
 	}
@@ -115,7 +111,7 @@ func (o *Outbound) End(ctx context.Context, out *Returned) {
 	e.Record(r)
 	o.reporter.telemetry.Log(ctx, e, r)
 	o.span.Finish(e, r)
-	out.Result = telemetry.Result{}
+	out.Result = telemetry.Result{Lane: r.Lane}
 	if detailed { // else nobody has written there
 		out.Details = telemetry.Details{}
 	}
@@ -137,7 +133,7 @@ func (o *Outbound) Drop() {
 // Fork is the report of one more try that runs beside the others: its span is a
 // child of the call's, which alone is ended.
 func (o *Outbound) Fork() Outbound {
-	return Outbound{Protocol: o.Protocol, reporter: o.reporter, span: o.span, name: o.name}
+	return Outbound{Protocol: o.Protocol, reporter: o.reporter, span: o.span, name: o.name, carries: o.carries}
 }
 
 // Retrying implements engine.Witness.

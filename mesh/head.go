@@ -1,0 +1,105 @@
+package mesh
+
+import (
+	"net/http"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
+)
+
+// A head is what telemetry is told of the headers of a request, or of an answer,
+// and what hops ask of them. To go through a map costs what a few searches in it
+// do, so that it is gone through once.
+type head struct {
+	size  int64 // of the lines, in HTTP/1.1
+	bears bearing
+}
+
+// A bearing is which names stand in a head, of those that somebody asks for.
+type bearing uint8
+
+const (
+	bearsTrace bearing = 1 << iota // one of the W3C's names
+	bearsPeer                      // telemetry.MetadataHeader
+	bearsHop                       // what else a hop writes
+)
+
+// bearingOf knows names as net/http spells them.
+func bearingOf(name string) bearing {
+	switch name {
+	case "Traceparent", "Tracestate", "Baggage":
+		return bearsTrace
+	case telemetry.MetadataHeader:
+		return bearsPeer
+	case headerExpectedTimeout, headerAttemptCount:
+		return bearsHop
+	}
+	return 0
+}
+
+func headOf(h http.Header) (out head) {
+	for name, values := range h {
+		out.size += linesOf(name, values)
+		out.bears |= bearingOf(name)
+	}
+	return out
+}
+
+func linesOf(name string, values []string) (n int64) {
+	for _, v := range values {
+		n += int64(len(name) + len(v) + len(": \r\n"))
+	}
+	return n
+}
+
+// firstLine is the size of a request's or an answer's first line, of which the
+// parts have so many bytes, of the line Host, and of the end of the head.
+func firstLine(parts int) int64 {
+	return int64(parts + len("GET  HTTP/1.1\r\nHost: \r\n\r\n") - len("GET"))
+}
+
+// A headReader remembers the names in the head that it has read last. Those in the
+// next one are mostly the same: then a search for each, if they are few, takes less
+// than to go through the map.
+type headReader struct {
+	names [4]string
+	count int // of names; 0: none are remembered
+	bears bearing
+}
+
+func (r *headReader) read(h http.Header) head {
+	switch n := len(h); {
+	case n == 0:
+		return head{}
+	case n == r.count:
+		if out, same := r.again(h); same {
+			return out
+		}
+	case n > len(r.names):
+		return headOf(h)
+	}
+	out := headOf(h)
+	r.remember(h, out.bears)
+	return out
+}
+
+// again reports false if the names are not those that are remembered, of which
+// there are as many.
+func (r *headReader) again(h http.Header) (head, bool) {
+	out := head{bears: r.bears}
+	for _, name := range r.names[:r.count] {
+		values, ok := h[name]
+		if !ok {
+			return head{}, false
+		}
+		out.size += linesOf(name, values)
+	}
+	return out, true
+}
+
+func (r *headReader) remember(h http.Header, bears bearing) {
+	r.count, r.bears = 0, bears
+	for name := range h {
+		r.names[r.count] = name
+		r.count++
+	}
+}
