@@ -30,7 +30,7 @@ func TestHashKeys(t *testing.T) {
 		return request(func(r *plan.Request) { r.Header["Cookie"] = lines })
 	}
 	remote := func(address string) *plan.Request {
-		return request(func(r *plan.Request) { r.Remote = address })
+		return request(func(r *plan.Request) { r.Origin = plan.Remote(address) })
 	}
 	nothing := request(func(*plan.Request) {})
 	for _, c := range []struct {
