@@ -86,13 +86,14 @@ const connectTimeout = 10 * time.Second
 // A client is the calling side of a Mesh.
 type client struct {
 	mesh    inside.Mesh
-	unaries sync.Pool    // of *unaryCall
-	doubt   atomic.Int64 // until when calls ask for headers, Unix nanoseconds
+	unaries sync.Pool               // of *unaryCall
+	doubt   atomic.Int64            // until when calls ask for headers, Unix nanoseconds
+	target  atomic.Pointer[address] // that was called last; nil: none was
 }
 
 func newClient(m *mesh.Mesh) *client {
 	c := &client{mesh: m.Inside()}
-	c.unaries.New = func() any { return &unaryCall{limits: c.mesh.Limiter()} }
+	c.unaries.New = func() any { return newUnaryCall(c) }
 	return c
 }
 
@@ -105,6 +106,23 @@ func serviceOf(target string) (string, error) {
 		return "", fmt.Errorf("meshgrpc: target %q: want mesh:///service or mesh:///service:port", target)
 	}
 	return service, nil
+}
+
+// An address is a target, and the service that it names.
+type address struct{ target, service string }
+
+// serviceOf is serviceOf of a connection's target. There is one connection as a
+// rule, whose target is taken apart once.
+func (c *client) serviceOf(conn *grpc.ClientConn) (string, error) {
+	target := conn.Target()
+	if a := c.target.Load(); a != nil && a.target == target {
+		return a.service, nil
+	}
+	service, err := serviceOf(target)
+	if err == nil {
+		c.target.Store(&address{target, service})
+	}
+	return service, err
 }
 
 // sleep waits for d and reports false if ctx ended first.

@@ -32,14 +32,18 @@ type order struct {
 // An rpc is one call on its journey, as unary calls and streams have it in
 // common. It is most of an engine.Wire.
 type rpc struct {
+	report report.Outbound
+	flight engine.Flight // its place among those under way
+	trip                 // the rest is of one call alone
+}
+
+// A trip is what an rpc knows of one call.
+type trip struct {
 	order
-	call     engine.Call
-	flight   engine.Flight
-	report   report.Outbound
-	about    *report.Attempt // of the last try; nil: nobody reads it
-	returned report.Returned
-	client   *client
-	opts     options
+	call   engine.Call
+	about  *report.Attempt // of the last try; nil: nobody reads it
+	client *client
+	opts   options
 
 	path      string      // the method that is sent
 	authority string      // that is sent; "": the connection's
@@ -61,10 +65,9 @@ func (r *rpc) begin(c *client, o order) {
 	call.Start, call.Via = c.mesh.Now(), o.via
 	call.Deadline, _ = o.ctx.Deadline()
 	header, _ := metadata.FromOutgoingContext(o.ctx)
-	call.Request = plan.Request{
-		Method: http.MethodPost, Scheme: "http", Authority: o.service, Path: plan.NormalizePath(o.method),
-		Header: header, LowerKeys: true, Origin: r,
-	}
+	q := &call.Request // field by field: a literal would be made elsewhere and copied
+	q.Method, q.Scheme, q.Authority, q.Path = http.MethodPost, "http", o.service, plan.NormalizePath(o.method)
+	q.Header, q.LowerKeys, q.Origin = header, true, r
 	call.Idempotent = len(header["idempotency-key"]) > 0 || len(header["x-idempotency-key"]) > 0
 	call.Replayable = true
 }

@@ -37,7 +37,7 @@ type stream struct {
 
 // stream is a grpc.StreamClientInterceptor.
 func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	service, err := serviceOf(conn.Target())
+	service, err := c.serviceOf(conn)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (x *unaryCall) tellEnd(err error, again bool) {
 		x.report.Drop()
 		return
 	}
-	r := &x.returned
+	r := x.returned
 	r.RequestBytes, r.RequestMessages = max(sizeOf(x.message), 0), 1
 	if err == nil {
 		r.ResponseBytes, r.ResponseMessages = max(sizeOf(x.reply), 0), 1
@@ -77,7 +77,7 @@ func (s *stream) tellEnd(err error) {
 	if !s.report.Begun() {
 		return
 	}
-	r := &s.returned
+	r := new(report.Returned)
 	r.RequestMessages, r.RequestBytes = s.sent.all()
 	r.ResponseMessages, r.ResponseBytes = s.got.all()
 	if err == nil && !s.desc.ServerStreams { // RecvMsg has yet to return with the one that there is

@@ -8,21 +8,37 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
 // A unaryCall is a unary call on its journey. It is used again once it is over:
 // what gRPC can hold on to stands in its tries.
 type unaryCall struct {
 	rpc
+	errand
+	limits   inside.Limiter   // kept from call to call, as the next is
+	returned *report.Returned // nil: nothing is told
+}
+
+// An errand is what a unary call knows of one call alone beside its rpc.
+type errand struct {
 	reply  any
 	invoke grpc.UnaryInvoker
-	err    error          // of the last try
-	limits inside.Limiter // kept from call to call
+	err    error // of the last try
+}
+
+func newUnaryCall(c *client) *unaryCall {
+	x := &unaryCall{limits: c.mesh.Limiter()}
+	x.flight.Lane = c.mesh.Engine.Lane()
+	if to := c.mesh.Reporter; to != nil {
+		x.returned = to.Returned()
+	}
+	return x
 }
 
 // unary is a grpc.UnaryClientInterceptor.
 func (c *client) unary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	service, err := serviceOf(conn.Target())
+	service, err := c.serviceOf(conn)
 	if err != nil {
 		return err
 	}
@@ -76,7 +92,8 @@ func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (ag
 
 func (x *unaryCall) free() {
 	pool := &x.client.unaries
-	*x = unaryCall{limits: x.limits}
+	x.trip, x.errand = trip{}, errand{}
+	x.report.Renew()
 	pool.Put(x)
 }
 
