@@ -64,7 +64,8 @@ func (in *inbound) serve(m *Mesh, next http.Handler, w http.ResponseWriter, r *h
 		in.tell(r, nil, returned)
 		in.tap(m, r, nil, returned)
 	}()
-	next.ServeHTTP(w, in.admitted(r))
+	in.given = in.admitted(r)
+	next.ServeHTTP(w, in.given)
 	returned = true
 }
 

@@ -26,6 +26,7 @@ type inbound struct {
 	caller Caller
 	path   string // as it was sent, escaped
 	start  time.Time
+	given  *http.Request         // to the handler; nil: it was refused
 	flight flight.Entry[inbound] // its place among those under way
 
 	report report.Inbound

@@ -84,6 +84,14 @@ func (in *inbound) seen(r *http.Request, returned bool) (int, telemetry.Flags) {
 	return cmp.Or(a.status, http.StatusOK), 0
 }
 
+// template is the path in a pattern of http.ServeMux: [METHOD ][HOST]/[PATH].
+func template(pattern string) string {
+	if i := strings.IndexByte(pattern, '/'); i >= 0 {
+		return pattern[i:]
+	}
+	return ""
+}
+
 func portText(port uint16) string { return strconv.Itoa(int(port)) }
 
 // tlsVersion is Envoy's way to write it.
@@ -102,6 +110,9 @@ func (in *inbound) describe(d *telemetry.Details, r *http.Request, refusal *guar
 	}
 	if v.Destination.IsValid() {
 		d.DestinationAddress = localOf(r).String()
+	}
+	if in.given != nil {
+		d.Template = template(in.given.Pattern)
 	}
 	if r.TLS != nil {
 		d.TLSVersion = tlsVersion(r.TLS.Version)

@@ -209,6 +209,20 @@ func abilities(w http.ResponseWriter) string {
 	return strings.Join(can, ", ")
 }
 
+// By its route requests of one kind are found together, whatever they ask for.
+func TestASpanOfAServerIsNamedByTheRouteOfItsMux(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET reviews/reviews/{id}", fine)
+	mux.HandleFunc("/", fine)
+	duo(t, mux, nil, func(d *duet) {
+		d.want(d.do(d.request("GET", "http://reviews/reviews/7", "")), "200")
+		d.pass(time.Second)
+		if got, want := d.host.tree("http.route"), "GET /reviews/{id} server http.route=/reviews/{id}\n"; got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	})
+}
+
 // Anybody can make up methods; spans are not named by them.
 func TestSpansOfMethodsThatAreMadeUpHaveOneName(t *testing.T) {
 	duo(t, http.HandlerFunc(fine), nil, func(d *duet) {

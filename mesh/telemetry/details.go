@@ -15,6 +15,7 @@ type Details struct {
 	ResponseHeader       map[string][]string
 	ResponseTrailer      map[string][]string
 	Route                string // its name
+	Template             string // of the path, by which the server chose a handler: /reviews/{id}
 	Cluster              string // where it was sent, outbound|9080|v1|reviews.default.svc.cluster.local
 	CodeDetails          string // why the mesh itself answered
 	Termination          string // why the connection was closed

@@ -70,6 +70,7 @@ func (a *attributeList) http(r Reporter, d *Details, result *Result) {
 	if r == Source {
 		a.text(semconv.URLFullKey, d.url())
 	} else {
+		a.text(semconv.HTTPRouteKey, d.Template)
 		a.text(semconv.URLSchemeKey, d.Scheme)
 		a.text(semconv.URLPathKey, d.urlPath())
 		a.text(semconv.URLQueryKey, redactQuery(d.query()))

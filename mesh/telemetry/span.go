@@ -113,6 +113,9 @@ func (s *Span) Finish(e *Edge, r *Result) {
 		return
 	}
 	s.span.SetAttributes(s.attributes(&e.link, r)...)
+	if d := r.Details; d != nil && d.Template != "" {
+		s.span.SetName(SpanName(d.Method) + " " + told(d.Template))
+	}
 	if why := s.failure(&e.link, r); why != "" {
 		s.fail(why, r)
 	}

@@ -103,7 +103,7 @@ func TestAttributesAreOpenTelemetrys(t *testing.T) {
 		}, codes.Error},
 		{"a server", telemetry.Link{Reporter: telemetry.Destination}, telemetry.Result{Code: 404, GRPC: -1}, map[attribute.Key]string{
 			"http.request.method": "GET", "http.response.status_code": "404", "url.path": "/reviews/7", "url.query": "full=1", "url.scheme": "http", "url.full": "",
-			"client.address": "10.0.0.9", "network.peer.port": "4711", "error.type": "",
+			"client.address": "10.0.0.9", "network.peer.port": "4711", "error.type": "", "http.route": "",
 		}, codes.Unset},
 		{"no answer", toReviews(), telemetry.Result{GRPC: -1, Flags: telemetry.DownstreamGone}, map[attribute.Key]string{
 			"http.response.status_code": "", "error.type": "DC", "response_flags": "DC",
