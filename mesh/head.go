@@ -67,33 +67,30 @@ type headReader struct {
 }
 
 func (r *headReader) read(h http.Header) head {
-	switch n := len(h); {
-	case n == 0:
-		return head{}
-	case n == r.count:
-		if out, same := r.again(h); same {
-			return out
+	if len(h) == r.count {
+		if size, same := r.again(h); same {
+			return head{size, r.bears}
 		}
-	case n > len(r.names):
-		return headOf(h)
 	}
 	out := headOf(h)
-	r.remember(h, out.bears)
+	if len(h) <= len(r.names) {
+		r.remember(h, out.bears)
+	}
 	return out
 }
 
 // again reports false if the names are not those that are remembered, of which
 // there are as many.
-func (r *headReader) again(h http.Header) (head, bool) {
-	out := head{bears: r.bears}
-	for _, name := range r.names[:r.count] {
-		values, ok := h[name]
-		if !ok {
-			return head{}, false
+func (r *headReader) again(h http.Header) (size int64, same bool) {
+	for i := range r.count {
+		name := r.names[i]
+		values := h[name]
+		if len(values) == 0 {
+			return 0, false
 		}
-		out.size += linesOf(name, values)
+		size += linesOf(name, values)
 	}
-	return out, true
+	return size, true
 }
 
 func (r *headReader) remember(h http.Header, bears bearing) {

@@ -77,22 +77,11 @@ func serverFault(code int) bool {
 // Record counts a request that is over. It allocates nothing unless the edge has
 // not seen such an outcome before, its trace is sampled, or a tag is an expression.
 func (e *Edge) Record(r *Result) {
-	rec := record{
-		series:          e.seriesOf(r),
-		end:             r.Start.UnixNano() + int64(r.Duration),
-		duration:        int64(r.Duration),
-		requestBytes:    r.RequestBytes,
-		responseBytes:   r.ResponseBytes,
-		requestMessages: r.RequestMessages, responseMessages: r.ResponseMessages,
-	}
-	if r.Span.IsSampled() {
-		rec.span = new(r.Span)
-	}
-	l := r.Lane
+	s, l := e.seriesOf(r), r.Lane
 	if l == nil {
 		l = e.t.recorder.any()
 	}
-	l.put(&rec)
+	l.put(s, r)
 }
 
 // pass adds a request to the topology. The drain calls it.

@@ -39,20 +39,31 @@ type Lane struct {
 
 // put leaves a record. A chunk that is full goes to the drain before the lane is
 // anybody else's: there is no moment at which it is in neither place.
-func (l *Lane) put(rec *record) {
+func (l *Lane) put(s *series, r *Result) {
 	l.mu.Lock()
 	c := l.open
 	if c == nil {
 		c = l.recorder.spare.Get().(*chunk)
 		l.open = c
 	}
-	c.records[c.n] = *rec
+	c.records[c.n].fill(s, r)
 	c.n++
 	if c.n == chunkSize {
 		l.open = nil
 		l.recorder.hand(c)
 	}
 	l.mu.Unlock()
+}
+
+// fill fills a record that is zero.
+func (rec *record) fill(s *series, r *Result) {
+	rec.series = s
+	rec.end, rec.duration = r.Start.UnixNano()+int64(r.Duration), int64(r.Duration)
+	rec.requestBytes, rec.responseBytes = r.RequestBytes, r.ResponseBytes
+	rec.requestMessages, rec.responseMessages = r.RequestMessages, r.ResponseMessages
+	if r.Span.IsSampled() {
+		rec.span = new(r.Span)
+	}
 }
 
 // flush hands over the chunk before it is full.

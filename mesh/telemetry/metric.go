@@ -69,12 +69,15 @@ func newInstruments(m metric.Meter) (*instruments, error) {
 	return in, nil
 }
 
-// heard says of which histograms anybody wants to know.
-func (in *instruments) heard() (h [histogramCount]bool) {
-	for i := range h {
-		h[i] = in.histograms[int(firstHistogram)+i].Enabled(context.Background())
+// listened reports whether anybody wants to know of histograms. Nobody does as long
+// as the global provider has not been set.
+func (in *instruments) listened() bool {
+	for id := firstHistogram; id < firstHistogram+histogramCount; id++ {
+		if in.histograms[id].Enabled(context.Background()) {
+			return true
+		}
 	}
-	return h
+	return false
 }
 
 // record records what is measured in whole nanoseconds or bytes, that of a sampled

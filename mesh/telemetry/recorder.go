@@ -28,12 +28,12 @@ type recorder struct {
 	done  chan struct{}
 	idle  sync.WaitGroup
 
-	mu    sync.Mutex // the drain's: guards all that follows, and what hangs on series
-	start time.Time
-	dirty []*series // that have counts to tell
-	heard [histogramCount]bool
-	kept  [metricCount]tallies
-	live  *topology.Live
+	mu       sync.Mutex // the drain's: guards all that follows, and what hangs on series
+	start    time.Time
+	dirty    []*series // that have counts to tell
+	listened bool      // that somebody wants to know of histograms
+	kept     [metricCount]tallies
+	live     *topology.Live
 }
 
 // behind is how many full chunks may wait for the drain, less than 1 MB.
@@ -129,7 +129,7 @@ func (r *recorder) flush() {
 
 // drainLocked counts a chunk and makes it a spare one.
 func (r *recorder) drainLocked(c *chunk) {
-	r.heard = r.instruments.heard()
+	r.listened = r.pulled || r.instruments.listened()
 	r.countLocked(c.records[:c.n])
 	clear(c.records[:c.n]) // it holds on to no series
 	c.n = 0

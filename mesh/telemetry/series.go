@@ -42,13 +42,19 @@ func (s *series) count(rec *record, r *recorder) {
 	s.counts[requestCount]++
 	s.counts[requestMessages] += int64(rec.requestMessages)
 	s.counts[responseMessages] += int64(rec.responseMessages)
+	if r.listened {
+		s.measure(rec, r)
+	}
+}
+
+func (s *series) measure(rec *record, r *recorder) {
 	for i, v := range [histogramCount]int64{rec.duration, rec.requestBytes, rec.responseBytes} {
 		id := firstHistogram + metricID(i)
 		switch p := s.points[id]; {
 		case p == nil:
 		case p.tally != nil:
 			p.tally.add(v)
-		case r.heard[i]:
+		default:
 			r.instruments.record(id, p, v, rec.span)
 		}
 	}

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"encoding/binary"
 	"strings"
 	"unsafe"
 
@@ -83,30 +84,30 @@ func appendTraceparent(b []byte, sc *trace.SpanContext) []byte {
 func writeTraceparent(b *[traceparentLength]byte, sc *trace.SpanContext) {
 	traceID, spanID := sc.TraceID(), sc.SpanID()
 	b[0], b[1], b[2], b[35], b[52] = '0', '0', '-', '-', '-'
-	writeHex(b[3:35], traceID[:])
-	writeHex(b[36:52], spanID[:])
+	writeHex(b[3:], traceID[0:])
+	writeHex(b[11:], traceID[4:])
+	writeHex(b[19:], traceID[8:])
+	writeHex(b[27:], traceID[12:])
+	writeHex(b[36:], spanID[0:])
+	writeHex(b[44:], spanID[4:])
 	b[53], b[54] = '0', '0'+byte(sc.TraceFlags()&(trace.FlagsSampled|trace.FlagsRandom))
 }
 
-// writeHex writes two digits for each byte, of which there are a multiple of four.
+// writeHex writes four bytes in eight digits.
 func writeHex(b, raw []byte) {
-	for len(raw) >= 4 && len(b) >= 8 {
-		copy(b[0:2], digits[raw[0]][:])
-		copy(b[2:4], digits[raw[1]][:])
-		copy(b[4:6], digits[raw[2]][:])
-		copy(b[6:8], digits[raw[3]][:])
-		b, raw = b[8:], raw[4:]
-	}
+	binary.BigEndian.PutUint64(b, hexDigits(binary.BigEndian.Uint32(raw)))
 }
 
-// digits are the two of every byte.
-var digits = func() (all [256][2]byte) {
-	const hex = "0123456789abcdef"
-	for i := range all {
-		all[i] = [2]byte{hex[i>>4], hex[i&15]}
-	}
-	return all
-}()
+// hexDigits are the eight of x, the first in the highest byte: x is spread out to
+// half a byte in each byte, of which those above nine become letters.
+func hexDigits(x uint32) uint64 {
+	v := uint64(x)
+	v = (v<<16 | v) & 0x0000ffff0000ffff
+	v = (v<<8 | v) & 0x00ff00ff00ff00ff
+	v = (v<<4 | v) & 0x0f0f0f0f0f0f0f0f
+	letters := (v + 0x0606060606060606) >> 4 & 0x0101010101010101
+	return v + 0x3030303030303030 + letters*('a'-'9'-1)
+}
 
 // parseTracestate reads the headers, of which there may be several: they "MUST
 // be handled as specified by RFC 9110, Section 5.3", joined. What is not valid is

@@ -77,8 +77,7 @@ func (s *Span) Serve(ctx context.Context, t *Telemetry, c Carrier, name string) 
 	if t.tracer.reads(c) {
 		ctx = t.tracer.extract(ctx, c)
 	}
-	s.t, s.rule, s.reporter = t, &t.side(Destination).tracing, Destination
-	s.context = trace.SpanContextFromContext(ctx)
+	s.begin(ctx, t, Destination)
 	if t.tracer.asleep() {
 		return ctx
 	}
@@ -96,8 +95,7 @@ func (t *Telemetry) Call(ctx context.Context, c Carrier, name string) (context.C
 
 // Call is Telemetry's, for a zero Span that has a place already.
 func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) context.Context {
-	s.t, s.rule, s.reporter = t, &t.side(Source).tracing, Source
-	s.context = trace.SpanContextFromContext(ctx)
+	s.begin(ctx, t, Source)
 	if t.tracer.asleep() { // what the headers carry goes on as it is
 		return ctx
 	}
@@ -106,6 +104,11 @@ func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) c
 		s.context = trace.SpanContextFromContext(ctx)
 	}
 	return s.start(ctx, name)
+}
+
+func (s *Span) begin(ctx context.Context, t *Telemetry, r Reporter) {
+	s.t, s.rule, s.reporter = t, &t.side(r).tracing, r
+	s.context = trace.SpanContextFromContext(ctx)
 }
 
 // start begins a span, unless the rules say that there is none; then what came in

@@ -94,27 +94,30 @@ func (r *Reporter) Returned() *Returned {
 	return &Returned{Result: telemetry.Result{Lane: r.telemetry.Lane()}}
 }
 
-// End tells how the call came out. It is called once, when the call is over. r is
-// End's to change, and zero afterwards.
+// End tells how the call came out. It is called once, when the call is over.
 func (o *Outbound) End(ctx context.Context, out *Returned) {
 	c, r := o.call, &out.Result
 	r.Start, r.Duration, r.Flags = c.Start, time.Since(c.Start), Flags(c.Flags)
+	e := o.reporter.to(c, o.Protocol, o.Secure)
+	if o.Detailed() {
+		o.endDetailed(ctx, e, out)
+		return
+	}
+	e.Record(r)
+}
+
+// endDetailed is End where somebody reads the details.
+func (o *Outbound) endDetailed(ctx context.Context, e *telemetry.Edge, out *Returned) {
+	r := &out.Result
 	if o.span.Recording() {
 		r.Span = o.span.Context()
 	}
-	detailed := o.Detailed()
-	if detailed {
-		o.describe(&out.Details)
-		r.Details = &out.Details
-	}
-	e := o.reporter.to(c, o.Protocol, o.Secure)
+	o.describe(&out.Details)
+	r.Details = &out.Details
 	e.Record(r)
 	o.reporter.telemetry.Log(ctx, e, r)
 	o.span.Finish(e, r)
-	out.Result = telemetry.Result{Lane: r.Lane}
-	if detailed { // else nobody has written there
-		out.Details = telemetry.Details{}
-	}
+	*out = Returned{Result: telemetry.Result{Lane: r.Lane}}
 }
 
 // Mutual reports whether a connection of the mesh's own to the host that was picked
