@@ -55,6 +55,7 @@
 //	mesh/internal/jwt      tokens and their keys
 //	mesh/internal/ratelimit  how many requests a server takes in a second
 //	mesh/internal/mask     secrets taken out of what operators are shown
+//	mesh/internal/doorway  raw connections are let in before they are accepted
 //	mesh/internal/sniff    one port for TLS and plaintext
 //	mesh/internal/inside   what meshgrpc builds on
 //	mesh/internal/cel      the expressions in Telemetry resources

@@ -9,12 +9,12 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 )
 
-// AccessInfo is an inbound request that was refused, or that a policy asks for a
+// AccessInfo is an inbound request, or a raw connection, that was refused, or that a policy asks for a
 // record of: an AUDIT policy, or one that is on trial (istio.io/dry-run).
 type AccessInfo struct {
 	Peer    string // SPIFFE ID; "" for none
 	Source  string // address
-	Method  string
+	Method  string // "" of a connection, as is what follows of a request
 	Host    string
 	Path    string // without the query
 	Refused bool
@@ -30,14 +30,18 @@ type AccessInfo struct {
 
 // tellAccess tells the log and the observer what they should know of a request.
 func (m *Mesh) tellAccess(in *inbound, r *guard.Refusal) {
-	v := &in.visit
+	m.tellVisit(&in.visit, in.path, r)
+}
+
+// tellVisit is tellAccess of a request whose path was sent like that.
+func (m *Mesh) tellVisit(v *guard.Visit, sent string, r *guard.Refusal) {
 	trial := v.Trial()
 	if r == nil && v.Decision.Audit == nil && trial == "" {
 		return
 	}
 	info := AccessInfo{
 		Peer: v.Peer.String(), Source: v.Source.String(), Method: v.Method, Host: v.Host,
-		Path: cmp.Or(v.Path.Escaped(), in.path), Audit: text(v.Decision.Audit), Trial: trial,
+		Path: cmp.Or(v.Path.Escaped(), sent), Audit: text(v.Decision.Audit), Trial: trial,
 	}
 	level := slog.LevelInfo
 	if r != nil {

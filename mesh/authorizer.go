@@ -29,6 +29,7 @@ type AccessRequest struct {
 	Path     string // normalised, escaped
 	RawQuery string
 	Header   map[string][]string // as the caller sent them, tokens too; canonical keys, of gRPC lower-case ones
+	TCP      bool                // a raw connection: there is no method, host, path or header
 	Policy   string              // namespace/name of the policy that asks
 	Rule     int                 // the index of its rule
 }
@@ -48,7 +49,7 @@ func (m *Mesh) guards() guard.Config {
 		c.Providers[name] = func(ctx context.Context, v *guard.Visit, by *authz.Rule) error {
 			return a.Authorize(ctx, AccessRequest{
 				Peer: v.Peer, Source: v.Source, Method: v.Method, Host: v.Host, Path: v.Path.Escaped(), RawQuery: v.RawQuery,
-				Header: v.Header, Policy: by.Policy.Namespace + "/" + by.Policy.Name, Rule: by.Index,
+				Header: v.Header, TCP: v.TCP, Policy: by.Policy.Namespace + "/" + by.Policy.Name, Rule: by.Index,
 			})
 		}
 	}

@@ -2,12 +2,14 @@ package mesh
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/counted"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/flight"
+	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
@@ -26,6 +28,8 @@ type connection struct {
 	flight flight.Entry[connection]
 	err    error       // why there is none
 	flags  engine.Flag // of what is not the mesh's
+	denied *guard.Refusal
+	tls    *tls.ConnectionState // of an inbound one; nil: in the clear
 }
 
 // stand begins the life of a connection.
@@ -76,7 +80,7 @@ func (c *connection) flagged() (flags telemetry.Flags) {
 	if c.call != nil {
 		flags = report.Flags(c.call.Flags)
 	}
-	flags |= report.Flags(c.flags)
+	flags |= report.Flags(c.flags) | report.Refused(c.denied)
 	if c.Conn != nil && c.Aged() {
 		flags |= telemetry.DurationTimeout
 	}
@@ -89,42 +93,40 @@ func (c *connection) details() *telemetry.Details {
 		return nil
 	}
 	d := &telemetry.Details{Termination: c.termination()}
-	if c.call != nil {
+	switch {
+	case c.side == telemetry.Destination:
+		c.describeInbound(d)
+	case c.call != nil:
 		report.DescribeTCP(c.call, d)
-	} else if c.side == telemetry.Source {
-		d.Cluster = telemetry.Passthrough
+	default:
+		d.Cluster, d.UpstreamAddress = telemetry.Passthrough, c.to
 	}
-	c.addresses(d)
+	if c.side == telemetry.Source && c.Conn != nil {
+		d.UpstreamLocalAddress = c.LocalAddr().String()
+	}
 	return d
+}
+
+func (c *connection) describeInbound(d *telemetry.Details) {
+	d.Cluster = "inbound|" + portText(addrPort(c.to).Port()) + "||"
+	d.SourceAddress, d.DestinationAddress = c.caller.Address, c.to
+	if c.tls != nil {
+		d.ServerName, d.TLSVersion = c.tls.ServerName, tlsVersion(c.tls.Version)
+	}
 }
 
 // termination is Envoy's word for why a connection was closed, of those that Envoy
 // has one for.
 func (c *connection) termination() string {
 	switch {
+	case c.denied != nil:
+		return c.denied.Details
 	case c.Conn == nil || c.Ended() == nil:
 		return ""
 	case c.Aged():
 		return "max_connection_duration_reached"
 	}
 	return "tcp_session_idle_timeout"
-}
-
-func (c *connection) addresses(d *telemetry.Details) {
-	switch {
-	case c.side == telemetry.Destination:
-		d.SourceAddress = c.caller.Address
-	case c.call == nil || c.call.Host == nil:
-		d.UpstreamAddress = c.to
-	}
-	if c.Conn == nil {
-		return
-	}
-	if c.side == telemetry.Destination {
-		d.DestinationAddress = c.LocalAddr().String()
-	} else {
-		d.UpstreamLocalAddress = c.LocalAddr().String()
-	}
 }
 
 // observed tells the observer.

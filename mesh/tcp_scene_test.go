@@ -93,13 +93,18 @@ func (s *scene) dialled(address string) (net.Conn, string) {
 	return c, name
 }
 
-// ask sends text and reads it back.
+// ask sends text and reads it back, which may begin before all has been sent.
 func ask(c net.Conn, text string) error {
-	if _, err := io.WriteString(c, text); err != nil {
-		return err
-	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(c, text)
+		sent <- err
+	}()
 	got := make([]byte, len(text))
 	if _, err := io.ReadFull(c, got); err != nil {
+		return err
+	}
+	if err := <-sent; err != nil {
 		return err
 	}
 	if string(got) != text {

@@ -136,6 +136,7 @@ var mayImport = map[string]why{
 		"tlsid": "connections by the own identity",
 	},
 	"mesh/internal/counted": {},
+	"mesh/internal/doorway": {},
 	"mesh/internal/flight":  {},
 	"mesh/internal/follow":  {},
 	"mesh/internal/replay":  {},

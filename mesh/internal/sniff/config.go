@@ -32,6 +32,10 @@ type Config struct {
 	Mode func() Mode
 	// Timeout is how long a client may take for its first byte. Zero: 15 s.
 	Timeout time.Duration
+	// ServerFirst says that clients may be silent because the server is to speak
+	// first: in Permissive mode, who has not begun with TLS within Timeout is taken
+	// for plaintext, rather than closed.
+	ServerFirst bool
 	// MaxPending is how many connections may be waited for at once. Zero: 4096.
 	MaxPending int
 }

@@ -46,7 +46,8 @@
 // # Limits
 //
 // Protocols in which the server speaks first cannot be told from silence: serve
-// them in Strict or Disable mode. What comes after the first byte is up to who
+// them in Strict or Disable mode, or say Config.ServerFirst, by which plaintext
+// clients wait for Timeout until they are spoken to. What comes after the first byte is up to who
 // accepts: a client that stops amid the handshake or its first request is
 // bounded by http.Server.ReadHeaderTimeout, as it is without this package.
 package sniff

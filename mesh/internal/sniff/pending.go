@@ -72,6 +72,9 @@ func (l *Listener) takePlace() bool {
 // mode may have changed meanwhile, and it is the one of now that counts.
 func (l *Listener) wait(c *peekedConn) {
 	err := c.peek(l.config.Timeout)
+	if l.config.ServerFirst && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = c.SetReadDeadline(time.Time{}) // it was none that TLS begins with
+	}
 	if evicted := !l.silent.leave(c); evicted || err != nil {
 		if !evicted && errors.Is(err, os.ErrDeadlineExceeded) {
 			l.timedOut.Add(1)

@@ -214,3 +214,33 @@ func TestWhoHasSpokenIsNotClosedForNewcomers(t *testing.T) {
 		}
 	})
 }
+
+// Who is silent may be waiting for the server to speak: at the end of the wait he is
+// taken for plaintext, and nothing of what he says later is lost.
+func TestASilentClientMayBeSpokenTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		mode := turn(sniff.Permissive)
+		l := listen(t, m, sniff.Config{Mode: mode.mode, Timeout: time.Second, ServerFirst: true})
+		client, began := m.dial(t), time.Now()
+		server := accept(t, l)
+		if isTLS(server) || time.Since(began) != time.Second {
+			t.Errorf("TLS %v, after %v", isTLS(server), time.Since(began))
+		}
+		go func() { _, _ = client.Write([]byte("\x16EHLO")) }()
+		time.Sleep(time.Minute) // nothing is left of the wait's deadline
+		got := make([]byte, 5)
+		if _, err := io.ReadFull(server, got); err != nil || string(got) != "\x16EHLO" {
+			t.Errorf("got %q %v", got, err)
+		}
+		if s := l.Stats(); s.TimedOut != 0 || s.Pending != 0 {
+			t.Errorf("got %+v", s)
+		}
+		m.dial(t)
+		synctest.Wait()
+		mode.to(sniff.Strict) // the mode of the end of the wait counts
+		if !isTLS(accept(t, l)) {
+			t.Error("silence was taken for plaintext at a port that takes none")
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package doorway
+
+import (
+	"cmp"
+	"container/list"
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Config says who is let in.
+type Config struct {
+	// Admit looks at a connection and returns the one to be accepted. If it fails,
+	// the connection is closed by it. ctx ends with the time that there is for it.
+	// It is called by many goroutines.
+	Admit func(ctx context.Context, c net.Conn) (net.Conn, error)
+	// Timeout is how long Admit may take. Zero: 10 s.
+	Timeout time.Duration
+	// MaxPending is how many may be looked at, or wait to be accepted. Zero: 4096.
+	MaxPending int
+}
+
+// A Listener accepts those connections of another listener that are let in. Its Close
+// must be called.
+type Listener struct {
+	inner  net.Listener
+	config Config
+	places chan struct{} // holds one for each that is looked at, or that waits for Accept
+	ready  chan accepted
+	close  func() error // closes once
+
+	life  context.Context // ends with Close
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting list.List // of *visit, the oldest first
+}
+
+// accepted is what Accept returns.
+type accepted struct {
+	conn net.Conn
+	err  error
+}
+
+// A visit is a connection that is looked at.
+type visit struct {
+	conn  net.Conn
+	since time.Time
+	ctx   context.Context
+	end   context.CancelFunc
+	place *list.Element
+}
+
+// Listen returns a Listener over inner, which it owns from now on.
+func Listen(inner net.Listener, c Config) *Listener {
+	c.Timeout, c.MaxPending = cmp.Or(c.Timeout, 10*time.Second), cmp.Or(c.MaxPending, 4096)
+	l := &Listener{inner: inner, config: c, places: make(chan struct{}, c.MaxPending), ready: make(chan accepted)}
+	l.life, l.end = context.WithCancel(context.Background())
+	l.close = sync.OnceValue(l.shut)
+	l.tasks.Go(l.run)
+	return l
+}
+
+// Addr is the inner listener's.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Accept returns the next connection that has been let in. Errors of the inner
+// listener are passed on; the next Accept asks it again. After Close it is
+// net.ErrClosed.
+func (l *Listener) Accept() (net.Conn, error) {
+	select {
+	case a := <-l.ready:
+		return a.conn, a.err
+	case <-l.life.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// run accepts until Close. An error waits for an Accept that takes it, so that the
+// inner listener is not asked more often than by its owner.
+func (l *Listener) run() {
+	for l.life.Err() == nil {
+		conn, err := l.inner.Accept()
+		switch {
+		case err != nil:
+			l.deliver(accepted{err: err})
+		case !l.place():
+			_ = conn.Close()
+		default:
+			v := l.enter(conn)
+			l.tasks.Go(func() { l.admit(v) })
+		}
+	}
+}
+
+// admit looks at one connection, and hands it over if it may come in.
+func (l *Listener) admit(v *visit) {
+	defer func() { <-l.places }()
+	conn, err := l.config.Admit(v.ctx, v.conn)
+	l.leave(v)
+	if err == nil {
+		l.deliver(accepted{conn: conn})
+	}
+}
+
+// deliver hands over to Accept. If the listener is closed first, so is the
+// connection.
+func (l *Listener) deliver(a accepted) {
+	select {
+	case l.ready <- a:
+	case <-l.life.Done():
+		if a.conn != nil {
+			_ = a.conn.Close()
+		}
+	}
+}
+
+func (l *Listener) enter(conn net.Conn) *visit {
+	v := &visit{conn: conn, since: time.Now()}
+	v.ctx, v.end = context.WithTimeout(l.life, l.config.Timeout)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v.place = l.waiting.PushBack(v)
+	return v
+}
+
+func (l *Listener) leave(v *visit) {
+	v.end()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v.place != nil {
+		l.waiting.Remove(v.place)
+	}
+}
+
+// grace is how long a connection may be looked at in any case.
+const grace = time.Second
+
+// place waits for a place; false: the listener was closed.
+func (l *Listener) place() bool {
+	for {
+		select {
+		case l.places <- struct{}{}:
+			return true
+		case <-l.life.Done():
+			return false
+		default:
+		}
+		select {
+		case l.places <- struct{}{}:
+			return true
+		case <-l.due():
+			l.evict()
+		case <-l.life.Done():
+			return false
+		}
+	}
+}
+
+// due fires when the oldest has had its grace; nil: there is none.
+func (l *Listener) due() <-chan time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting.Len() == 0 {
+		return nil
+	}
+	return time.After(time.Until(l.oldestLocked().since.Add(grace)))
+}
+
+// evict closes the oldest that has had its grace.
+func (l *Listener) evict() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting.Len() == 0 || time.Since(l.oldestLocked().since) < grace {
+		return
+	}
+	v := l.oldestLocked()
+	l.waiting.Remove(v.place)
+	v.place = nil
+	v.end()
+	_ = v.conn.SetDeadline(time.Unix(1, 0)) // who looks at it, closes it
+}
+
+func (l *Listener) oldestLocked() *visit { return l.waiting.Front().Value.(*visit) }
+
+// Close closes the inner listener and all connections that have not been accepted,
+// waits for the goroutines and returns the inner listener's error. Accepted
+// connections live on.
+func (l *Listener) Close() error { return l.close() }
+
+func (l *Listener) shut() error {
+	l.end()
+	err := l.inner.Close()
+	l.tasks.Wait()
+	return err
+}
