@@ -60,6 +60,7 @@
 //	mesh/internal/inside   what meshgrpc builds on
 //	mesh/internal/cel      the expressions in Telemetry resources
 //	mesh/internal/flight   what is under way
+//	mesh/internal/deadline  contexts that end tries whose time is up
 //	mesh/internal/follow   the one control loop
 //	mesh/internal/replay   a request body that can be sent again
 //	balancer               who is next

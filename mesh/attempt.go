@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
@@ -31,7 +32,7 @@ type tracedAttempt struct {
 // A timedAttempt is an attempt with a limit, in one allocation.
 type timedAttempt struct {
 	tracedAttempt
-	limit limit
+	limit deadline.Limit
 	told  [1]string // the value of X-Envoy-Expected-Rq-Timeout-Ms
 }
 
@@ -39,7 +40,7 @@ type timedAttempt struct {
 // attempt, which it would make larger, and handed on whole.
 type hold struct {
 	report *report.Attempt // nil: nobody reads it
-	limit  *limit          // nil: the try may take as long as the caller's context lives
+	limit  *deadline.Limit // nil: the try may take as long as the caller's context lives
 	race   func()          // ends the context of a try that ran against others; nil: it did not
 	slot   *breaker.Gate   // in which the try has a place; nil: none
 	stream func()          // gives back the place on an HTTP/2 connection; nil: none
@@ -58,7 +59,7 @@ func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) *attempt {
 		t := new(timedAttempt)
 		h.told, h.trace = &t.told, &t.trace
 		x.held.limit = &t.limit
-		t.limit.begin(x.alarms, ctx, h.deadline)
+		t.limit.Begin(x.alarms, ctx, h.deadline)
 		return &t.attempt
 	case x.report.Carries() != telemetry.CarriesNothing:
 		t := new(tracedAttempt)
@@ -80,7 +81,7 @@ func endsBefore(deadline time.Time, ctx context.Context) bool {
 // end gives back what the try holds.
 func (h *hold) end() {
 	h.report.End()
-	h.limit.stop()
+	h.limit.Stop()
 	if h.race != nil {
 		h.race()
 	}

@@ -30,7 +30,7 @@ func (x *exchange) failed(ctx context.Context, c *engine.Call, err error) engine
 		return o
 	}
 	switch {
-	case x.held.limit.expired():
+	case x.held.limit.Expired():
 		if _, perTry := c.TryDeadline(); perTry {
 			return engine.Failed(retry.PerTryTimeout, context.DeadlineExceeded)
 		}
@@ -49,7 +49,7 @@ func (x *exchange) brokeOff(err error) engine.Outcome {
 		return o
 	}
 	switch {
-	case x.held.limit.expired():
+	case x.held.limit.Expired():
 		return engine.Failed(retry.DeadlineExceeded, err)
 	case x.body.Err() != nil: // the answer broke off because the request did
 		return engine.Failed(retry.Canceled, x.body.Err())

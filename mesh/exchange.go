@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/internal/replay"
@@ -21,10 +22,10 @@ import (
 // again once it is over.
 type exchange struct {
 	report report.Outbound
-	flight engine.Flight // its place among those under way
-	alarms *alarms       // of the deadlines of its tries
-	desk   *desk         // nil: none yet
-	trip                 // the rest is of one request alone
+	flight engine.Flight    // its place among those under way
+	alarms *deadline.Alarms // of the deadlines of its tries
+	desk   *desk            // nil: none yet
+	trip                    // the rest is of one request alone
 }
 
 // A trip is what an exchange knows of one request.
@@ -184,7 +185,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	ctx, x.held.report = x.report.Try(ctx, c)
 	x.last = x.newAttempt(ctx, c)
 	resp, err := x.t.carry(x, c, x.request(ctx, x.last))
-	if err == nil && !x.held.limit.extend(c.Deadline) { // too late to be read
+	if err == nil && !x.held.limit.Extend(c.Deadline) { // too late to be read
 		_ = resp.Body.Close()
 		err = context.DeadlineExceeded
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
@@ -23,7 +22,7 @@ func (m *Mesh) Inside() inside.Mesh {
 		Now:           m.clock.now,
 		Refused:       func(c *engine.Call, err error) error { return newError(c, err) },
 		MirrorDropped: m.MirrorDropped,
-		Limiter:       func() inside.Limiter { return m.deadlines.one().limit },
+		Alarms:        m.deadlines.One,
 		Dial:          m.config.DialContext,
 		Dialer:        m.dialerTo,
 		Credential:    (&wires{mesh: m}).credential,
@@ -36,16 +35,6 @@ func (m *Mesh) Inside() inside.Mesh {
 		},
 	}
 }
-
-// limit is an inside.Limiter.
-func (a *alarms) limit(parent context.Context, deadline time.Time) inside.Limit {
-	l := new(limit)
-	l.begin(a, parent, deadline)
-	return l
-}
-
-// Stop implements inside.Limit.
-func (l *limit) Stop() { l.stop() }
 
 // A road is how another face than HTTP's gets to the hosts of a cluster.
 type road struct {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/inmesh-go/inmesh/mesh/authz"
+	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/internal/follow"
@@ -40,7 +41,7 @@ type Mesh struct {
 	settings  settings  // of the rules that were compiled last
 
 	clock     clock
-	deadlines *alarmShards
+	deadlines *deadline.Shards
 	exchanges sync.Pool // of *exchange
 
 	mu         sync.Mutex // guards transports
@@ -54,7 +55,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{config: c.withDefaults(), deadlines: newAlarmShards(), visits: flight.New[inbound]()}
+	m := &Mesh{config: c.withDefaults(), deadlines: deadline.NewShards(), visits: flight.New[inbound]()}
 	m.ways.mesh, m.connections = m, newConnections(m)
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
@@ -68,7 +69,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m.engine = e
-	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.one(), flight: engine.Flight{Lane: e.Lane()}} }
+	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.One(), flight: engine.Flight{Lane: e.Lane()}} }
 	m.guard = guard.New(m.guards())
 	if err := m.start(ctx); err != nil {
 		_ = m.Close()

@@ -14,7 +14,6 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
-	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
@@ -115,17 +114,27 @@ func (r *rpc) own() metadata.MD {
 
 func (r *rpc) values() plan.Values { return r.call.Values(protocol) }
 
-// newTry is the next attempt, as a context under ctx, which is the limit within
-// which it has to be made, if there is one.
-func (r *rpc) newTry(ctx context.Context, within inside.Limit) *try {
-	c := &r.call
-	ctx, r.about = r.report.Try(ctx, c)
+// newTry is the next attempt, as a context under ctx.
+func (r *rpc) newTry(ctx context.Context) *try {
+	t := &try{Context: r.attempt(ctx)}
+	r.fill(t)
+	return t
+}
+
+// attempt is the context of the next attempt: under its span, with what is sent.
+func (r *rpc) attempt(ctx context.Context) context.Context {
+	ctx, r.about = r.report.Try(ctx, &r.call)
 	if md := r.outgoing(ctx); md != nil {
 		ctx = metadata.NewOutgoingContext(ctx, md)
 	}
-	t := &try{Context: ctx, within: within, client: r.client, cluster: c.Cluster, host: c.Host, service: r.service, wrapped: r.wrapped()}
+	return ctx
+}
+
+// fill says where the attempt goes.
+func (r *rpc) fill(t *try) {
+	c := &r.call
+	t.client, t.cluster, t.host, t.service, t.wrapped = r.client, c.Cluster, c.Host, r.service, r.wrapped()
 	r.last, r.broken = t, engine.Outcome{}
-	return t
 }
 
 // sooner reports whether a deadline comes before that of ctx; zero: it is none.

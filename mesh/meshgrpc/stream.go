@@ -153,7 +153,7 @@ func (s *stream) limited(ctx context.Context, c *engine.Call) *try {
 			release()
 		}
 	}
-	t := s.newTry(ctx, nil)
+	t := s.newTry(ctx)
 	s.limit.begin(end, route, c.Route.Retry.TryTimeout(c.Route.Timeout), !s.desc.ClientStreams)
 	return t
 }

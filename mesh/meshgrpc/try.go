@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
-	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
@@ -23,7 +23,7 @@ import (
 // worked on the first.
 type try struct {
 	context.Context
-	within  inside.Limit // that a rule sets; nil: none
+	limit   *deadline.Limit // that a rule sets, the Context's own; nil: none
 	client  *client
 	cluster *engine.Cluster
 	host    *engine.Host // nil: none of the mesh's
@@ -43,6 +43,12 @@ type try struct {
 
 	ended bool  // the stream has
 	err   error // with it
+}
+
+// A limitedTry is a try with a limit, in one allocation.
+type limitedTry struct {
+	try
+	own deadline.Limit
 }
 
 // A sight is what is known of an attempt's stream.

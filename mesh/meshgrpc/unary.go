@@ -6,8 +6,8 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
-	"github.com/inmesh-go/inmesh/mesh/internal/inside"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 )
 
@@ -16,7 +16,7 @@ import (
 type unaryCall struct {
 	rpc
 	errand
-	limits   inside.Limiter   // kept from call to call, as the next is
+	alarms   *deadline.Alarms // kept from call to call, as the next is
 	returned *report.Returned // nil: nothing is told
 }
 
@@ -28,7 +28,7 @@ type errand struct {
 }
 
 func newUnaryCall(c *client) *unaryCall {
-	x := &unaryCall{limits: c.mesh.Limiter()}
+	x := &unaryCall{alarms: c.mesh.Alarms()}
 	x.flight.Lane = c.mesh.Engine.Lane()
 	if to := c.mesh.Reporter; to != nil {
 		x.returned = to.Returned()
@@ -112,20 +112,27 @@ func (x *unaryCall) end(err error) error {
 
 // Send implements engine.Wire. A unary call has its headers when it has all.
 func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
-	var deadline time.Time
-	deadline, x.perTry = c.TryDeadline()
-	var within inside.Limit
-	if sooner(ctx, deadline) {
-		within = x.limits(ctx, deadline)
-		defer within.Stop()
-		ctx = within
-	}
-	t := x.newTry(ctx, within)
+	var until time.Time
+	until, x.perTry = c.TryDeadline()
+	t := x.limitedTry(ctx, until)
+	defer t.limit.Stop()
 	x.err = x.invoke(t, x.path, x.message, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
 	x.about.Saw(&c.Outcome)
 	x.about.Status(int(codeOf(x.err)))
 	x.about.End()
+}
+
+// limitedTry is newTry, with an end of its own if ctx does not end sooner.
+func (x *unaryCall) limitedTry(ctx context.Context, until time.Time) *try {
+	if !sooner(ctx, until) {
+		return x.newTry(ctx)
+	}
+	t := new(limitedTry)
+	t.own.Begin(x.alarms, x.attempt(ctx), until)
+	t.Context, t.limit = &t.own, &t.own
+	x.fill(&t.try)
+	return &t.try
 }
 
 // Again implements engine.Wire: a message can be sent as often as one likes.

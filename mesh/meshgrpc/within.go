@@ -10,7 +10,7 @@ import (
 // where there would be another one for each call, and HPACK has a word for them.
 func (t *try) Deadline() (time.Time, bool) {
 	d, ok := t.Context.Deadline()
-	if t.within == nil || !ok {
+	if t.limit == nil || !ok {
 		return d, ok
 	}
 	t.mu.Lock()
@@ -34,8 +34,8 @@ func inMilliseconds(d time.Time) time.Time {
 // AfterFunc is what package context asks for where a context is derived from this
 // one, before it starts a goroutine to wait for its end.
 func (t *try) AfterFunc(f func()) (stop func() bool) {
-	if t.within == nil {
+	if t.limit == nil {
 		return context.AfterFunc(t.Context, f)
 	}
-	return t.within.AfterFunc(f)
+	return t.limit.AfterFunc(f)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/authz"
+	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -26,8 +27,8 @@ type Mesh struct {
 	Refused func(c *engine.Call, err error) error
 	// MirrorDropped tells that a copy was not sent.
 	MirrorDropped func(host string)
-	// Limiter is one for callers who keep it, which should not all have the same.
-	Limiter func() Limiter
+	// Alarms are for callers who keep them, and should not all have the same.
+	Alarms func() *deadline.Alarms
 
 	// Dial makes connections to what the mesh does not know, in the clear.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -50,19 +51,6 @@ type Mesh struct {
 	Inherit func(ctx context.Context, values []string) (context.Context, context.CancelFunc)
 	// Receive begins the journey of an inbound request.
 	Receive func(ctx context.Context) Inbound
-}
-
-// A Limiter makes a context that ends with its parent, or at the deadline, at a
-// fraction of the price of context.WithDeadline.
-type Limiter func(parent context.Context, deadline time.Time) Limit
-
-// A Limit is a context for one try.
-type Limit interface {
-	context.Context
-	// AfterFunc is what package context asks for before it starts a goroutine.
-	AfterFunc(f func()) (stop func() bool)
-	// Stop ends it. It must be called.
-	Stop()
 }
 
 // An Inbound is a request on its way to the handler, and the handler's context:

@@ -1,4 +1,4 @@
-package mesh
+package deadline
 
 import (
 	"context"
@@ -8,11 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/inmesh-go/inmesh/mesh/internal/h1"
 )
-
-var _ h1.Tier = (*limit)(nil)
 
 func TestWhatIsTiedIsCalledOnceWhenTheLimitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -28,7 +24,7 @@ func TestWhatIsTiedIsCalledOnceWhenTheLimitEnds(t *testing.T) {
 		if l.Tie(func() { t.Error("called") }) {
 			t.Error("tied to what has ended")
 		}
-		l.stop()
+		l.Stop()
 	})
 }
 
@@ -44,7 +40,7 @@ func TestWhatIsUntiedIsNotCalled(t *testing.T) {
 	if !l.Tie(never) || !stop() || !l.Untie() {
 		t.Error("a tie and an AfterFunc got into each other's way")
 	}
-	l.stop()
+	l.Stop()
 }
 
 // Either it was untied, or it is called: never both, never neither.
@@ -55,7 +51,7 @@ func TestATieIsLetGoOrCalled(t *testing.T) {
 		tied := l.Tie(func() { calls.Add(1) })
 		var ends sync.WaitGroup
 		ends.Go(func() { late(l) })
-		ends.Go(l.stop)
+		ends.Go(l.Stop)
 		untied := l.Untie()
 		ends.Wait()
 		if tied {
@@ -70,7 +66,7 @@ func TestATieIsLetGoOrCalled(t *testing.T) {
 
 func TestATieCostsNoAllocation(t *testing.T) {
 	l := begun(context.Background(), time.Now().Add(time.Hour))
-	defer l.stop()
+	defer l.Stop()
 	f := func() {}
 	if got := testing.AllocsPerRun(100, func() { l.Tie(f); l.Untie() }); got != 0 {
 		t.Errorf("%v allocations", got)

@@ -1,4 +1,4 @@
-package mesh
+package deadline
 
 import (
 	"container/heap"
@@ -8,25 +8,26 @@ import (
 	"time"
 )
 
-// An alarmShards is an alarms for each core, so that requests on different cores wait
-// for no common lock. It is made by newAlarmShards.
-type alarmShards struct {
-	all  []alarms
+// Shards are Alarms for each core, so that requests on different cores wait for no
+// common lock.
+type Shards struct {
+	all  []Alarms
 	next atomic.Uint32
 }
 
-func newAlarmShards() *alarmShards { return &alarmShards{all: make([]alarms, runtime.GOMAXPROCS(0))} }
+// NewShards makes them.
+func NewShards() *Shards { return &Shards{all: make([]Alarms, runtime.GOMAXPROCS(0))} }
 
-// one gives the alarms out in turn: an exchange keeps the one that it was made
-// with, and the pool gives a core back the exchanges that it has used.
-func (s *alarmShards) one() *alarms { return &s.all[int(s.next.Add(1)-1)%len(s.all)] }
+// One gives the Alarms out in turn: an exchange keeps those that it was made with,
+// and the pool gives a core back the exchanges that it has used.
+func (s *Shards) One() *Alarms { return &s.all[int(s.next.Add(1)-1)%len(s.all)] }
 
 // Alarms end the limits whose time is up, with one timer for all of them. A timer
 // for each would mostly be stopped before it fires, and cost two allocations;
 // where it is the program's next one, the runtime may have to wake a thread that
 // waits for the network. Here the timer is set only for an end that comes before
 // all others, and may fire for one that was given up.
-type alarms struct {
+type Alarms struct {
 	mu    sync.Mutex // guards all below; taken after a limit's own
 	queue alarmQueue
 	timer *time.Timer
@@ -35,7 +36,7 @@ type alarms struct {
 }
 
 // set ends l at the given time, unless it is set to another or cleared before.
-func (a *alarms) set(l *limit, at time.Time) {
+func (a *Alarms) set(l *Limit, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if l.alarm.queued {
@@ -47,7 +48,7 @@ func (a *alarms) set(l *limit, at time.Time) {
 }
 
 // clear forgets l.
-func (a *alarms) clear(l *limit) {
+func (a *Alarms) clear(l *Limit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if l.alarm.queued {
@@ -56,7 +57,7 @@ func (a *alarms) clear(l *limit) {
 }
 
 // armLocked sets the timer for the first end, if it would fire later.
-func (a *alarms) armLocked() {
+func (a *Alarms) armLocked() {
 	if len(a.queue) == 0 {
 		return
 	}
@@ -73,17 +74,17 @@ func (a *alarms) armLocked() {
 }
 
 // ring is the timer's. A limit is told without the lock, for it takes its own.
-func (a *alarms) ring() {
+func (a *Alarms) ring() {
 	for _, l := range a.due(time.Now()) {
 		l.expire()
 	}
 }
 
-func (a *alarms) due(now time.Time) (due []*limit) {
+func (a *Alarms) due(now time.Time) (due []*Limit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for len(a.queue) > 0 && !now.Before(a.queue[0].alarm.at) {
-		due = append(due, heap.Pop(&a.queue).(*limit))
+		due = append(due, heap.Pop(&a.queue).(*Limit))
 	}
 	a.next = time.Time{}
 	a.armLocked()
@@ -98,7 +99,7 @@ type alarm struct {
 }
 
 // An alarmQueue is limits by the time of their end; container/heap keeps it.
-type alarmQueue []*limit
+type alarmQueue []*Limit
 
 func (q alarmQueue) Len() int           { return len(q) }
 func (q alarmQueue) Less(i, j int) bool { return q[i].alarm.at.Before(q[j].alarm.at) }
@@ -110,7 +111,7 @@ func (q alarmQueue) Swap(i, j int) {
 
 // Push implements heap.Interface.
 func (q *alarmQueue) Push(x any) {
-	l := x.(*limit)
+	l := x.(*Limit)
 	l.alarm.index, l.alarm.queued = len(*q), true
 	*q = append(*q, l)
 }

@@ -1,4 +1,4 @@
-package mesh
+package deadline
 
 import (
 	"context"
@@ -27,9 +27,9 @@ func ended(t *testing.T, ctx context.Context) (err, cause error) {
 }
 
 // begun is a limit with a room of its own.
-func begun(parent context.Context, deadline time.Time) *limit {
-	l := new(limit)
-	l.begin(new(alarms), parent, deadline)
+func begun(parent context.Context, deadline time.Time) *Limit {
+	l := new(Limit)
+	l.Begin(new(Alarms), parent, deadline)
 	return l
 }
 
@@ -37,22 +37,22 @@ func TestALimitEndsAtItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := time.Now().Add(time.Second)
 		l := begun(context.Background(), at)
-		defer l.stop()
+		defer l.Stop()
 		if got, ok := l.Deadline(); !ok || !got.Equal(at) {
 			t.Errorf("Deadline() = %v, %v; want %v", got, ok, at)
 		}
 		if first, second := l.Done(), l.Done(); first != second {
 			t.Error("Done returns another channel each time")
 		}
-		if l.Err() != nil || l.expired() {
+		if l.Err() != nil || l.Expired() {
 			t.Error("ended before its time")
 		}
 		err, cause := ended(t, l)
 		if !time.Now().Equal(at) {
 			t.Errorf("ended at %v, want %v", time.Now(), at)
 		}
-		if err != context.DeadlineExceeded || cause != context.DeadlineExceeded || !l.expired() {
-			t.Errorf("Err() = %v, Cause() = %v, expired() = %v", err, cause, l.expired())
+		if err != context.DeadlineExceeded || cause != context.DeadlineExceeded || !l.Expired() {
+			t.Errorf("Err() = %v, Cause() = %v, expired() = %v", err, cause, l.Expired())
 		}
 	})
 }
@@ -64,7 +64,7 @@ func TestALimitWhoseTimeHasPassedEndsAtOnce(t *testing.T) {
 		if err, _ := ended(t, l); err != context.DeadlineExceeded {
 			t.Fatalf("Err() = %v", err)
 		}
-		l.stop()
+		l.Stop()
 		cancel()
 	}
 }
@@ -78,10 +78,10 @@ func TestALimitOnAContextThatIsOverEndsAtOnce(t *testing.T) {
 		if err, cause := ended(t, l); err != context.Canceled || cause != why {
 			t.Fatalf("Err() = %v, Cause() = %v", err, cause)
 		}
-		if l.expired() {
+		if l.Expired() {
 			t.Fatal("its time was not up")
 		}
-		l.stop()
+		l.Stop()
 	}
 }
 
@@ -90,7 +90,7 @@ func TestALimitEndsWithItsParentAndItsCause(t *testing.T) {
 		why := errors.New("why")
 		parent, cancel := context.WithCancelCause(context.WithValue(context.Background(), limitKey{}, "value"))
 		l := begun(parent, time.Now().Add(time.Hour))
-		defer l.stop()
+		defer l.Stop()
 		if l.Value(limitKey{}) != "value" {
 			t.Error("the parent's value is lost")
 		}
@@ -103,7 +103,7 @@ func TestALimitEndsWithItsParentAndItsCause(t *testing.T) {
 				t.Errorf("%s: Err() = %v, Cause() = %v", name, err, cause)
 			}
 		}
-		if l.expired() {
+		if l.Expired() {
 			t.Error("its time was not up")
 		}
 	})
@@ -121,7 +121,7 @@ func TestALimitEndsItsChildren(t *testing.T) {
 				if want == context.DeadlineExceeded {
 					time.Sleep(2 * time.Second)
 				}
-				l.stop()
+				l.Stop()
 				synctest.Wait()
 				for kind, ctx := range children {
 					if ctx.Err() != want || context.Cause(ctx) != want {
@@ -148,7 +148,7 @@ func childrenOf(t *testing.T, parent context.Context) map[string]context.Context
 
 func TestChildrenThatEndFirstAreForgotten(t *testing.T) {
 	l := begun(context.Background(), time.Now().Add(time.Hour))
-	defer l.stop()
+	defer l.Stop()
 	for range 100 {
 		_, cancel := context.WithCancel(l)
 		stop := context.AfterFunc(l, func() { t.Error("called") })
@@ -166,7 +166,7 @@ func TestChildrenThatEndFirstAreForgotten(t *testing.T) {
 
 func TestAfterFuncOfAnEndedLimitRunsOnItsOwnGoroutine(t *testing.T) {
 	l := begun(context.Background(), time.Now().Add(time.Hour))
-	l.stop()
+	l.Stop()
 	var mu sync.Mutex
 	ran := make(chan struct{})
 	mu.Lock()
@@ -182,18 +182,18 @@ func TestAnExtendedLimitLivesToItsNewTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		l := begun(context.Background(), began.Add(time.Second))
-		defer l.stop()
-		if !l.extend(began.Add(time.Minute)) {
+		defer l.Stop()
+		if !l.Extend(began.Add(time.Minute)) {
 			t.Fatal("extend: already over")
 		}
 		if err, _ := ended2(l, 30*time.Second); err != nil {
 			t.Fatalf("ended by its old time: %v", err)
 		}
 		<-l.Done()
-		if got := time.Since(began); got != time.Minute || !l.expired() {
-			t.Errorf("ended after %v, expired() = %v", got, l.expired())
+		if got := time.Since(began); got != time.Minute || !l.Expired() {
+			t.Errorf("ended after %v, expired() = %v", got, l.Expired())
 		}
-		if l.extend(began.Add(time.Hour)) {
+		if l.Extend(began.Add(time.Hour)) {
 			t.Error("what is over was extended")
 		}
 	})
@@ -212,8 +212,8 @@ func TestALimitExtendedToNoTimeEndsWithTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, cancel := context.WithCancel(context.Background())
 		l := begun(parent, time.Now().Add(time.Second))
-		defer l.stop()
-		l.extend(time.Time{})
+		defer l.Stop()
+		l.Extend(time.Time{})
 		if err, _ := ended2(l, time.Hour); err != nil {
 			t.Fatalf("ended: %v", err)
 		}
@@ -232,24 +232,24 @@ func TestExtendAndTheTimerAgree(t *testing.T) {
 		for range rand.IntN(40) {
 			l.Err()
 		}
-		extended := l.extend(time.Now().Add(time.Hour))
+		extended := l.Extend(time.Now().Add(time.Hour))
 		if extended {
 			late(l)
 		}
 		if err := l.Err(); extended != (err == nil) {
 			t.Fatalf("extend said %v, and Err() is %v", extended, err)
 		}
-		l.stop()
+		l.Stop()
 	}
 }
 
 // late lets a timer that has fired run.
-func late(l *limit) { l.expire() }
+func late(l *Limit) { l.expire() }
 
 func TestANilLimitIsNone(t *testing.T) {
-	var l *limit
-	l.stop()
-	if !l.extend(time.Now()) || l.expired() {
+	var l *Limit
+	l.Stop()
+	if !l.Extend(time.Now()) || l.Expired() {
 		t.Error("a nil limit ended")
 	}
 }
@@ -276,12 +276,12 @@ func TestALimitStandsConcurrentUse(t *testing.T) {
 				}
 			})
 		}
-		users.Go(func() { l.extend(time.Now().Add(rand.N(200 * time.Microsecond))) })
+		users.Go(func() { l.Extend(time.Now().Add(rand.N(200 * time.Microsecond))) })
 		users.Go(func() { time.AfterFunc(rand.N(300*time.Microsecond), cancel) })
-		users.Go(func() { time.AfterFunc(rand.N(300*time.Microsecond), l.stop) })
+		users.Go(func() { time.AfterFunc(rand.N(300*time.Microsecond), l.Stop) })
 		users.Wait()
 		first := l.Err()
-		l.stop()
+		l.Stop()
 		cancel()
 		if got := l.Err(); got != first {
 			t.Fatalf("Err() was %v and is %v", first, got)
@@ -311,12 +311,12 @@ func awaitCount(t *testing.T, n *atomic.Int32, want int32) {
 // A caller whose context is never cancelled costs no listener, and no limit a
 // timer of its own.
 func TestALimitCostsOneAllocation(t *testing.T) {
-	at, shared := time.Now().Add(time.Hour), new(alarms)
+	at, shared := time.Now().Add(time.Hour), new(Alarms)
 	if got := testing.AllocsPerRun(100, func() {
-		l := new(limit)
-		l.begin(shared, context.Background(), at)
-		l.extend(at)
-		l.stop()
+		l := new(Limit)
+		l.Begin(shared, context.Background(), at)
+		l.Extend(at)
+		l.Stop()
 	}); got != 1 {
 		t.Errorf("%v allocations", got)
 	}
@@ -325,20 +325,20 @@ func TestALimitCostsOneAllocation(t *testing.T) {
 // Whatever is set, moved and cleared: each alarm that stands rings at its time.
 func TestAlarmsRingInTheirOrderAndAtTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		shared, began := new(alarms), time.Now()
-		limits := make([]*limit, 200)
+		shared, began := new(Alarms), time.Now()
+		limits := make([]*Limit, 200)
 		want := map[int]time.Duration{}
 		for i := range limits {
-			limits[i] = new(limit)
+			limits[i] = new(Limit)
 			d := time.Duration(1+rand.IntN(50)) * time.Second
-			limits[i].begin(shared, context.Background(), began.Add(d))
+			limits[i].Begin(shared, context.Background(), began.Add(d))
 			switch rand.IntN(4) {
 			case 0:
-				limits[i].stop()
+				limits[i].Stop()
 				continue
 			case 1:
 				d = time.Duration(1+rand.IntN(90)) * time.Second
-				limits[i].extend(began.Add(d))
+				limits[i].Extend(began.Add(d))
 			}
 			want[i] = d
 		}

@@ -1,4 +1,6 @@
-package mesh
+// Package deadline ends tries whose time is up, at a fraction of what
+// context.WithDeadline costs.
+package deadline
 
 import (
 	"context"
@@ -6,18 +8,18 @@ import (
 	"time"
 )
 
-// A limit is a context for one try. It ends with the caller's, or at a time that
+// A Limit is a context for one try. It ends with the caller's, or at a time that
 // can be moved: the answer's headers must be there by the try's deadline, its
-// body by the call's. It costs a fraction of context.WithDeadline, and a nil
-// limit is a try without one.
+// body by the call's. A nil Limit is a try without one. Begin makes it one, once;
+// everything else may be called by many goroutines at once.
 //
 // It has an AfterFunc method, which package context looks for before it starts
 // a goroutine to watch a parent.
-type limit struct {
+type Limit struct {
 	context.Context             // the caller's
 	deadline        time.Time   // as it was made
 	leave           func() bool // stops listening to the caller's context; nil: that never ends
-	alarms          *alarms
+	alarms          *Alarms
 	alarm           alarm // guarded by alarms
 
 	mu    sync.Mutex // guards all below
@@ -26,6 +28,7 @@ type limit struct {
 	err   error
 	hooks *hook
 	tied  hook // the one that Tie adds; its f is nil while there is none
+	first hook // that AfterFunc added; none takes its place
 }
 
 // A hook is told of the end. There is one as a rule, the connection's.
@@ -34,8 +37,8 @@ type hook struct {
 	next *hook
 }
 
-// begin starts a limit whose owner must stop it.
-func (l *limit) begin(a *alarms, parent context.Context, deadline time.Time) {
+// Begin starts a limit whose owner must stop it.
+func (l *Limit) Begin(a *Alarms, parent context.Context, deadline time.Time) {
 	l.alarms, l.Context, l.deadline, l.until = a, parent, deadline, deadline
 	a.set(l, deadline)
 	if parent.Done() != nil {
@@ -46,9 +49,9 @@ func (l *limit) begin(a *alarms, parent context.Context, deadline time.Time) {
 	}
 }
 
-// extend moves the end, and reports whether there is one to move: false if the
+// Extend moves the end, and reports whether there is one to move: false if the
 // limit has ended. Zero means that only the caller's context ends it.
-func (l *limit) extend(deadline time.Time) bool {
+func (l *Limit) Extend(deadline time.Time) bool {
 	if l == nil {
 		return true
 	}
@@ -67,8 +70,8 @@ func (l *limit) extend(deadline time.Time) bool {
 	return true
 }
 
-// stop gives the limit up: what still uses it is cancelled.
-func (l *limit) stop() {
+// Stop gives the limit up: what still uses it is cancelled.
+func (l *Limit) Stop() {
 	if l == nil {
 		return
 	}
@@ -78,22 +81,22 @@ func (l *limit) stop() {
 	l.end(context.Canceled, false)
 }
 
-// expired reports that the time was up.
-func (l *limit) expired() bool {
+// Expired reports that the time was up.
+func (l *Limit) Expired() bool {
 	return l != nil && l.Err() == context.DeadlineExceeded && l.Context.Err() == nil
 }
 
 // expire is the alarm's.
-func (l *limit) expire() { l.end(context.DeadlineExceeded, true) }
+func (l *Limit) expire() { l.end(context.DeadlineExceeded, true) }
 
-func (l *limit) end(err error, alarm bool) {
+func (l *Limit) end(err error, alarm bool) {
 	for h := l.close(err, alarm); h != nil; h = h.next {
 		h.f()
 	}
 }
 
 // close marks the end, once, and returns who is to be told.
-func (l *limit) close(err error, alarm bool) *hook {
+func (l *Limit) close(err error, alarm bool) *hook {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil || alarm && !l.dueLocked() {
@@ -113,7 +116,7 @@ func (l *limit) close(err error, alarm bool) *hook {
 
 // dueLocked looks again, because an alarm may ring while the end is moved, and
 // still rings at the old time once it has been moved to a later one.
-func (l *limit) dueLocked() bool {
+func (l *Limit) dueLocked() bool {
 	if l.until.IsZero() {
 		return false
 	}
@@ -125,10 +128,10 @@ func (l *limit) dueLocked() bool {
 }
 
 // Deadline implements context.Context.
-func (l *limit) Deadline() (time.Time, bool) { return l.deadline, true }
+func (l *Limit) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // Done implements context.Context.
-func (l *limit) Done() <-chan struct{} {
+func (l *Limit) Done() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.done == nil {
@@ -141,7 +144,7 @@ func (l *limit) Done() <-chan struct{} {
 }
 
 // Err implements context.Context.
-func (l *limit) Err() error {
+func (l *Limit) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
@@ -149,21 +152,25 @@ func (l *limit) Err() error {
 
 // AfterFunc calls f once the limit has ended, in a goroutine of its own if it
 // has already, and returns a function that prevents it.
-func (l *limit) AfterFunc(f func()) (stop func() bool) {
-	h := &hook{f: f}
+func (l *Limit) AfterFunc(f func()) (stop func() bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
 		go f()
 		return func() bool { return false }
 	}
+	h := &l.first
+	if h.f != nil {
+		h = new(hook)
+	}
+	h.f = f
 	l.hookLocked(h)
 	return func() bool { return l.unhook(h) }
 }
 
 // Tie implements h1.Tier: it is an AfterFunc that costs no allocation, for one
 // function at a time.
-func (l *limit) Tie(f func()) bool {
+func (l *Limit) Tie(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil || l.tied.f != nil {
@@ -175,7 +182,7 @@ func (l *limit) Tie(f func()) bool {
 }
 
 // Untie implements h1.Tier.
-func (l *limit) Untie() bool {
+func (l *Limit) Untie() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	found := l.unhookLocked(&l.tied)
@@ -185,15 +192,15 @@ func (l *limit) Untie() bool {
 	return found
 }
 
-func (l *limit) hookLocked(h *hook) { h.next, l.hooks = l.hooks, h }
+func (l *Limit) hookLocked(h *hook) { h.next, l.hooks = l.hooks, h }
 
-func (l *limit) unhook(h *hook) bool {
+func (l *Limit) unhook(h *hook) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.unhookLocked(h)
 }
 
-func (l *limit) unhookLocked(h *hook) bool {
+func (l *Limit) unhookLocked(h *hook) bool {
 	for at := &l.hooks; *at != nil; at = &(*at).next {
 		if *at == h {
 			*at = h.next
