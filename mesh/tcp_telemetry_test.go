@@ -136,3 +136,29 @@ func TestObserversAndLogsHearOfConnections(t *testing.T) {
 		}
 	})
 }
+
+func TestARuleSaysHowOftenBytesAreTold(t *testing.T) {
+	interval := func(d string) string {
+		return "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: t}\nspec: {metrics: [{reportingInterval: " + d + "}]}\n"
+	}
+	before(t, []string{interval("60s")}, func(s *scene, a *audience) {
+		s.caches(1)
+		c, _ := s.dialled("cache:6379")
+		s.pass(59 * time.Second)
+		wantCounts(s.T, a.series(s, sent), map[string]int64{})
+		s.pass(2 * time.Second)
+		wantCounts(s.T, a.series(s, sent), map[string]int64{"": 1})
+		s.rule(interval("10s")) // from the next round on
+		if err := ask(c, "x"); err != nil {
+			s.Fatal(err)
+		}
+		s.pass(60 * time.Second)
+		wantCounts(s.T, a.series(s, sent), map[string]int64{"": 2})
+		if err := ask(c, "x"); err != nil {
+			s.Fatal(err)
+		}
+		s.pass(10 * time.Second)
+		wantCounts(s.T, a.series(s, sent), map[string]int64{"": 3})
+		_ = c.Close()
+	})
+}

@@ -16,8 +16,7 @@ var forGateways = noEffect("a policy with a target is for gateways and waypoints
 // elsewhere or remove a protection. Fields of which only some values are not
 // enforced stand in the validator of their message.
 var unsupported = map[protoreflect.FullName]fate{
-	"VirtualService.tls":              noEffect("it does not apply to HTTP and gRPC clients, it needs the dialler hook"),
-	"VirtualService.tcp":              noEffect("it does not apply to HTTP and gRPC clients, it needs the dialler hook"),
+	"VirtualService.tls":              noEffect("TLS that a client brings of its own is not looked into; connections of Mesh.DialContext go by tcp"),
 	"L4MatchAttributes.source_subnet": ineffective("Istio's sidecars do not implement it either"),
 	"HTTPMatchRequest.stat_prefix":    noEffect("it names statistics of Envoy"),
 	"HTTPRoute.cors_policy":           {Warning, "not yet enforced; the server edge will"},
@@ -37,11 +36,10 @@ var unsupported = map[protoreflect.FullName]fate{
 
 	"Telemetry.targetRef":                       forGateways,
 	"Telemetry.targetRefs":                      forGateways,
-	"Metrics.reporting_interval":                noEffect("counts are told whenever they are collected"),
 	"Tracing.use_request_id_for_trace_sampling": noEffect("traces are sampled by their own context, not by x-request-id"),
 	"Tracing.CustomTag.formatter":               {Warning, "not yet supported by inmesh: the tag is left out"},
 
-	"ServiceEntry.addresses": noEffect("connections to a virtual IP are captured by a proxy only"),
+	"ServiceEntry.addresses": {Warning, "looked at by Mesh.DialContext alone: an HTTP or gRPC client names the host"},
 	"WorkloadEntry.network":  {Warning, "not reached through a network gateway: the endpoint is used only if its network is the caller's own"},
 }
 

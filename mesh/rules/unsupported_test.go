@@ -16,7 +16,10 @@ import (
 // refused, they are all the fields of the supported kinds: a field that a new
 // version of Istio's API brings must be put on one side or the other.
 const enforced = `
-VirtualService: hosts gateways http export_to
+VirtualService: hosts gateways http tcp export_to
+TCPRoute: match route
+L4MatchAttributes: destination_subnets port source_labels gateways source_namespace
+RouteDestination: destination weight
 HTTPRoute: name match route redirect direct_response delegate rewrite timeout retries fault mirror mirrors mirror_percent mirror_percentage headers
 HTTPMatchRequest: name uri scheme method authority headers port source_labels gateways query_params ignore_uri_case without_headers source_namespace
 HTTPRouteDestination: destination weight headers
@@ -85,7 +88,7 @@ Tracing.Literal: value
 Tracing.Environment: name default_value
 Tracing.RequestHeader: name default_value
 ProviderRef: name
-Metrics: providers overrides
+Metrics: providers overrides reporting_interval
 MetricSelector: metric custom_metric mode
 MetricsOverrides: match disabled tag_overrides
 MetricsOverrides.TagOverride: operation value
@@ -98,7 +101,7 @@ AccessLogging.Filter: expression
 // that writes it.
 var notEnforced = map[string]string{
 	"VirtualService.tls":                                  virtualService(`hosts: [a], tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]`),
-	"VirtualService.tcp":                                  virtualService(`hosts: [a], tcp: [{route: [{destination: {host: a}}]}]`),
+	"L4MatchAttributes.source_subnet":                     virtualService(`hosts: [a], tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], route: [{destination: {host: a}}]}]`),
 	"HTTPRoute.cors_policy":                               forward(`corsPolicy: {}`),
 	"HTTPMatchRequest.stat_prefix":                        match(`statPrefix: x`),
 	"TrafficPolicy.tunnel":                                policy(`tunnel: {targetHost: a, targetPort: 1}`),
@@ -114,7 +117,6 @@ var notEnforced = map[string]string{
 	"RequestAuthentication.targetRefs":                    requestAuthentication(`targetRefs: [{kind: Service, name: a}]`),
 	"Telemetry.targetRef":                                 telemetryObject(`targetRef: {kind: Service, name: a}`),
 	"Telemetry.targetRefs":                                telemetryObject(`targetRefs: [{kind: Service, name: a}]`),
-	"Metrics.reporting_interval":                          telemetryObject(`metrics: [{reportingInterval: 5s}]`),
 	"Tracing.use_request_id_for_trace_sampling":           telemetryObject(`tracing: [{useRequestIdForTraceSampling: false}]`),
 	"Tracing.CustomTag.formatter":                         telemetryObject(`tracing: [{customTags: {a: {formatter: {value: "%REQ(a)%"}}}}]`),
 	"WorkloadEntry.network":                               workloadEntry(`address: 10.0.0.1, network: x`),

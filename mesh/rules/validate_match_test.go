@@ -125,20 +125,19 @@ func TestTLSRoutes(t *testing.T) {
 }
 
 func TestTCPRoutes(t *testing.T) {
-	const later = "\nwarning spec.tcp: has no effect in a process"
 	wrap := func(r string) string { return virtualService(`hosts: [a], tcp: [{` + r + `}]`) }
 	const to = `route: [{destination: {host: a}}]`
 	verify(t, wrap, []row{
-		{to, later},
-		{`match: [{port: 27017, destinationSubnets: ["2001:db8::/32"], sourceLabels: {a: b}, gateways: [mesh], sourceNamespace: x}], ` + to, later},
-		{`match: [{port: 70000}], ` + to, `invalid spec.tcp[0].match[0].port: 70000` + later},
-		{`match: [{destinationSubnets: [a.com]}], ` + to, `invalid spec.tcp[0].match[0].destinationSubnets[0]: "a.com": want an IP address` + later},
-		{`match: [{sourceSubnet: 10.0.0.0/8}], ` + to, `warning spec.tcp[0].match[0].sourceSubnet: Istio's sidecars do not implement it` + later},
-		{`match: [{sourceLabels: {-a: b}}], ` + to, `invalid spec.tcp[0].match[0].sourceLabels[-a]: key` + later},
-		{`match: [{gateways: [a_b]}], ` + to, `invalid spec.tcp[0].match[0].gateways[0]: bad label` + later},
-		{`match: []`, `invalid spec.tcp[0].route: missing` + later},
-		{`route: [{weight: 1}]`, `invalid spec.tcp[0].route[0].destination: missing` + later},
-		{`route: [{destination: {host: a}, weight: 0}, {destination: {host: b}, weight: 0}]`, `invalid spec.tcp[0].route: add up to 0` + later},
-		{`route: [{destination: {host: a}, weight: -1}]`, `invalid spec.tcp[0].route[0].weight: -1` + later},
+		{to, ``},
+		{`match: [{port: 27017, destinationSubnets: ["2001:db8::/32"], sourceLabels: {a: b}, gateways: [mesh], sourceNamespace: x}], ` + to, ``},
+		{`match: [{port: 70000}], ` + to, `invalid spec.tcp[0].match[0].port: 70000`},
+		{`match: [{destinationSubnets: [a.com]}], ` + to, `invalid spec.tcp[0].match[0].destinationSubnets[0]: "a.com": want an IP address`},
+		{`match: [{sourceSubnet: 10.0.0.0/8}], ` + to, `warning spec.tcp[0].match[0].sourceSubnet: Istio's sidecars do not implement it`},
+		{`match: [{sourceLabels: {-a: b}}], ` + to, `invalid spec.tcp[0].match[0].sourceLabels[-a]: key`},
+		{`match: [{gateways: [a_b]}], ` + to, `invalid spec.tcp[0].match[0].gateways[0]: bad label`},
+		{`match: []`, `invalid spec.tcp[0].route: missing`},
+		{`route: [{weight: 1}]`, `invalid spec.tcp[0].route[0].destination: missing`},
+		{`route: [{destination: {host: a}, weight: 0}, {destination: {host: b}, weight: 0}]`, `invalid spec.tcp[0].route: add up to 0`},
+		{`route: [{destination: {host: a}, weight: -1}]`, `invalid spec.tcp[0].route[0].weight: -1`},
 	})
 }

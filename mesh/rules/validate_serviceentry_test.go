@@ -26,7 +26,7 @@ func TestHostsOfAServiceEntry(t *testing.T) {
 }
 
 func TestAddressesOfAServiceEntry(t *testing.T) {
-	const later = "\nwarning spec.addresses: has no effect in a process"
+	const later = "\nwarning spec.addresses: looked at by Mesh.DialContext alone"
 	verify(t, func(s string) string { return serviceEntry("hosts: [a.com], " + s) }, []row{
 		{`addresses: [10.0.0.1, "2001:db8::1"]`, later},
 		{`addresses: [10.0.0.0/8]`, later},
@@ -93,7 +93,7 @@ func TestResolutions(t *testing.T) {
 		{`hosts: ["*.a.com"], resolution: DYNAMIC_DNS, ports: [{number: 443, name: tls, protocol: TLS}, {number: 80, name: http, protocol: HTTP}]`, ``},
 		{`hosts: ["*.a.com"], resolution: DYNAMIC_DNS, ports: [{number: 1, name: a, protocol: TCP}]`, `invalid spec.ports[0].protocol: "TCP": want HTTP, HTTP2, GRPC or TLS`},
 		{`hosts: ["*.a.com"], resolution: DYNAMIC_DNS, ` + ip, `invalid spec.endpoints: 1 entries: want none with resolution DYNAMIC_DNS`},
-		{`hosts: ["*.a.com"], resolution: DYNAMIC_DNS, addresses: [10.0.0.1]`, "invalid spec.addresses: 1 entries: want none\nwarning spec.addresses: has no effect"},
+		{`hosts: ["*.a.com"], resolution: DYNAMIC_DNS, addresses: [10.0.0.1]`, "invalid spec.addresses: 1 entries: want none\nwarning spec.addresses: looked at by Mesh.DialContext alone"},
 	})
 }
 

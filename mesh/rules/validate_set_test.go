@@ -106,3 +106,11 @@ func TestSeveralDestinationRulesOfAHost(t *testing.T) {
 		{dr("ns/a", "host: a, "+p) + "; " + dr("ns/b", "host: a, workloadSelector: {matchLabels: {a: b}}, "+p), ``},
 	})
 }
+
+func TestSubsetsOfTCPRoutesAreLookedFor(t *testing.T) {
+	set, err := rules.Parse("a.yaml", []byte(strings.ReplaceAll(virtualService(`hosts: [a], tcp: [{route: [{destination: {host: a, subset: v1}}]}]`), "namespace: ns", "namespace: default")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareFaults(t, `warning spec.tcp[0].route[0].destination.subset: subset v1 means label version: v1`, set.Warnings)
+}

@@ -114,6 +114,7 @@ func (index subsetIndex) of(host string) []*DestinationRule {
 // A target is a destination that names a subset, and where it stands.
 type target struct {
 	*networking.Destination
+	list     string // of routes: spec.http or spec.tcp
 	route    int
 	field    string // of the route: route, mirror or mirrors
 	nth      int    // in the list, unless it is mirror
@@ -121,19 +122,27 @@ type target struct {
 }
 
 func (t target) path() string {
-	route := nth("spec.http", t.route)
+	route := nth(t.list, t.route)
 	if t.field == "mirror" {
 		return route + ".mirror"
 	}
 	return item(route, t.field, t.nth) + ".destination"
 }
 
-// targets are the destinations of HTTP routes that name a subset.
+// targets are the destinations of HTTP and TCP routes that name a subset.
 func targets(spec *networking.VirtualService) iter.Seq[target] {
 	return func(yield func(target) bool) {
 		for i, route := range spec.Http {
 			for t := range targetsOf(route) {
-				t.route = i
+				t.list, t.route = "spec.http", i
+				if t.GetSubset() != "" && !yield(t) {
+					return
+				}
+			}
+		}
+		for i, route := range spec.Tcp {
+			for j, d := range route.Route {
+				t := target{Destination: d.Destination, list: "spec.tcp", route: i, field: "route", nth: j}
 				if t.GetSubset() != "" && !yield(t) {
 					return
 				}

@@ -83,7 +83,7 @@ func TestTopLevelOfAVirtualService(t *testing.T) {
 		{`hosts: [a]`, `invalid spec: no routes`},
 		{`hosts: [a], http: []`, `invalid spec: no routes`},
 		{`hosts: [a], http: [null]`, `invalid spec.http[0]: got null`},
-		{`hosts: [a], tcp: [{route: [{destination: {host: a}}]}]`, `warning spec.tcp: needs the dialler hook`},
+		{`hosts: [a], tcp: [{route: [{destination: {host: a}}]}]`, ``},
 		{`hosts: [a], http: [{route: [{destination: {host: a}}], timeout: 0s}, {redirect: {}}], exportTo: ["~"]`, `
 			invalid spec.http[0].timeout: 0s
 			invalid spec.http[1].redirect: empty
@@ -98,11 +98,11 @@ func TestDelegates(t *testing.T) {
 		{dest, unused},
 		{`hosts: [], ` + dest, unused},
 		{`gateways: [mesh], ` + dest, `invalid spec.gateways: 1 gateways: want none` + "\n" + unused},
-		{`tcp: [{route: [{destination: {host: a}}]}]`, "invalid spec.tcp: 1 routes: want none\nwarning spec.tcp: dialler\n" + unused},
+		{`tcp: [{route: [{destination: {host: a}}]}]`, "invalid spec.tcp: 1 routes: want none\n" + unused},
 		{`tls: [{match: [{sniHosts: [a]}], route: [{destination: {host: a}}]}]`, `
 			invalid spec.tls: 1 routes: want none
 			invalid spec.tls[0].match[0].sniHosts[0]: not covered
-			warning spec.tls: dialler
+			warning spec.tls: has no effect in a process
 			` + unused},
 		{`http: [{delegate: {name: x}, route: [{destination: {host: a}}]}]`, "invalid spec.http[0].delegate: a delegate cannot delegate\n" + unused},
 		{`http: [{delegate: {name: x}}]`, "invalid spec.http[0].delegate: a delegate cannot delegate\ninvalid spec.http[0]: no action\n" + unused},

@@ -13,8 +13,8 @@ func (c *compiler) metrics() {
 	for i, m := range c.resource.Spec.GetMetrics() {
 		field := fmt.Sprintf("spec.metrics[%d]", i)
 		c.providers(field, m.GetProviders())
-		if m.GetReportingInterval() != nil {
-			c.warn(field+".reportingInterval", "has no effect: counts are told when they are collected")
+		if every := m.GetReportingInterval().AsDuration(); every > 0 { // of what is counted when it ends there is nothing to tell before
+			c.settings.sides[Source].interval, c.settings.sides[Destination].interval = every, every
 		}
 		for j, o := range m.GetOverrides() {
 			c.override(fmt.Sprintf("%s.overrides[%d]", field, j), o)

@@ -188,7 +188,6 @@ func TestProblems(t *testing.T) {
 		`{"metrics": [{"overrides": [{"tagOverrides": {"a": {"value": "((("}}}]}]}`:                            `spec.metrics[0].overrides[0].tagOverrides[a].value: "(((": column 4: the end: want a value: the tag is unknown`,
 		`{"metrics": [{"overrides": [{"tagOverrides": {"a": {"value": "node.id"}}}]}]}`:                        "spec.metrics[0].overrides[0].tagOverrides[a].value: no attribute node.id: there is none of this name, or none within a process",
 		`{"metrics": [{"overrides": [{"match": {"customMetric": "mine"}, "disabled": true}]}]}`:                `spec.metrics[0].overrides[0].match.customMetric: "mine": there is no such metric in this process`,
-		`{"metrics": [{"reportingInterval": "5s"}]}`:                                                           "spec.metrics[0].reportingInterval: has no effect: counts are told when they are collected",
 		`{"metrics": [{"providers": [{"name": ""}]}]}`:                                                         "refused spec.metrics[0].providers[0].name: empty: want a name",
 		`{"accessLogging": [{"filter": {"expression": "((("}}]}`:                                               `refused spec.accessLogging[0].filter.expression: "(((": column 4: the end: want a value`,
 		`{"tracing": [{"randomSamplingPercentage": 101}]}`:                                                     "refused spec.tracing[0].randomSamplingPercentage: 101: want 0 to 100",

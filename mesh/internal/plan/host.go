@@ -91,6 +91,9 @@ func (p *Plan) resolve(h *host) *VirtualHost {
 	last := v
 	for _, i := range candidates {
 		vs := p.set.VirtualServices[i]
+		if len(vs.Spec.Http) == 0 { // it is about connections
+			continue
+		}
 		if last.Rule != nil && !last.portsOnly() {
 			v.Losers = append(v.Losers, &vs.Meta)
 			continue
