@@ -109,6 +109,8 @@ func unconnected(err error) engine.Outcome {
 // something. So it is taken for the first, and calls ask from now on, for a while.
 func (r *rpc) halfAnswered(t *try, seen sight, err error) engine.Outcome {
 	switch {
+	case seen.lost && codeOf(err) == codes.Unavailable && t.asks && t.header == nil:
+		return r.unanswered(seen, err) // what came was no answer yet
 	case seen.lost && codeOf(err) == codes.Unavailable:
 		r.broken = engine.Failed(retry.Reset, err)
 	case t.asks && t.header == nil:
