@@ -65,7 +65,9 @@ func (h *hop) stamp(r *http.Request) {
 	if h.call.Tries > 1 {
 		header[headerAttemptCount] = []string{strconv.Itoa(h.call.Tries)}
 	}
-	h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Untraced: !h.bears(r, bearsTrace), Room: h.trace})
+	if h.x.report.Carries() != telemetry.CarriesNothing {
+		h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Untraced: !h.bears(r, bearsTrace), Room: h.trace})
+	}
 	switch {
 	case h.introduces():
 		header[telemetry.MetadataHeader] = h.x.t.mesh.metadata[:]
