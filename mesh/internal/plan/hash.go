@@ -91,10 +91,10 @@ func (k *HashKey) Value(r *Request) (string, bool) {
 
 // headerValue: "several values: sorted, hashed together" (Envoy).
 func (k *HashKey) headerValue(r *Request) (string, bool) {
-	if strings.HasPrefix(k.Header, ":") || k.header.lower == "host" {
-		return r.value(k.header)
+	if k.header.pseudo != noPseudo {
+		return r.value(&k.header)
 	}
-	switch values := r.values(k.header); len(values) {
+	switch values := r.values(&k.header); len(values) {
 	case 0:
 		return "", false
 	case 1:

@@ -25,6 +25,7 @@ type VirtualHost struct {
 	source   *rules.VirtualService // of Rule
 	fallback *Route
 	tcp      []*Route // for raw connections, of all rules that name the host
+	byPort   bool     // some match of a route is for a port
 }
 
 // A Target is what a request is addressed to.
@@ -42,6 +43,13 @@ type Target struct {
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
 // rule names the host; Name and Port are set in any case.
 func (p *Plan) Lookup(authority string) Target {
+	if known := p.asked.place(authority).Load(); known != nil && known.authority == authority {
+		return Target{VirtualHost: known.host, Name: known.name, Port: known.port}
+	}
+	return p.remembered(authority, p.find(authority))
+}
+
+func (p *Plan) find(authority string) Target {
 	if i, ok := p.exact[authority]; ok {
 		v := p.virtualHost(i)
 		return Target{VirtualHost: v, Name: v.Host}
@@ -105,6 +113,7 @@ func (p *Plan) resolve(h *host) *VirtualHost {
 	if v.Rule == nil {
 		v.Routes = []*Route{v.fallback}
 	}
+	v.byPort = v.Next != nil || slices.ContainsFunc(v.Routes, (*Route).byPort)
 	return v
 }
 
@@ -142,26 +151,42 @@ func (p *Plan) defaultRoute(name string) *Route {
 // Match finds the first route that matches. Nil means that the host has routes
 // and none matches: Istio's 404, with no fall-through to another rule.
 func (v *VirtualHost) Match(r *Request, port uint16) *Route {
-	port = v.PortOf(r, port)
+	if v.byPort {
+		return v.matchAt(r, v.PortOf(r, port))
+	}
+	for _, route := range v.Routes {
+		if route.takes(r) {
+			return route
+		}
+	}
+	return nil
+}
+
+// matchAt is Match where rules speak of ports: Istio builds routes per port, and a
+// rule without any route for the port does not exist for it.
+func (v *VirtualHost) matchAt(r *Request, port uint16) *Route {
 	for owner := v; owner != nil; owner = owner.Next {
-		if route, reachable := owner.match(r, port); reachable {
+		if route, reachable := owner.ownMatchAt(r, port); reachable {
 			return route
 		}
 	}
 	return v.fallback
 }
 
-// match reports whether the rule can be reached at all: Istio builds routes per
-// port, and a rule without any route for the port does not exist for it.
-func (v *VirtualHost) match(r *Request, port uint16) (_ *Route, reachable bool) {
+func (v *VirtualHost) ownMatchAt(r *Request, port uint16) (_ *Route, reachable bool) {
 	for _, route := range v.Routes {
-		matched, here := route.match(r, port)
-		if matched {
+		takes, here := route.takesAt(r, port)
+		if takes {
 			return route, true
 		}
 		reachable = reachable || here
 	}
 	return nil, reachable
+}
+
+// byPort says that some match of the route is for a port.
+func (r *Route) byPort() bool {
+	return slices.ContainsFunc(r.matches, func(m match) bool { return m.port != 0 })
 }
 
 // PortOf is the service port that a request is addressed to: the one written,

@@ -26,6 +26,19 @@ type condition interface {
 	String() string // as the rule has it: method exact "GET"
 }
 
+// isFor says that the match is for requests to the port.
+func (m *match) isFor(port uint16) bool { return m.port == 0 || m.port == port }
+
+// holds says that all conditions do.
+func (m *match) holds(r *Request) bool {
+	for _, c := range m.conditions {
+		if !c.holds(r) {
+			return false
+		}
+	}
+	return true
+}
+
 // failing returns the first condition that does not hold, nil if all do.
 func (m *match) failing(r *Request) condition {
 	for _, c := range m.conditions {
@@ -47,32 +60,32 @@ func compileMatch(m *networking.HTTPMatchRequest) match {
 	if m.GetUri().GetMatchType() != nil { // `uri: {}` is any path
 		uri := compileString(m.GetUri(), m.GetIgnoreUriCase())
 		out.uri = &uri
-		out.conditions = append(out.conditions, uriCondition{uri})
+		out.conditions = append(out.conditions, &uriCondition{uri})
 	}
 	for _, pseudo := range []struct {
 		name string
 		sm   *networking.StringMatch
 	}{{":method", m.GetMethod()}, {":scheme", m.GetScheme()}, {":authority", m.GetAuthority()}} {
 		if pseudo.sm != nil {
-			out.conditions = append(out.conditions, headerCondition{pseudo.name[1:], newHeaderName(pseudo.name), compileString(pseudo.sm, false)})
+			out.conditions = append(out.conditions, compileHeader(pseudo.name[1:], pseudo.name, pseudo.sm))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetHeaders())) {
-		out.conditions = append(out.conditions, headerCondition{"headers[" + name + "]", newHeaderName(name), compileString(m.Headers[name], false)})
+		out.conditions = append(out.conditions, compileHeader("headers["+name+"]", name, m.Headers[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetWithoutHeaders())) {
-		out.conditions = append(out.conditions, withoutCondition{name, newHeaderName(name), compileString(m.WithoutHeaders[name], false)})
+		out.conditions = append(out.conditions, &withoutCondition{name, newHeaderName(name), compileString(m.WithoutHeaders[name], false)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.GetQueryParams())) {
-		out.conditions = append(out.conditions, queryCondition{name, compileString(m.QueryParams[name], false)})
+		out.conditions = append(out.conditions, &queryCondition{name, compileString(m.QueryParams[name], false)})
 	}
 	return out
 }
 
 type uriCondition struct{ want stringMatch }
 
-func (c uriCondition) holds(r *Request) bool { return c.want.matches(r.Path) }
-func (c uriCondition) String() string        { return "uri " + c.want.String() }
+func (c *uriCondition) holds(r *Request) bool { return c.want.matches(r.Path) }
+func (c *uriCondition) String() string        { return "uri " + c.want.String() }
 
 type headerCondition struct {
 	field string
@@ -80,11 +93,29 @@ type headerCondition struct {
 	want  stringMatch
 }
 
-func (c headerCondition) holds(r *Request) bool {
-	value, ok := r.value(c.name)
-	return ok && c.want.matches(value)
+func (c *headerCondition) holds(r *Request) bool {
+	v := r.values(&c.name)
+	return len(v) > 0 && c.want.matches(joined(v))
 }
-func (c headerCondition) String() string { return c.field + " " + c.want.String() }
+func (c *headerCondition) String() string { return c.field + " " + c.want.String() }
+
+// A pseudoCondition is a header condition on what every request has.
+type pseudoCondition struct {
+	field string
+	name  pseudo
+	want  stringMatch
+}
+
+func (c *pseudoCondition) holds(r *Request) bool { return c.want.matches(r.pseudo(c.name)) }
+func (c *pseudoCondition) String() string        { return c.field + " " + c.want.String() }
+
+func compileHeader(field, name string, sm *networking.StringMatch) condition {
+	header, want := newHeaderName(name), compileString(sm, false)
+	if header.pseudo != noPseudo {
+		return &pseudoCondition{field, header.pseudo, want}
+	}
+	return &headerCondition{field, header, want}
+}
 
 // A withoutCondition is a header condition inverted. A missing header counts as
 // the empty string before the inversion, except for presence.
@@ -94,14 +125,14 @@ type withoutCondition struct {
 	want  stringMatch
 }
 
-func (c withoutCondition) holds(r *Request) bool {
-	value, ok := r.value(c.name)
+func (c *withoutCondition) holds(r *Request) bool {
+	value, ok := r.value(&c.name)
 	if c.want.kind == present {
 		return !ok
 	}
 	return !c.want.matches(value)
 }
-func (c withoutCondition) String() string {
+func (c *withoutCondition) String() string {
 	return "withoutHeaders[" + c.field + "] " + c.want.String()
 }
 
@@ -110,11 +141,11 @@ type queryCondition struct {
 	want stringMatch
 }
 
-func (c queryCondition) holds(r *Request) bool {
+func (c *queryCondition) holds(r *Request) bool {
 	value, ok := r.query(c.name)
 	return ok && c.want.matches(value)
 }
-func (c queryCondition) String() string { return "queryParams[" + c.name + "] " + c.want.String() }
+func (c *queryCondition) String() string { return "queryParams[" + c.name + "] " + c.want.String() }
 
 // A stringMatch is Istio's StringMatch.
 type stringMatch struct {
@@ -159,7 +190,7 @@ func compileWhole(expr string) *regexp.Regexp {
 	return re
 }
 
-func (m stringMatch) matches(s string) bool {
+func (m *stringMatch) matches(s string) bool {
 	switch m.kind {
 	case exact:
 		return s == m.value || m.fold && len(s) == len(m.value) && foldASCII(s, m.value)

@@ -40,6 +40,7 @@ type Plan struct {
 	peers     *peerView
 	addresses *addressView
 	virtual   []atomic.Pointer[VirtualHost] // by the index's places; nil: nobody has asked for the host
+	asked     *asked
 }
 
 // A basis is what a plan depends on besides the rules.
@@ -92,7 +93,7 @@ func compile(before *Plan, set *rules.Set, b *basis) *Plan {
 	if set == nil {
 		set = &rules.Set{}
 	}
-	p := &Plan{Version: set.Version, basis: b, index: before.index, set: set, peers: before.peers, addresses: before.addresses}
+	p := &Plan{Version: set.Version, basis: b, index: before.index, set: set, peers: before.peers, addresses: before.addresses, asked: new(asked)}
 	if !sameHeads(before.set, set) {
 		p.index = newIndex(set, b)
 	}

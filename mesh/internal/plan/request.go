@@ -42,15 +42,38 @@ func (r *Request) remote() string {
 }
 
 // A headerName is a header in both spellings, so that a look-up folds no case.
-type headerName struct{ canonical, lower string }
-
-func newHeaderName(name string) headerName {
-	return headerName{textproto.CanonicalMIMEHeaderKey(name), strings.ToLower(name)}
+type headerName struct {
+	canonical, lower string
+	pseudo           pseudo
 }
 
-// values returns the values of a header; the pseudo-headers of HTTP/2 are
-// headers too, and Host is :authority.
-func (r *Request) values(name headerName) []string {
+func newHeaderName(name string) headerName {
+	lower := strings.ToLower(name)
+	return headerName{textproto.CanonicalMIMEHeaderKey(name), lower, pseudoHeaders[lower]}
+}
+
+// A pseudo is a header that stands elsewhere than among the headers: those that
+// HTTP/2 calls so, and Host, which is :authority.
+type pseudo uint8
+
+const (
+	noPseudo pseudo = iota
+	pseudoAuthority
+	pseudoMethod
+	pseudoScheme
+	pseudoPath
+)
+
+var pseudoHeaders = map[string]pseudo{
+	":authority": pseudoAuthority,
+	"host":       pseudoAuthority,
+	":method":    pseudoMethod,
+	":scheme":    pseudoScheme,
+	":path":      pseudoPath,
+}
+
+// values returns the values of a header that is no pseudo-header.
+func (r *Request) values(name *headerName) []string {
 	if r.LowerKeys {
 		return r.Header[name.lower]
 	}
@@ -58,25 +81,35 @@ func (r *Request) values(name headerName) []string {
 }
 
 // value returns a header as matchers see it: several values joined by a comma.
-func (r *Request) value(name headerName) (string, bool) {
-	switch name.lower {
-	case ":authority", "host":
-		return r.Authority, true
-	case ":method":
-		return r.Method, true
-	case ":scheme":
-		return r.Scheme, true
-	case ":path":
-		return r.PathAndQuery(), true
+func (r *Request) value(name *headerName) (string, bool) {
+	if name.pseudo != noPseudo {
+		return r.pseudo(name.pseudo), true
 	}
-	switch v := r.values(name); len(v) {
+	v := r.values(name)
+	return joined(v), len(v) > 0
+}
+
+// joined is one value of several.
+func joined(values []string) string {
+	switch len(values) {
 	case 0:
-		return "", false
+		return ""
 	case 1:
-		return v[0], true
-	default:
-		return strings.Join(v, ","), true
+		return values[0]
 	}
+	return strings.Join(values, ",")
+}
+
+func (r *Request) pseudo(p pseudo) string {
+	switch p {
+	case pseudoMethod:
+		return r.Method
+	case pseudoScheme:
+		return r.Scheme
+	case pseudoPath:
+		return r.PathAndQuery()
+	}
+	return r.Authority
 }
 
 // PathAndQuery is the :path of HTTP/2.
@@ -102,7 +135,7 @@ func (r *Request) query(name string) (string, bool) {
 
 // cookie returns the first cookie of that name.
 func (r *Request) cookie(name string) (string, bool) {
-	for _, line := range r.values(cookieHeader) {
+	for _, line := range r.values(&cookieHeader) {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")

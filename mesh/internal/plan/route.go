@@ -67,43 +67,54 @@ type Verdict struct {
 	Failed []string
 }
 
-// match tries the route's matches in turn; it says nothing of why one failed,
-// which costs. A route is not reachable if all of them are for other ports.
-func (r *Route) match(req *Request, port uint16) (matched, reachable bool) {
-	if len(r.matches) == 0 {
-		return true, true
+// takes reports whether one of the matches lets the request in, on whatever port. It
+// says nothing of why the others do not, which costs.
+func (r *Route) takes(req *Request) bool { return len(r.matches) == 0 || r.anyHolds(req) }
+
+func (r *Route) anyHolds(req *Request) bool {
+	for i := range r.matches {
+		if r.matches[i].holds(req) {
+			return true
+		}
 	}
+	return false
+}
+
+// takesAt is takes on one port. A route is not reachable if all its matches are for
+// other ones.
+func (r *Route) takesAt(req *Request, port uint16) (takes, reachable bool) {
 	for i := range r.matches {
 		m := &r.matches[i]
-		if m.port != 0 && m.port != port {
+		if !m.isFor(port) {
 			continue
 		}
-		if reachable = true; m.failing(req) == nil {
+		if reachable = true; m.holds(req) {
 			return true, true
 		}
 	}
-	return false, reachable
+	none := len(r.matches) == 0
+	return none, none || reachable
 }
 
 // matched is the match that lets the request in; nil for a route without any.
 func (r *Route) matched(req *Request, port uint16) *match {
 	for i := range r.matches {
 		m := &r.matches[i]
-		if (m.port == 0 || m.port == port) && m.failing(req) == nil {
+		if m.isFor(port) && m.holds(req) {
 			return m
 		}
 	}
 	return nil
 }
 
-// Explain is match with reasons.
+// Explain is takesAt with reasons.
 func (r *Route) Explain(req *Request, port uint16) (v Verdict) {
-	if v.Matched, _ = r.match(req, port); v.Matched {
+	if v.Matched, _ = r.takesAt(req, port); v.Matched {
 		return v
 	}
 	for i := range r.matches {
 		m := &r.matches[i]
-		if m.port != 0 && m.port != port {
+		if !m.isFor(port) {
 			v.Failed = append(v.Failed, "port "+strconv.Itoa(int(m.port)))
 		} else {
 			v.Failed = append(v.Failed, m.failing(req).String())

@@ -45,17 +45,19 @@ var operators = map[string]func(Values, string) string{
 }
 
 // either answers %REQ(X?Y)%: X, else Y.
-func either(names string, value func(headerName) (string, bool)) string {
+func either(names string, value func(*headerName) (string, bool)) string {
 	first, second, _ := strings.Cut(names, "?")
-	s, ok := value(newHeaderName(first))
+	name := newHeaderName(first)
+	s, ok := value(&name)
 	if !ok && second != "" {
-		s, _ = value(newHeaderName(second))
+		name = newHeaderName(second)
+		s, _ = value(&name)
 	}
 	return s
 }
 
 // response returns a header of the response, whose keys may be of either case.
-func (v Values) response(name headerName) (string, bool) {
+func (v Values) response(name *headerName) (string, bool) {
 	if name.lower == ":status" {
 		return v.status(), v.Status != 0
 	}
