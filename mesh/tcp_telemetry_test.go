@@ -162,3 +162,20 @@ func TestARuleSaysHowOftenBytesAreTold(t *testing.T) {
 		_ = c.Close()
 	})
 }
+
+func TestTheGraphShowsConnections(t *testing.T) {
+	before(t, nil, func(s *scene, _ *audience) {
+		s.caches(1)
+		c, _ := s.dialled("cache:6379")
+		s.pass(6 * time.Second)
+		edges := s.mesh.Graph(10 * time.Second).Edges
+		if len(edges) != 1 || edges[0].Protocol != "tcp" || edges[0].Source != "default/productpage@v1" || edges[0].Target != "default/cache@a" ||
+			edges[0].Connections != 1 || edges[0].BytesSent <= 0 {
+			s.Errorf("got %+v", edges)
+		}
+		_ = c.Close()
+		if edges := s.mesh.Graph(10 * time.Second).Edges; len(edges) != 1 || edges[0].Connections != 0 {
+			s.Errorf("closed: got %+v", edges)
+		}
+	})
+}

@@ -4,13 +4,22 @@ import (
 	"cmp"
 	"context"
 	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
 )
 
-// Opened counts a connection of an Edge of protocol TCP.
-func (e *Edge) Opened(flags Flags) { e.tcp(tcpOpened, 1, flags) }
+// Opened counts a connection of an Edge of protocol TCP; flags say of one that never
+// stood why.
+func (e *Edge) Opened(flags Flags) {
+	e.tcp(tcpOpened, 1, flags)
+	e.live(topology.Passage{Opened: true, Failed: flags != 0})
+}
 
 // Closed counts the end of a connection.
-func (e *Edge) Closed(flags Flags) { e.tcp(tcpClosed, 1, flags) }
+func (e *Edge) Closed(flags Flags) {
+	e.tcp(tcpClosed, 1, flags)
+	e.live(topology.Passage{Closed: true})
+}
 
 // Transferred counts what has passed on a connection since the last time: bytes
 // sent are those of answers, bytes received those of requests, whoever reports.
@@ -18,6 +27,19 @@ func (e *Edge) Closed(flags Flags) { e.tcp(tcpClosed, 1, flags) }
 func (e *Edge) Transferred(sent, received int64, flags Flags) {
 	e.tcp(tcpSent, sent, flags)
 	e.tcp(tcpReceived, received, flags)
+	e.live(topology.Passage{BytesSent: sent, BytesReceived: received})
+}
+
+// live has the topology know, at once: the drain knows requests only.
+func (e *Edge) live(p topology.Passage) {
+	r := e.t.recorder
+	p.At = time.Now().UnixNano()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e.flow == nil {
+		e.flow = r.live.Flow(e.key())
+	}
+	r.live.Pass(e.flow, p)
 }
 
 // tcp counts without a detour: it happens seldom.

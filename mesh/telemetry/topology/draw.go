@@ -32,7 +32,7 @@ func (e *Edge) dotStyle() string {
 	if e.Errors > 0 {
 		return `, color=red`
 	}
-	if e.Requests == 0 {
+	if e.idle() {
 		return `, style=dashed`
 	}
 	return ""
@@ -50,7 +50,7 @@ func (g *Graph) Mermaid() string {
 	for i := range g.Edges {
 		e := &g.Edges[i]
 		arrow := "-->"
-		if e.Requests == 0 {
+		if e.idle() {
 			arrow = "-.->"
 		}
 		fmt.Fprintf(&b, "\t%s %s|%s| %s\n", names[e.Source], arrow, mermaidQuote(e.label()), names[e.Target])
@@ -64,6 +64,9 @@ func mermaidQuote(s string) string {
 	return `"` + strings.NewReplacer(`#`, "#35;", `"`, "#quot;", "<", "#lt;", ">", "#gt;", "\n", " ", "\r", " ").Replace(s) + `"`
 }
 
+// idle says that nothing passes.
+func (e *Edge) idle() bool { return e.Requests == 0 && e.Connections == 0 }
+
 // label is what is written on an edge.
 func (e *Edge) label() string {
 	out := e.Protocol
@@ -74,7 +77,10 @@ func (e *Edge) label() string {
 	if e.Errors > 0 {
 		out += fmt.Sprintf(" %.3g%% errors", 100*e.ErrorRate)
 	}
-	if e.Requests > 0 {
+	if e.Connections > 0 {
+		out += fmt.Sprintf(" %g open", e.Connections)
+	}
+	if e.Requests > 0 && e.P99 > 0 {
 		out += fmt.Sprintf(" p99 %.3g ms", e.P99)
 	}
 	return out

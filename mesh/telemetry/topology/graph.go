@@ -43,6 +43,9 @@ type Traffic struct {
 	ErrorRate     float64 `json:"errorRate"` // of 1
 	BytesSent     float64 `json:"bytesSentPerSecond"`
 	BytesReceived float64 `json:"bytesReceivedPerSecond"`
+	// Connections are the raw ones that stand, on an edge of protocol tcp, whose
+	// Requests are those that were opened.
+	Connections float64 `json:"connections,omitempty"`
 	// Latencies in milliseconds, up to the end of an answer.
 	P50 float64 `json:"p50Milliseconds"`
 	P90 float64 `json:"p90Milliseconds"`
@@ -70,7 +73,9 @@ func (l *Live) Graph(now time.Time, span time.Duration) Graph {
 	b.graph.Dropped = l.dropped
 	for k, f := range l.flows {
 		s := f.since(from, to)
-		b.add(k, s.traffic(covered.Seconds()))
+		t := s.traffic(covered.Seconds())
+		t.Connections = float64(f.open)
+		b.add(k, t)
 	}
 	return b.done()
 }

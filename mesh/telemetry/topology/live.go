@@ -34,6 +34,7 @@ type Flow struct {
 	live *Live
 	key  Key
 	last int64 // when the latest call ended, in Unix nanoseconds
+	open int64 // raw connections that stand
 	window
 }
 
@@ -87,7 +88,7 @@ func (l *Live) readmit(f *Flow) *Flow {
 // forget lets go of flows that have been idle for long.
 func (l *Live) forget(now time.Time) {
 	for k, f := range l.flows {
-		if now.Sub(time.Unix(0, f.last)) > l.config.Forget {
+		if f.open <= 0 && now.Sub(time.Unix(0, f.last)) > l.config.Forget {
 			delete(l.flows, k)
 			f.live = nil
 		}

@@ -274,3 +274,45 @@ func TestAForgottenFlowComesBackToThatOfItsKey(t *testing.T) {
 		}
 	})
 }
+
+// A raw connection counts when it is opened, its bytes when they pass, and it stands
+// until it is closed, however long nothing passes.
+func TestConnectionsStand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := topology.NewLive(topology.Config{})
+		k := toReviews
+		k.Protocol = "tcp"
+		now := func() int64 { return time.Now().UnixNano() }
+		time.Sleep(time.Minute)
+		for range 3 {
+			l.Pass(l.Flow(k), topology.Passage{At: now(), Opened: true})
+		}
+		l.Pass(l.Flow(k), topology.Passage{At: now(), Opened: true, Failed: true})
+		l.Pass(l.Flow(k), topology.Passage{At: now(), Closed: true})
+		l.Pass(l.Flow(k), topology.Passage{At: now(), BytesSent: 1000, BytesReceived: 100})
+		time.Sleep(time.Second)
+		g := l.Graph(time.Now().Add(-time.Nanosecond), 10*time.Second)
+		e := g.Edges[0]
+		near(t, "opened", e.Requests, 0.4)
+		near(t, "failed", e.ErrorRate, 0.25)
+		near(t, "standing", e.Connections, 3)
+		near(t, "bytes sent", e.BytesSent, 100)
+		near(t, "bytes received", e.BytesReceived, 10)
+		if dot := g.DOT(); !strings.Contains(dot, `tcp mTLS 0.4/s 25% errors 3 open"`) {
+			t.Errorf("drawn as %s", dot)
+		}
+		both := topology.Merge(g, g)
+		near(t, "standing in two processes", both.Edges[0].Connections, 6)
+		time.Sleep(time.Hour)
+		if e := l.Graph(time.Now(), time.Minute).Edges; len(e) != 1 || e[0].Connections != 3 || e[0].Requests != 0 {
+			t.Errorf("after an hour: %+v", e)
+		}
+		for range 3 {
+			l.Pass(l.Flow(k), topology.Passage{At: now(), Closed: true})
+		}
+		time.Sleep(time.Hour)
+		if e := l.Graph(time.Now(), time.Minute).Edges; len(e) > 0 {
+			t.Errorf("two hours later: %+v", e)
+		}
+	})
+}

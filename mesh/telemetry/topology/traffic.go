@@ -18,6 +18,7 @@ func plus(a, b *Traffic) *Traffic {
 		Errors:        a.Errors + b.Errors,
 		BytesSent:     a.BytesSent + b.BytesSent,
 		BytesReceived: a.BytesReceived + b.BytesReceived,
+		Connections:   a.Connections + b.Connections,
 		Latency:       together(a.Latency, b.Latency),
 	}
 }

@@ -7,8 +7,8 @@ const failing = 0.05; // of the calls of an edge, from which it is red
 const keyOf = (e) => [e.source, e.target, e.protocol, e.secure ? "mtls" : "open"].join("|");
 
 // statusOf is how well calls go: idle, ok, warn, bad.
-function statusOf({ requestsPerSecond, errorRate }) {
-  if (!requestsPerSecond) return "idle";
+function statusOf({ requestsPerSecond, connections, errorRate }) {
+  if (!requestsPerSecond && !connections) return "idle";
   if (errorRate >= failing) return "bad";
   return errorRate > 0 ? "warn" : "ok";
 }
@@ -32,6 +32,7 @@ function summarize(n) {
   const calls = n.in.length ? n.in : n.out;
   n.requestsPerSecond = sum(calls, "requestsPerSecond");
   n.errorsPerSecond = sum(calls, "errorsPerSecond");
+  n.connections = sum(calls, "connections");
   n.errorRate = n.requestsPerSecond ? n.errorsPerSecond / n.requestsPerSecond : 0;
   n.status = n.in.length ? statusOf(n) : "idle";
 }

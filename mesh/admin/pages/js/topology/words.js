@@ -1,7 +1,7 @@
 // What nodes and edges are called and say, in the graph and to screen readers.
 
 import { h } from "../dom.js";
-import { milliseconds, percent, rate } from "../format.js";
+import { bytes, count, milliseconds, percent, rate } from "../format.js";
 import { titleOf } from "./model.js";
 
 const failures = (x) => (x.errorRate > 0 ? `${percent(x.errorRate)} fail` : "");
@@ -24,11 +24,16 @@ export function edgeLabel(e) {
   return [
     h("span", { class: "first" },
       h("svg", { class: `icon ${symbol}`, "aria-hidden": "true" }, h("use", { href: `icons.svg#${symbol}` })),
-      idle ? "idle" : e.share !== undefined ? percent(e.share) : rate(e.requestsPerSecond)),
-    !idle && h("span", { class: "sub" }, e.errorRate > 0 ? failures(e) : [
+      idle ? "idle" : raw(e) ? standing(e) : e.share !== undefined ? percent(e.share) : rate(e.requestsPerSecond)),
+    !idle && h("span", { class: "sub" }, e.errorRate > 0 ? failures(e) : raw(e) ? h("span", {}, throughput(e)) : [
       e.share !== undefined && h("span", {}, rate(e.requestsPerSecond)), h("span", {}, milliseconds(e.p90Milliseconds))]),
   ];
 }
+
+// Of raw connections there are no requests to be seen.
+const raw = (e) => e.protocol === "tcp";
+const standing = (e) => `${count(e.connections)} open`;
+const throughput = (e) => `${bytes(e.bytesSentPerSecond + e.bytesReceivedPerSecond)}/s`;
 
 export function nodeName(n) {
   return [titleOf(n), n.version].filter(Boolean).join(" ");
@@ -41,6 +46,7 @@ export function nodeSaid(n) {
 
 export function edgeSaid(e, nodes) {
   const share = e.share !== undefined && `${percent(e.share)} of the calls`;
-  return [`${nodeName(nodes.get(e.source))} to ${nodeName(nodes.get(e.target))}`, share, rate(e.requestsPerSecond),
-    failures(e), `90 percent within ${milliseconds(e.p90Milliseconds)}`, e.secure ? "mutual TLS" : "plaintext"].filter(Boolean).join(", ");
+  const passes = raw(e) ? [`connections: ${standing(e)}`, throughput(e), failures(e)]
+    : [share, rate(e.requestsPerSecond), failures(e), `90 percent within ${milliseconds(e.p90Milliseconds)}`];
+  return [`${nodeName(nodes.get(e.source))} to ${nodeName(nodes.get(e.target))}`, ...passes, e.secure ? "mutual TLS" : "plaintext"].filter(Boolean).join(", ");
 }

@@ -1,7 +1,7 @@
 // The requests that are under way, the oldest first.
 
 import { badge, card, choice, empty, failed, head, loading, tag, tiles } from "../ui.js";
-import { count, seconds, until } from "../format.js";
+import { bytes, count, seconds, until } from "../format.js";
 import { h, show } from "../dom.js";
 import { poll } from "../api.js";
 import { shortHost } from "../refs.js";
@@ -26,10 +26,11 @@ export async function start(root, parameters, signal) {
 }
 
 const age = (r) => -until(r.start);
+const raw = (r) => r.protocol === "tcp"; // a connection, which may well stand for long
 
 function draw({ requests: all, total }, direction, state, redraw) {
   const some = all.filter((r) => !direction || r.direction === direction);
-  const oldest = Math.max(0, ...all.map(age));
+  const oldest = Math.max(0, ...all.filter((r) => !raw(r)).map(age));
   return [
     h("div", { "data-key": "tiles" }, tiles([
       ["under way", count(total)],
@@ -46,9 +47,9 @@ function draw({ requests: all, total }, direction, state, redraw) {
 
 function rows(list, state, redraw) {
   return table({
-    label: "Requests under way", rows: list, state, redraw, kind: (r) => (age(r) >= stuck ? "bad" : age(r) >= slow ? "warn" : ""),
+    label: "Requests under way", rows: list, state, redraw, kind: (r) => (raw(r) ? "" : age(r) >= stuck ? "bad" : age(r) >= slow ? "warn" : ""),
     columns: [
-      { label: "Request", by: (r) => r.path, show: (r) => [h("span", { class: "mono break" }, `${r.method} ${r.path}`), h("div", { class: "quiet small break" }, r.host)] },
+      { label: "Request", by: (r) => r.path, show: (r) => [h("span", { class: "mono break" }, raw(r) ? `tcp, ${bytes(r.bytesReceived ?? 0)} asked, ${bytes(r.bytesSent ?? 0)} answered` : `${r.method} ${r.path}`), h("div", { class: "quiet small break" }, r.host)] },
       { label: "For", right: true, by: age, show: (r) => seconds(Math.max(age(r), 0)) },
       { label: "Direction", by: (r) => r.direction, show: (r) => badge(r.direction === "outbound" ? "accent" : "", r.direction === "outbound" ? "sent" : "served") },
       { label: "To or from", by: (r) => r.service ?? r.peer ?? "", show: otherSide },

@@ -1,0 +1,54 @@
+package topology
+
+import "time"
+
+// A Passage is what has become of a raw connection since the last time.
+type Passage struct {
+	At             int64 // in Unix nanoseconds
+	Opened, Closed bool
+	Failed         bool  // it never stood
+	BytesSent      int64 // of answers
+	BytesReceived  int64
+}
+
+// Pass adds a Passage. A connection counts as a call when it is opened, without a
+// latency; its bytes count when they pass. A flow of which one stands is not
+// forgotten.
+func (l *Live) Pass(f *Flow, p Passage) {
+	if f != nil && f.live == nil {
+		f = l.readmit(f)
+	}
+	if f == nil {
+		if p.Opened {
+			l.dropped++
+		}
+		return
+	}
+	f.last = max(f.last, p.At)
+	if p.Opened {
+		f.open++
+	}
+	if p.Closed {
+		f.open--
+	}
+	f.pass(&p)
+}
+
+func (w *window) pass(p *Passage) {
+	at := p.At / int64(time.Second)
+	s := &w.seconds[at%seconds]
+	switch {
+	case s.at > at:
+		return
+	case s.at < at:
+		*s = second{at: at}
+	}
+	if p.Opened {
+		s.calls++
+	}
+	if p.Failed {
+		s.failed++
+	}
+	s.bytesSent += uint64(p.BytesSent)
+	s.bytesReceived += uint64(p.BytesReceived)
+}
