@@ -31,6 +31,9 @@
 //	              PERMISSIVE,          handlers  of now     intentions,             ALLOW: 403
 //	              DISABLE              do                   CUSTOM: 403
 //
+// A raw connection (TCP) takes both journeys in as few stages as have a meaning for
+// it: mesh/internal/engine/connect.go, mesh/internal/guard/connection.go.
+//
 // Rules, endpoints, credentials and intentions reach both through control loops of
 // one shape, a sequence that yields whole values, at once and after each change, and
 // errors between; the last good value stands. One function runs them all:
@@ -38,7 +41,7 @@
 //
 // # Layout
 //
-//	mesh                   Config, New, Transport, Listen, Handler, Peer, Explain, Observer, Error: it wires, and owns no algorithm
+//	mesh                   Config, New, Transport, Listen, Handler, DialContext, ListenTCP, Peer, Explain, Observer, Error: it wires, and owns no algorithm
 //	mesh/rules             YAML or JSON → an immutable Set, or every fault with file:line
 //	mesh/authz             access policies → a decision and its reason. Pure
 //	mesh/meshgrpc          the gRPC face: NewClient, DialOptions, ServerOptions

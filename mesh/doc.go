@@ -10,6 +10,11 @@
 //	lis, err := m.Listen("tcp", ":9080")
 //	err = http.Serve(lis, m.Handler(mux))
 //
+// What is neither HTTP nor gRPC has its connections made and taken by the mesh:
+//
+//	conn, err := m.DialContext(ctx, "tcp", "redis:6379")
+//	lis, err := m.ListenTCP("tcp", ":6379")
+//
 // Requests through the Transport obey the rules. What the mesh itself refuses is
 // an *Error; an answer from upstream is returned as it came.
 //
@@ -31,6 +36,8 @@
 //  11. A port takes mutual TLS and plaintext, and everybody may call.
 //  12. Metrics and traces go to OpenTelemetry's global providers; requests to hosts
 //     that are not the mesh's are counted, and have no spans; there is no access log.
+//  13. A raw connection is tried once, and ended when nothing has passed for an hour.
+//     A PERMISSIVE port of ListenTCP takes who is silent for a second for plaintext.
 //
 // Rules are read anew within a second of a change; bad ones change nothing.
 //
@@ -39,7 +46,10 @@
 //
 // Limits: breakers, ejections and budgets are those of one process. Connections
 // are governed if they are the mesh's own (Transport of nil or of an
-// *http.Transport). Policies hold for requests that pass Handler; what else reads
-// from a listener of Listen is held to its PeerAuthentication alone. maxConcurrentStreams opens a further connection where net/http
-// would wait. Requests with Upgrade and CONNECT are sent once and not mirrored.
+// *http.Transport). Policies hold for requests that pass Handler, and for
+// connections of ListenTCP; what else reads from a listener of Listen is held to its
+// PeerAuthentication alone. Policies about a raw connection are asked once: it
+// outlives their change, and that of its peer's certificate. tls routes of
+// VirtualServices are not enforced. maxConcurrentStreams opens a further connection
+// where net/http would wait. Requests with Upgrade and CONNECT are sent once and not mirrored.
 package mesh
