@@ -28,11 +28,13 @@ func (a *asked) place(authority string) *atomic.Pointer[answer] {
 	return &a[digest(authority)>>(64-askedBits)]
 }
 
-// remembered is t, which is kept if there is room; the spelling, for it may be a part
-// of something larger, as a copy.
+// remembered is t, which is kept if there is room. What is kept is made of a copy of
+// the spelling, which may be a part of something larger.
 func (p *Plan) remembered(authority string, t Target) Target {
 	if at := p.asked.place(authority); t.VirtualHost != nil && at.Load() == nil {
-		at.CompareAndSwap(nil, &answer{strings.Clone(authority), t.VirtualHost, t.Name, t.Port})
+		authority = strings.Clone(authority)
+		t = p.find(authority)
+		at.CompareAndSwap(nil, &answer{authority, t.VirtualHost, t.Name, t.Port})
 	}
 	return t
 }
