@@ -33,7 +33,10 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in := &inbound{start: m.clock.now()}
 		ctx, w := in.reported(r.Context(), m, w, r)
-		ctx, leave := m.inherit(ctx, r.Header)
+		leave := stay
+		if in.bears(bearsHop) {
+			ctx, leave = m.inherit(ctx, r.Header)
+		}
 		defer leave()
 		in.Context = ctx
 		refusal := m.receive(in, r)
@@ -43,7 +46,7 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 		m.tellAccess(in, refusal)
 		if refusal != nil {
 			refuse(w, r, refusal)
-			in.tell(r, refusal, true)
+			in.tell(m, r, refusal, true)
 			in.tap(m, r, refusal, true)
 			return
 		}
@@ -61,7 +64,7 @@ func (in *inbound) serve(m *Mesh, next http.Handler, w http.ResponseWriter, r *h
 	m.visits.Any().Enter(&in.flight, in)
 	defer func() {
 		in.flight.Leave()
-		in.tell(r, nil, returned)
+		in.tell(m, r, nil, returned)
 		in.tap(m, r, nil, returned)
 	}()
 	in.given = in.admitted(r)

@@ -18,9 +18,11 @@ type head struct {
 type bearing uint8
 
 const (
-	bearsTrace bearing = 1 << iota // one of the W3C's names
-	bearsPeer                      // telemetry.MetadataHeader
-	bearsHop                       // what else a hop writes
+	bearsTrace   bearing = 1 << iota // one of the W3C's names
+	bearsPeer                        // telemetry.MetadataHeader
+	bearsHop                         // what else a hop writes
+	bearsUpgrade                     // Upgrade
+	bearsHost                        // Host, which net/http takes out in HTTP/1
 )
 
 // bearingOf knows names as net/http spells them.
@@ -32,6 +34,10 @@ func bearingOf(name string) bearing {
 		return bearsPeer
 	case headerExpectedTimeout, headerAttemptCount:
 		return bearsHop
+	case "Upgrade":
+		return bearsUpgrade
+	case "Host":
+		return bearsHost
 	}
 	return 0
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -29,9 +28,11 @@ type inbound struct {
 	given  *http.Request         // to the handler; nil: it was refused
 	flight flight.Entry[inbound] // its place among those under way
 
-	report report.Inbound
-	asked  asked
-	answer answer
+	report  report.Inbound
+	counter *counter // nil: nobody is told, or has been
+	head    head     // if there is a report
+	asked   asked
+	answer  answer
 }
 
 // Value knows the caller.
@@ -46,7 +47,10 @@ func (in *inbound) Value(key any) any {
 // ways is refused: policies would see one and the handler the other.
 func (m *Mesh) receive(in *inbound, r *http.Request) *guard.Refusal {
 	v := &in.visit
-	v.Method, v.Host, v.Header = r.Method, r.Host, withoutH2C(r.Header)
+	v.Method, v.Host, v.Header, v.Now = r.Method, r.Host, r.Header, in.start
+	if in.bears(bearsUpgrade) {
+		v.Header = withoutH2C(r.Header)
+	}
 	v.TLS, v.Scheme, v.RawQuery = r.TLS, "http", r.URL.RawQuery
 	if r.TLS != nil {
 		v.Scheme = "https"
@@ -56,6 +60,9 @@ func (m *Mesh) receive(in *inbound, r *http.Request) *guard.Refusal {
 	v.Destination, v.Port = to.Addr(), to.Port()
 	in.path = pathSent(r.URL)
 	err := ambiguous(r)
+	if err == nil && in.bears(bearsHost) {
+		err = otherHost(r)
+	}
 	if err == nil {
 		v.Path, err = m.config.PathNormalization.Path(in.path)
 	}
@@ -98,6 +105,11 @@ func ambiguous(r *http.Request) error {
 	case r.URL.Host != "" && !strings.EqualFold(r.URL.Host, r.Host):
 		return errors.New("target: it names another host than Host or :authority does")
 	}
+	return nil
+}
+
+// otherHost finds a header Host that is not the one of the request.
+func otherHost(r *http.Request) error {
 	for _, host := range r.Header["Host"] { // of HTTP/2, beside :authority
 		if !strings.EqualFold(host, r.Host) {
 			return errors.New("the header Host names another host than :authority does")
@@ -108,13 +120,21 @@ func ambiguous(r *http.Request) error {
 
 // isHost refuses what some take one part of for the host, and some another.
 func isHost(authority string) bool {
-	switch {
-	case strings.ContainsAny(authority, "@/?#\\ \t"):
-		return false
-	case strings.ContainsAny(authority, "[]"):
+	colons, brackets := 0, false
+	for i := range len(authority) {
+		switch authority[i] {
+		case '@', '/', '?', '#', '\\', ' ', '\t':
+			return false
+		case '[', ']':
+			brackets = true
+		case ':':
+			colons++
+		}
+	}
+	if brackets {
 		return isAddress(authority)
 	}
-	return strings.Count(authority, ":") < 2
+	return colons < 2
 }
 
 // isAddress is true of [::1] and [::1]:80. Brackets are for nothing else:
@@ -128,30 +148,15 @@ func isAddress(authority string) bool {
 // pathSent is the escaped path. A backslash that was sent as such is not escaped:
 // for Envoy it is a slash, as %5C is not.
 func pathSent(u *url.URL) string {
-	if strings.IndexByte(u.RawPath, '\\') >= 0 {
+	switch {
+	case u.RawPath == "" && plainPath(u.Path):
+		return u.Path
+	case strings.IndexByte(u.RawPath, '\\') >= 0:
 		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
 			return u.RawPath
 		}
 	}
 	return u.EscapedPath()
-}
-
-// localOf is the address of this end.
-func localOf(r *http.Request) netip.AddrPort {
-	switch local := r.Context().Value(http.LocalAddrContextKey).(type) {
-	case *net.TCPAddr:
-		ap := local.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	case net.Addr:
-		return addrPort(local.String())
-	}
-	return netip.AddrPort{}
-}
-
-// addrPort is the zero AddrPort for what is none, such as a unix socket.
-func addrPort(s string) netip.AddrPort {
-	ap, _ := netip.ParseAddrPort(s)
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
 // admitted is the request as the handler gets it: as the policies have seen it.

@@ -43,6 +43,7 @@ type Mesh struct {
 	clock     clock
 	deadlines *deadline.Shards
 	exchanges sync.Pool // of *exchange
+	counters  sync.Pool // of *counter
 
 	mu         sync.Mutex // guards transports
 	transports []*Transport

@@ -13,17 +13,48 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
+// A counter is what it takes to tell of a request that is served. It is kept for the
+// next one.
+type counter struct {
+	served          *report.Served
+	asked, answered headReader
+}
+
+func (m *Mesh) counter() *counter {
+	if c, ok := m.counters.Get().(*counter); ok {
+		return c
+	}
+	return &counter{served: m.reporter.Served()}
+}
+
 // reported begins the report of a request, and returns what its answer is to be
 // written to.
 func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter, r *http.Request) (context.Context, http.ResponseWriter) {
 	tapped := m.taps.listening() != nil
-	if m.reporter == nil && !tapped {
+	switch {
+	case m.reporter != nil:
+		ctx = in.count(ctx, m, r)
+		tapped = tapped || in.report.Detailed()
+	case !tapped:
 		return ctx, w
 	}
-	ctx = in.report.Begin(ctx, m.reporter, in.start, telemetry.Carrier{Header: r.Header}, telemetry.SpanName(r.Method))
-	in.asked.keep(r, tapped || in.report.Begun() && in.report.Detailed())
+	if tapped {
+		in.asked.header = r.Header.Clone()
+	}
 	return ctx, in.answer.watch(w)
 }
+
+// count begins the report for telemetry.
+func (in *inbound) count(ctx context.Context, m *Mesh, r *http.Request) context.Context {
+	in.counter = m.counter()
+	in.head = in.counter.asked.read(r.Header)
+	in.asked.keep(r, in.head)
+	headers := telemetry.Carrier{Header: r.Header, Untraced: in.head.bears&bearsTrace == 0}
+	return in.report.Begin(ctx, m.reporter, in.start, headers, telemetry.SpanName(r.Method))
+}
+
+// bears reports whether one of the names that are asked for may stand in the head.
+func (in *inbound) bears(any bearing) bool { return !in.report.Begun() || in.head.bears&any != 0 }
 
 // An asked is what is told of a request's head. It is looked at before the handler
 // runs, which may be at it for longer than anybody waits: see http.TimeoutHandler.
@@ -34,25 +65,28 @@ type asked struct {
 	header   http.Header // nil: nobody reads it
 }
 
-func (a *asked) keep(r *http.Request, detailed bool) {
-	about := headOf(r.Header)
+func (a *asked) keep(r *http.Request, about head) {
 	a.protocol = protocolOf(r.Method, r.Header)
 	a.size = about.size + firstLine(len(r.Method)+len(r.RequestURI)+len(r.Host)) + max(r.ContentLength, 0)
-	if v := r.Header[telemetry.MetadataHeader]; len(v) > 0 {
-		a.metadata = v[0]
+	if about.bears&bearsPeer != 0 {
+		a.metadata = first(r.Header[telemetry.MetadataHeader])
 	}
-	if detailed {
-		a.header = r.Header.Clone()
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
 	}
+	return values[0]
 }
 
 // tell ends the report of a request. r is as it came; returned says that the
 // handler has, rather than panicked.
-func (in *inbound) tell(r *http.Request, refusal *guard.Refusal, returned bool) {
+func (in *inbound) tell(m *Mesh, r *http.Request, refusal *guard.Refusal, returned bool) {
 	if !in.report.Begun() {
 		return
 	}
-	s, a := in.report.Outcome(), &in.answer
+	s, a := in.counter.served, &in.answer
 	s.Protocol, s.Peer, s.Metadata = in.asked.protocol, in.visit.Peer, in.asked.metadata
 	s.Result.Code, s.Result.Flags = in.seen(r, returned)
 	s.Result.Flags |= report.Refused(refusal)
@@ -61,11 +95,13 @@ func (in *inbound) tell(r *http.Request, refusal *guard.Refusal, returned bool) 
 		s.Result.GRPC = max(grpcStatusIn(a.Header(), "Grpc-Status"), grpcStatusIn(a.Header(), http.TrailerPrefix+"Grpc-Status"))
 	}
 	s.Result.RequestBytes = in.asked.size
-	s.Result.ResponseBytes = headOf(a.Header()).size + firstLine(0) + a.written
+	s.Result.ResponseBytes = in.counter.answered.read(a.Header()).size + firstLine(0) + a.written
 	if in.report.Detailed() {
 		in.describe(&s.Details, r, refusal)
 	}
-	in.report.End(in, s)
+	in.report.Tell(in, s)
+	m.counters.Put(in.counter)
+	in.counter = nil
 }
 
 // seen is the status that the caller has seen. One who has gone has seen none,

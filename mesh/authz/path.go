@@ -80,6 +80,9 @@ func (n Normalization) Path(escaped string) (Path, error) {
 		return Path{}, errors.New("path: it does not begin with a slash")
 	}
 	if isNormal(escaped) {
+		if strings.IndexByte(escaped, '%') < 0 {
+			return Path{decoded: escaped, escaped: escaped}, nil
+		}
 		if decoded, err := url.PathUnescape(escaped); err == nil {
 			return Path{decoded: decoded, escaped: escaped}, nil
 		}
@@ -95,15 +98,15 @@ func (n Normalization) Path(escaped string) (Path, error) {
 // that begin with a dot it does not know.
 func isNormal(s string) bool {
 	for i := range len(s) {
-		switch rest := s[i:]; s[i] {
+		switch s[i] {
 		case '\\':
 			return false
 		case '%':
-			if isDelicate(rest) {
+			if isDelicate(s[i:]) {
 				return false
 			}
 		case '/':
-			if len(rest) > 1 && (rest[1] == '/' || rest[1] == '.') {
+			if i+1 < len(s) && (s[i+1] == '/' || s[i+1] == '.') {
 				return false
 			}
 		}

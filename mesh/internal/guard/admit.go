@@ -48,7 +48,10 @@ func (g *Guard) identify(v *Visit) *Refusal {
 		r.Close = true
 		return r
 	}
-	now := time.Now()
+	now := v.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
 	v.Peer, v.Aged, v.Expired = peer.id, peer.aged(now), peer.expired(now)
 	if v.TLS != nil {
 		v.SNI = v.TLS.ServerName

@@ -3,6 +3,7 @@ package guard
 import (
 	"crypto/tls"
 	"net/http"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/jwt"
@@ -17,6 +18,7 @@ type Visit struct {
 	TLS      *tls.ConnectionState // nil: plaintext. That of the connection, or a copy of it
 	Scheme   string
 	RawQuery string
+	Now      time.Time // when the request came; zero: Admit looks at the clock
 
 	// Aged says that the peer should connect anew, once this request is answered:
 	// the certificate of its connection will soon be of no use.

@@ -32,7 +32,8 @@ func (i *Inbound) Begin(ctx context.Context, r *Reporter, start time.Time, heade
 // Begun reports whether there is anybody to tell.
 func (i *Inbound) Begun() bool { return i.reporter != nil }
 
-// A Served is how a request came out.
+// A Served is how a request came out. The zero Served is good for one request; one
+// of Reporter.Served is quicker, and is to be kept for those that follow.
 type Served struct {
 	Protocol telemetry.Protocol
 	Peer     tlsid.ID // that the connection has proven; zero: none
@@ -40,6 +41,20 @@ type Served struct {
 	// Result has all but times and the span; Details are to be filled in if Detailed.
 	Result  telemetry.Result
 	Details telemetry.Details
+
+	last encounter
+}
+
+// An encounter is whose request was told of last: the next one is often theirs.
+type encounter struct {
+	caller
+	among *callers // nil: there was none
+	edge  *telemetry.Edge
+}
+
+// Served makes one that has a place to count in.
+func (r *Reporter) Served() *Served {
+	return &Served{Result: telemetry.Result{Lane: r.telemetry.Lane()}}
 }
 
 // Detailed reports whether somebody reads Details.
@@ -47,26 +62,39 @@ func (i *Inbound) Detailed() bool {
 	return i.span.Recording() || i.reporter.telemetry.Wants(telemetry.Destination)
 }
 
-// Outcome is room for how the request came out.
+// Outcome is room for how the request came out, for who keeps none.
 func (i *Inbound) Outcome() *Served { return i.reporter.served.Get().(*Served) }
 
-// End tells how the request came out, which has just ended. s is of Outcome, and
-// not the caller's any more.
+// End is Tell of what is of Outcome, and not the caller's any more.
 func (i *Inbound) End(ctx context.Context, s *Served) {
+	i.Tell(ctx, s)
+	i.reporter.served.Put(s)
+}
+
+// Tell tells how the request came out, which has just ended.
+func (i *Inbound) Tell(ctx context.Context, s *Served) {
 	r := &s.Result
 	r.Start, r.Duration = i.start, time.Since(i.start)
+	e := i.reporter.from(s)
+	s.Metadata = "" // it is part of a request's head
+	if i.Detailed() {
+		i.tellDetailed(ctx, e, s)
+		return
+	}
+	e.Record(r)
+}
+
+// tellDetailed is Tell where somebody reads the details.
+func (i *Inbound) tellDetailed(ctx context.Context, e *telemetry.Edge, s *Served) {
+	r := &s.Result
 	if i.span.Recording() {
 		r.Span = i.span.Context()
 	}
-	if i.Detailed() {
-		r.Details = &s.Details
-	}
-	e := i.reporter.from(s)
+	r.Details = &s.Details
 	e.Record(r)
 	i.reporter.telemetry.Log(ctx, e, r)
 	i.span.Finish(e, r)
-	*s = Served{}
-	i.reporter.served.Put(s)
+	*s = Served{Result: telemetry.Result{Lane: r.Lane}, last: s.last}
 }
 
 // A caller is a peer as it is told apart.
@@ -99,12 +127,19 @@ func (r *Reporter) from(s *Served) *telemetry.Edge {
 		k.metadata = s.Metadata
 	}
 	own, _ := r.own.Load()
-	if have := r.met.callers.Load(); have != nil && have.own == own {
-		if e := have.known[k]; e != nil {
-			return e
-		}
+	have := r.met.callers.Load()
+	if have == nil || have.own != own {
+		return r.meet(own, k)
 	}
-	return r.meet(own, k)
+	if last := &s.last; last.among == have && last.caller == k {
+		return last.edge
+	}
+	e := have.known[k]
+	if e == nil {
+		return r.meet(own, k)
+	}
+	s.last = encounter{k, have, e}
+	return e
 }
 
 func (r *Reporter) meet(own tlsid.Credential, k caller) *telemetry.Edge {

@@ -20,7 +20,9 @@ type Reporter struct {
 // New returns a Reporter that tells t; own is this side's credential, service what
 // it serves.
 func New(t *telemetry.Telemetry, own *tlsid.Current, service telemetry.Service) *Reporter {
-	return &Reporter{telemetry: t, own: own, service: service, served: sync.Pool{New: func() any { return new(Served) }}}
+	r := &Reporter{telemetry: t, own: own, service: service}
+	r.served.New = func() any { return r.Served() }
+	return r
 }
 
 // Wants reports whether somebody reads the details of every call.
