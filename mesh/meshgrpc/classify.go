@@ -22,10 +22,11 @@ func codeOf(err error) codes.Code { return status.Code(err) }
 // outcome classifies a try that has ended with err, or has an answer. What the
 // server has said counts before what gRPC made of it.
 func (r *rpc) outcome(t *try, err error) engine.Outcome {
+	if err == nil {
+		return answered(-1)
+	}
 	seen := t.sight()
 	switch {
-	case err == nil:
-		return answered(-1)
 	case trailersOnly(seen.trailer) && !r.timeUp(t, err):
 		return r.refusedBy(seen.trailer, err)
 	}

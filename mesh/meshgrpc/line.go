@@ -155,7 +155,7 @@ func (l *line) pick(t *try) (balancer.PickResult, error) {
 
 func (l *line) ready(t *try) (balancer.PickResult, error) {
 	c := t.connection()
-	done := t.done
+	done := t.finished
 	if c.MaxStreams > 0 {
 		if l.calls.Add(1) > int64(c.MaxStreams) {
 			l.calls.Add(-1)
@@ -163,7 +163,7 @@ func (l *line) ready(t *try) (balancer.PickResult, error) {
 		}
 		done = func(info balancer.DoneInfo) {
 			l.calls.Add(-1)
-			t.done(info)
+			t.finished(info)
 		}
 	}
 	if c.MaxRequests > 0 {

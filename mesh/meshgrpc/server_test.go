@@ -243,3 +243,42 @@ func TestRatesAreLimited(t *testing.T) {
 		}
 	})
 }
+
+// A stream counts once, when it begins, however much is said on it.
+func TestRatesOfStreamsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRealm(t)
+		i := r.workload("ratings", twoASecond, nil)
+		c := r.as("productpage", "ratings")
+		begin := func() (testpb.TestService_FullDuplexCallClient, error) {
+			b, err := c.FullDuplexCall(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = b.Send(message(1)) // Recv says what there is to say
+			_, err = b.Recv()
+			return b, err
+		}
+		first, err1 := begin()
+		_, err2 := begin()
+		refused, err3 := begin()
+		if err1 != nil || err2 != nil || status.Code(err3) != codes.Unavailable {
+			t.Fatalf("%v, %v, %v", err1, err2, err3)
+		}
+		if trailer := refused.Trailer(); len(trailer["x-envoy-ratelimited"]) == 0 || len(trailer["grpc-retry-pushback-ms"]) == 0 {
+			t.Errorf("got %v", trailer)
+		}
+		for range 5 {
+			if err := echo(first, 100); err != nil {
+				t.Errorf("the first stream: %v", err)
+			}
+		}
+		<-time.After(time.Second)
+		if _, err := begin(); err != nil {
+			t.Errorf("a stream of the next second: %v", err)
+		}
+		if got := i.double.calls.Load(); got != 3 {
+			t.Errorf("%d streams reached the handler, want 3", got)
+		}
+	})
+}

@@ -24,6 +24,7 @@ import (
 type try struct {
 	context.Context
 	limit   *deadline.Limit // that a rule sets, the Context's own; nil: none
+	done    <-chan struct{} // its own, which each derived context asks for twice
 	client  *client
 	cluster *engine.Cluster
 	host    *engine.Host // nil: none of the mesh's
@@ -125,8 +126,8 @@ func (t *try) takes(l *line) {
 	t.seen, t.lost = sight{picked: true}, l.way.lost.Load()
 }
 
-// done is what a picker is told of the stream's end.
-func (t *try) done(info balancer.DoneInfo) {
+// finished is what a picker is told of the stream's end.
+func (t *try) finished(info balancer.DoneInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.seen.sent, t.seen.received, t.seen.trailer = info.BytesSent, info.BytesReceived, info.Trailer

@@ -130,7 +130,7 @@ func (x *unaryCall) limitedTry(ctx context.Context, until time.Time) *try {
 	}
 	t := new(limitedTry)
 	t.own.Begin(x.alarms, x.attempt(ctx), until)
-	t.Context, t.limit = &t.own, &t.own
+	t.Context, t.limit, t.done = &t.own, &t.own, t.own.Done()
 	x.fill(&t.try)
 	return &t.try
 }

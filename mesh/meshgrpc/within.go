@@ -31,6 +31,14 @@ func inMilliseconds(d time.Time) time.Time {
 	return now.Add((left + time.Millisecond - 1).Truncate(time.Millisecond))
 }
 
+// Done implements context.Context.
+func (t *try) Done() <-chan struct{} {
+	if t.done != nil {
+		return t.done
+	}
+	return t.Context.Done()
+}
+
 // AfterFunc is what package context asks for where a context is derived from this
 // one, before it starts a goroutine to wait for its end.
 func (t *try) AfterFunc(f func()) (stop func() bool) {
