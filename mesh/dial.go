@@ -74,7 +74,7 @@ func (m *Mesh) parse(ctx context.Context, network, address string) (p place, ok 
 		return p, false
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
-	if err != nil {
+	if err != nil || port == 0 {
 		return p, false
 	}
 	p = place{network: network, host: host, port: uint16(port)}
