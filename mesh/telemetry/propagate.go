@@ -125,16 +125,20 @@ func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrie
 
 // injectTrace writes the W3C's headers of a trace.
 func injectTrace(sc *trace.SpanContext, c Carrier) {
-	names, room := c.names(), c.Room
+	injectParent(sc, c)
+	if ts := sc.TraceState(); ts.Len() > 0 {
+		c.Header[c.names().tracestate] = []string{ts.String()}
+	} else {
+		delete(c.Header, c.names().tracestate) // another trace's
+	}
+}
+
+func injectParent(sc *trace.SpanContext, c Carrier) {
+	room := c.Room
 	if room == nil {
 		room = new(Room)
 	}
-	c.Header[names.traceparent] = room.write(sc)
-	if ts := sc.TraceState(); ts.Len() > 0 {
-		c.Header[names.tracestate] = []string{ts.String()}
-	} else if !c.Untraced {
-		delete(c.Header, names.tracestate) // another trace's
-	}
+	c.Header[c.names().traceparent] = room.write(sc)
 }
 
 // Carried is what Span.Inject has to write.
@@ -147,14 +151,14 @@ const (
 	CarriesMore
 )
 
-func (p *propagator) carried(ctx context.Context, sc *trace.SpanContext) Carried {
-	if p.other != nil || p.baggage && baggage.FromContext(ctx).Len() > 0 {
+func (p *propagator) carried(ctx context.Context, s *Span) Carried {
+	switch {
+	case p.other != nil, p.baggage && baggage.FromContext(ctx).Len() > 0:
 		return CarriesMore
-	}
-	if !sc.IsValid() {
+	case !s.placed:
 		return CarriesNothing
 	}
-	if ts := sc.TraceState(); ts.Len() > 0 {
+	if ts := s.context.TraceState(); ts.Len() > 0 {
 		return CarriesMore
 	}
 	return CarriesParent

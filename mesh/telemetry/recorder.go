@@ -31,6 +31,7 @@ type recorder struct {
 	mu       sync.Mutex // the drain's: guards all that follows, and what hangs on series
 	start    time.Time
 	dirty    []*series // that have counts to tell
+	since    int       // chunks that have been counted since they were told
 	listened bool      // that somebody wants to know of histograms
 	kept     [metricCount]tallies
 	live     *topology.Live
@@ -119,12 +120,15 @@ func (r *recorder) step() bool {
 	}
 }
 
-// flush counts all that has been left before it was called.
+// flush counts all that has been left before it was called, and tells the meter.
 func (r *recorder) flush() {
 	for i := range r.lanes {
 		r.lanes[i].flush()
 	}
 	r.work()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tellLocked()
 }
 
 // drainLocked counts a chunk and makes it a spare one.
@@ -134,20 +138,30 @@ func (r *recorder) drainLocked(c *chunk) {
 	clear(c.records[:c.n]) // it holds on to no series
 	c.n = 0
 	r.spare.Put(c)
+	if r.since++; r.since == patience {
+		r.tellLocked()
+	}
 }
 
-// countLocked counts records, and tells the meter.
+// patience is how many chunks are counted before the meter is told, which costs
+// thousands of instructions for each series. Who collects does not wait for it.
+const patience = 16
+
 func (r *recorder) countLocked(records []record) {
 	for i := range records {
 		rec := &records[i]
 		rec.series.count(rec, r)
 		rec.series.edge.pass(rec, r.live)
 	}
+}
+
+// tellLocked tells the meter what has been counted.
+func (r *recorder) tellLocked() {
 	for _, s := range r.dirty {
 		s.tell(r.instruments)
 	}
 	clear(r.dirty)
-	r.dirty = r.dirty[:0]
+	r.dirty, r.since = r.dirty[:0], 0
 }
 
 // histograms are those that are collected.

@@ -17,6 +17,7 @@ type Span struct {
 	reporter Reporter
 	span     trace.Span // nil: not recorded
 	context  trace.SpanContext
+	placed   bool // context is valid
 }
 
 // Recording reports whether anything that is said about the span is kept.
@@ -34,7 +35,7 @@ func (s *Span) Attempt(ctx context.Context, n int, name string) (context.Context
 	ctx = trace.ContextWithSpan(ctx, s.span)
 	a := *s
 	ctx, a.span = s.t.tracer.tracer.Start(ctx, name, s.t.tracer.options[Source]...)
-	a.context = a.span.SpanContext()
+	a.place(a.span.SpanContext())
 	if !a.span.IsRecording() {
 		a.span = nil
 		return ctx, a
@@ -50,7 +51,7 @@ func (s *Span) Carries(ctx context.Context) Carried {
 	if s.t == nil || s.rule.noPropagation {
 		return CarriesNothing
 	}
-	return s.t.tracer.carried(ctx, &s.context)
+	return s.t.tracer.carried(ctx, s)
 }
 
 // Inject writes the span's place in its trace, and the baggage of ctx, into the
@@ -62,13 +63,18 @@ func (s *Span) Inject(ctx context.Context, c Carrier) {
 }
 
 // InjectParent is Inject of a span that CarriesParent.
-func (s *Span) InjectParent(c Carrier) { injectTrace(&s.context, c) }
+func (s *Span) InjectParent(c Carrier) {
+	injectParent(&s.context, c)
+	if !c.Untraced {
+		delete(c.Header, c.names().tracestate) // another trace's
+	}
+}
 
 // AppendTraceparent appends the value of the header traceparent, for wires that
 // write headers themselves; it appends nothing if Inject would write none of that
 // name.
 func (s *Span) AppendTraceparent(b []byte) []byte {
-	if s.t == nil || s.rule.noPropagation || s.t.tracer.other != nil || !s.context.IsValid() {
+	if s.t == nil || s.rule.noPropagation || s.t.tracer.other != nil || !s.placed {
 		return b
 	}
 	return appendTraceparent(b, &s.context)

@@ -57,8 +57,8 @@ func (s *sleeper) asleep() bool {
 
 // saw takes note of a span. A provider gives all spans a place in a trace, also
 // those that it does not record.
-func (s *sleeper) saw(c trace.SpanContext) {
-	if !c.IsValid() {
+func (s *sleeper) saw(placed bool) {
+	if !placed {
 		s.idle.Store(true)
 	}
 }
@@ -99,16 +99,23 @@ func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) c
 	if t.tracer.asleep() { // what the headers carry goes on as it is
 		return ctx
 	}
-	if !s.context.IsValid() && t.tracer.reads(c) {
+	if !s.placed && t.tracer.reads(c) {
 		ctx = t.tracer.extract(ctx, c)
-		s.context = trace.SpanContextFromContext(ctx)
+		s.place(trace.SpanContextFromContext(ctx))
 	}
 	return s.start(ctx, name)
 }
 
 func (s *Span) begin(ctx context.Context, t *Telemetry, r Reporter) {
 	s.t, s.rule, s.reporter = t, &t.side(r).tracing, r
-	s.context = trace.SpanContextFromContext(ctx)
+	s.place(trace.SpanContextFromContext(ctx))
+}
+
+// place gives a span its place in a trace, or takes it away.
+func (s *Span) place(sc trace.SpanContext) {
+	if s.placed || sc.IsValid() {
+		s.context, s.placed = sc, sc.IsValid()
+	}
 }
 
 // start begins a span, unless the rules say that there is none; then what came in
@@ -120,16 +127,16 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 	switch {
 	case s.rule.noSpans:
 		return ctx
-	case s.rule.decided && !s.context.IsValid() && !hit(s.rule.sampling):
-		s.context = unsampled()
+	case s.rule.decided && !s.placed && !hit(s.rule.sampling):
+		s.place(unsampled())
 		if s.reporter == Destination { // the calls of the handler go by this decision
 			ctx = trace.ContextWithSpanContext(ctx, s.context)
 		}
 		return ctx
 	}
 	ctx, span := t.tracer.Start(ctx, name, t.options[s.reporter]...)
-	s.context = span.SpanContext()
-	t.saw(s.context)
+	s.place(span.SpanContext())
+	t.saw(s.placed)
 	if span.IsRecording() {
 		s.span = span
 	}
