@@ -12,13 +12,17 @@ type waiter struct {
 	place   *list.Element
 }
 
+// TryAcquireSlot is AcquireSlot where that would not have to wait: it reports whether
+// the request was admitted.
+func (g *Gate) TryAcquireSlot() bool { return g.waiting.Load() == 0 && g.slots.take() }
+
 // AcquireSlot admits an HTTP/1 request to a connection. At most MaxConnections
 // are in flight; further ones wait here, first come first served, at most
 // MaxPending of them; more get an *OverflowError at once. When ctx ends during
 // the wait, AcquireSlot returns context.Cause(ctx). After nil, ReleaseSlot must
 // follow the request's end.
 func (g *Gate) AcquireSlot(ctx context.Context) error {
-	if g.waiting.Load() == 0 && g.slots.take() {
+	if g.TryAcquireSlot() {
 		return nil
 	}
 	return g.waitForSlot(ctx)

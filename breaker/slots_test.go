@@ -213,3 +213,29 @@ func TestATakenSlotIsNotWaitedFor(t *testing.T) {
 		t.Errorf("got %v, %+v", err, g.Usage())
 	}
 }
+
+// Neither with a slot that others hold nor with one that others wait for.
+func TestTryAcquireSlotTakesWhatIsFreeAndNobodyWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(breaker.Limits{MaxConnections: 1})
+		if !l.gate.TryAcquireSlot() {
+			t.Fatal("the one slot is free and was refused")
+		}
+		if l.gate.TryAcquireSlot() {
+			t.Error("a slot was given twice")
+		}
+		l.join(t.Context(), 1)
+		l.gate.SetLimits(breaker.Limits{MaxConnections: 2})
+		l.want(t, []int{1}, breaker.Usage{Connections: 2})
+		l.join(t.Context(), 2)
+		if l.gate.TryAcquireSlot() {
+			t.Error("somebody waits who came first")
+		}
+		l.gate.ReleaseSlot()
+		l.gate.ReleaseSlot()
+		l.want(t, []int{1, 2}, breaker.Usage{Connections: 1})
+		if !l.gate.TryAcquireSlot() {
+			t.Error("a slot that is free again was refused")
+		}
+	})
+}

@@ -126,9 +126,12 @@ func (h *hold) overPlain(cl *engine.Cluster, p *h1.Pool, r *http.Request, more h
 }
 
 func (h *hold) takeSlot(cl *engine.Cluster, r *http.Request) error {
-	if err := cl.Gate().AcquireSlot(r.Context()); err != nil {
-		return err
+	gate := cl.Gate()
+	if !gate.TryAcquireSlot() {
+		if err := gate.AcquireSlot(r.Context()); err != nil {
+			return err
+		}
 	}
-	h.slot = cl.Gate()
+	h.slot = gate
 	return nil
 }

@@ -157,6 +157,9 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 		now = time.Now()
 	}
 	p := balancer.Pick[HostState]{Hash: c.hash, HasHash: c.hashed, Tried: c.tried, SkipPriorities: c.skip, Now: now}
+	if c.Flight != nil {
+		p.Random = c.Flight.dice.roll()
+	}
 	for range proposals {
 		h := cl.balancer.Pick(p)
 		if h == nil {

@@ -14,6 +14,7 @@ type Flight struct {
 	call  *Call
 	host  *Host // that it was last sent to; nil: none yet
 	tries int
+	dice  dice
 }
 
 // Lane is for an owner whose Flights follow one another.
