@@ -78,7 +78,12 @@ type DestinationExplanation struct {
 // why the others do not, the candidate destinations with their endpoints. It may
 // wait for the first word of discovery about them, as the request would, within
 // r's context.
+//
+// Of a URL tcp://host:port it says what DialContext would do.
 func (m *Mesh) Explain(r *http.Request) Explanation {
+	if isRaw(r) {
+		return m.explainTCP(r)
+	}
 	x := newExchange(&Transport{mesh: m}, r)
 	defer x.free()
 	c := &x.call

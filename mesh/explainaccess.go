@@ -70,6 +70,9 @@ func (a *AccessExplanation) like(b *AccessExplanation) bool {
 // received is the request as the route and the destination make it.
 func (m *Mesh) received(x *exchange, d *plan.Destination) authz.Request {
 	c := &x.call
+	if isRaw(x.in) {
+		return authz.Request{TCP: true}
+	}
 	r := authz.Request{Method: c.Request.Method, Host: c.Request.Authority, Header: maps.Clone(c.Request.Header)}
 	if r.Header == nil {
 		r.Header = http.Header{}

@@ -318,3 +318,31 @@ func TestAddressesAreReadAsTheDiallerDoes(t *testing.T) {
 		}
 	})
 }
+
+// What Explain says of a connection is what becomes of it, on the other side, too.
+func TestExplainKnowsConnections(t *testing.T) {
+	documents := []string{
+		tcpRoutes("cache", "[{match: [{port: 1}], route: [{destination: {host: nowhere}}]}, {match: [{port: 6379}], route: [{destination: {host: cache, subset: a}, weight: 3}, {destination: {host: cache, subset: b}, weight: 1}]}]"),
+		authorization("by-method", "{selector: {matchLabels: {version: b}}, rules: [{to: [{operation: {methods: [GET]}}]}]}"),
+	}
+	play(t, documents, func(s *scene) {
+		s.caches(2)
+		e := s.mesh.Explain(s.request("CONNECT", "tcp://cache:6379", ""))
+		if e.Action != "connect" || !e.Ours || e.Rule == nil || e.Rule.Name != "tcp-cache" || len(e.Routes) != 2 || len(e.Destinations) != 2 {
+			s.Fatalf("got %+v", e)
+		}
+		if r := e.Routes; r[0].Matched || r[0].Failed[0] != "port 1" || !r[1].Matched || r[1].Field != "spec.tcp[1]" {
+			s.Errorf("routes: %+v", r)
+		}
+		a, b := e.Destinations[0], e.Destinations[1]
+		if a.Share != 0.75 || a.Hosts[0].Address != "10.9.0.1:6379" || !a.Access[0].Allowed || b.Share != 0.25 || b.Access[0].Allowed {
+			s.Errorf("destinations: %+v, %+v", a, b)
+		}
+		if e := s.mesh.Explain(s.request("CONNECT", "tcp://nowhere.example:1", "")); e.Ours || e.Action != "" {
+			s.Errorf("an unknown host: %+v", e)
+		}
+		if e := s.mesh.Explain(s.request("CONNECT", "tcp://cache", "")); e.Refused == "" {
+			s.Errorf("without a port: %+v", e)
+		}
+	})
+}

@@ -29,7 +29,8 @@
 // takes the request and why the others do not, where the request may go, and by
 // which policy. -from are the labels of the caller, -n is its namespace. Nothing
 // is discovered: endpoints are those that ServiceEntries write or that DNS has
-// for them.
+// for them. A URL tcp://HOST:PORT stands for a raw connection; the method does not
+// matter then.
 //
 // # apply, diff, delete
 //

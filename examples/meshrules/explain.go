@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,8 +83,8 @@ func newRequest(ctx context.Context, method, url string, header http.Header) (*h
 	if err != nil {
 		return nil, fmt.Errorf("explain: %w", err)
 	}
-	if scheme := r.URL.Scheme; scheme != "http" && scheme != "https" || r.URL.Host == "" {
-		return nil, fmt.Errorf("explain: URL %q: want http://HOST/PATH or https://HOST/PATH", url)
+	if !slices.Contains([]string{"http", "https", "tcp"}, r.URL.Scheme) || r.URL.Host == "" {
+		return nil, fmt.Errorf("explain: URL %q: want http://HOST/PATH, https://HOST/PATH or tcp://HOST:PORT", url)
 	}
 	r.Header = header
 	if host := header.Get("Host"); host != "" {

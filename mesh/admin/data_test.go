@@ -121,7 +121,7 @@ func TestExplainNamesWhatItCannotUnderstand(t *testing.T) {
 	s := under(t, "")
 	for query, want := range map[string]string{
 		"":                             "host: it is missing",
-		"host=a&scheme=ftp":            `scheme: "ftp" is neither http nor https`,
+		"host=a&scheme=ftp":            `scheme: "ftp" is none of http, https and tcp`,
 		"host=a&path=x":                `path: "x" does not begin with a slash`,
 		"host=a&header=x":              `header: "x" has no colon`,
 		"host=a&method=a%20b":          "invalid method",

@@ -56,15 +56,15 @@ func (m *masker) destinations(all []mesh.DestinationExplanation) {
 	}
 }
 
-// requestOf makes the request of parameters: method (GET), scheme (http), host,
+// requestOf makes the request of parameters: method (GET), scheme (http; tcp stands for a raw connection), host,
 // path (/) with its query, and any number of header, "name: value".
 func requestOf(ctx context.Context, q url.Values) (*http.Request, error) {
 	host, scheme, path := q.Get("host"), cmp.Or(q.Get("scheme"), "http"), cmp.Or(q.Get("path"), "/")
 	switch {
 	case host == "":
 		return nil, fmt.Errorf("host: it is missing")
-	case scheme != "http" && scheme != "https":
-		return nil, fmt.Errorf("scheme: %q is neither http nor https", scheme)
+	case scheme != "http" && scheme != "https" && scheme != "tcp":
+		return nil, fmt.Errorf("scheme: %q is none of http, https and tcp", scheme)
 	case path[0] != '/':
 		return nil, fmt.Errorf("path: %q does not begin with a slash", path)
 	}

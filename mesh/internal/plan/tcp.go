@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -31,11 +32,42 @@ func (v *VirtualHost) MatchTCP(to netip.Addr, port uint16) *Route {
 
 func (v *VirtualHost) takes(r *Route, to netip.Addr, port uint16) bool {
 	if len(r.connections) == 0 {
-		return true
+		return len(r.excluded) == 0
 	}
-	return slices.ContainsFunc(r.connections, func(m tcpMatch) bool {
-		return (m.port == 0 || m.port == port) && (len(m.subnets) == 0 || v.within(m.subnets, to))
-	})
+	return slices.ContainsFunc(r.connections, func(m tcpMatch) bool { return v.failing(m, to, port) == "" })
+}
+
+// failing is the first condition that does not hold; "": all do.
+func (v *VirtualHost) failing(m tcpMatch, to netip.Addr, port uint16) string {
+	switch {
+	case m.port != 0 && m.port != port:
+		return "port " + strconv.Itoa(int(m.port))
+	case len(m.subnets) > 0 && !v.within(m.subnets, to):
+		return fmt.Sprintf("destinationSubnets %v", m.subnets)
+	}
+	return ""
+}
+
+// A TCPVerdict is what a TCP route says of a connection.
+type TCPVerdict struct {
+	*Route
+	Verdict
+}
+
+// ExplainTCP is MatchTCP with reasons, of all routes in their order, those too that
+// this workload never takes.
+func (v *VirtualHost) ExplainTCP(to netip.Addr, port uint16) (out []TCPVerdict) {
+	for _, r := range v.tcp {
+		said := TCPVerdict{r, Verdict{Matched: v.takes(r, to, port)}}
+		if !said.Matched {
+			for _, m := range r.connections {
+				said.Failed = append(said.Failed, v.failing(m, to, port))
+			}
+			said.Failed = append(said.Failed, r.excluded...)
+		}
+		out = append(out, said)
+	}
+	return out
 }
 
 // within reports whether one of the subnets has the address or, of a name, all of one
@@ -56,15 +88,13 @@ func (p *Plan) tcpRoutes(places []int) (out []*Route) {
 	for _, i := range places {
 		vs := p.set.VirtualServices[i]
 		for j, spec := range vs.Spec.Tcp {
-			if r := p.compileTCP(vs, spec, "spec.tcp["+strconv.Itoa(j)+"]"); r != nil {
-				out = append(out, r)
-			}
+			out = append(out, p.compileTCP(vs, spec, "spec.tcp["+strconv.Itoa(j)+"]"))
 		}
 	}
 	return out
 }
 
-// compileTCP returns nil for a route that no connection of this workload takes.
+// compileTCP keeps of a route that no connection of this workload takes why that is.
 func (p *Plan) compileTCP(vs *rules.VirtualService, spec *networking.TCPRoute, field string) *Route {
 	r := &Route{Name: field, Rule: &vs.Meta, Field: field, Line: vs.LineOf(field)}
 	for _, m := range spec.Match {
@@ -73,9 +103,6 @@ func (p *Plan) compileTCP(vs *rules.VirtualService, spec *networking.TCPRoute, f
 		} else {
 			r.connections = append(r.connections, tcpMatch{uint16(m.GetPort()), prefixes(m.GetDestinationSubnets())})
 		}
-	}
-	if len(spec.Match) > 0 && len(r.connections) == 0 {
-		return nil
 	}
 	r.Destinations = p.tcpDestinations(spec.Route, vs.Namespace)
 	for i := range r.Destinations {
