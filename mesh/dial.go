@@ -178,7 +178,7 @@ func (w *ways) to(cl *engine.Cluster) *way {
 func (w *way) line(c *engine.Call, to place) line {
 	l := w.wires.decide(c.Host, w.spec, engine.Asked{Name: to.host})
 	if w.spec.Passthrough && to.ip.IsValid() {
-		l.address = to.ip.String()
+		l.address = to.authority() // with its zone
 	}
 	return l
 }

@@ -3,7 +3,9 @@ package mesh
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/doorway"
@@ -56,12 +58,25 @@ func (m *Mesh) ProtectTCP(lis net.Listener) (net.Listener, error) {
 		_ = lis.Close()
 		return nil, err
 	}
-	return doorway.Listen(told, doorway.Config{Admit: m.welcome}), nil
+	return doorway.Listen(told, doorway.Config{Admit: m.usher}), nil
 }
 
 // connectionTLS is ServerTLS for who says nothing of protocols.
 func (m *Mesh) connectionTLS() *tls.Config {
 	return tlsid.ServerConfig(&m.identity.current, tlsid.Accept{Aliases: m.config.aliases(), MinVersion: m.config.MinTLSVersion})
+}
+
+// usher is welcome where Authorizers and observers may panic: that ends the
+// connection and no other, as in net/http.
+func (m *Mesh) usher(ctx context.Context, conn net.Conn) (_ net.Conn, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+			hangUp(conn)
+			m.config.Logger.Error("connection", "source", conn.RemoteAddr().String(), "err", err, "stack", string(debug.Stack()))
+		}
+	}()
+	return m.welcome(ctx, conn)
 }
 
 // welcome carries a connection to the door.

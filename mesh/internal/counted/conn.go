@@ -118,19 +118,22 @@ func (c *Conn) passed(count *atomic.Int64, n int64) {
 
 // Close implements net.Conn. Further calls return what the first did.
 func (c *Conn) Close() error {
-	c.once.Do(func() {
-		for _, t := range c.timers {
-			if t != nil {
-				t.Stop()
-			}
-		}
-		c.err = c.Conn.Close()
-		c.closed.Store(true)
-		if c.config.Closed != nil {
-			c.config.Closed()
-		}
-	})
+	first := false
+	c.once.Do(func() { c.shut(); first = true })
+	if first && c.config.Closed != nil { // who is told may close it again
+		c.config.Closed()
+	}
 	return c.err
+}
+
+func (c *Conn) shut() {
+	for _, t := range c.timers {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	c.err = c.Conn.Close()
+	c.closed.Store(true)
 }
 
 // idle ends the connection, unless a byte has passed meanwhile.

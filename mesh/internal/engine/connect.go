@@ -54,10 +54,14 @@ func (e *Engine) Connect(ctx context.Context, c *Call, dial func(context.Context
 	if err := c.Cluster.gate.TakeSlot(); err != nil {
 		return c.over(Failed(retry.Overflow, err))
 	}
+	stands := false
+	defer func() {
+		if !stands { // for whatever reason: dial is callers' code, too, and may panic
+			c.Disconnect()
+		}
+	}()
 	err := c.reach(ctx, dial)
-	if err != nil {
-		c.Cluster.gate.ReleaseSlot()
-	}
+	stands = err == nil
 	return err
 }
 

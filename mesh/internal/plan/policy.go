@@ -66,6 +66,9 @@ func (c *Cluster) apply(b blocks, w Workload) {
 	c.Connection = compileConnection(b.pool, c.Service, c.Key.Port)
 	c.TLS = compileTLS(b.tls, c.Service)
 	c.Passthrough = c.Passthrough || c.Service != nil && c.Service.Resolution == networking.ServiceEntry_NONE
+	if c.Passthrough && c.Service.many() { // one that is down says nothing of the others
+		c.Outlier = breaker.Outlier{}
+	}
 }
 
 func compileLimits(pool *networking.ConnectionPoolSettings) breaker.Limits {

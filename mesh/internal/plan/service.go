@@ -191,6 +191,12 @@ func (s *Service) named() bool {
 	return s.Resolution != networking.ServiceEntry_STATIC && !s.selects
 }
 
+// many says that the service is dialled by more than one address. It may be called
+// on nil.
+func (s *Service) many() bool {
+	return s != nil && (len(s.addresses) > 1 || len(s.addresses) == 1 && !s.addresses[0].IsSingleIP())
+}
+
 // Resolves says that all addresses behind the endpoints' names are endpoints.
 // DNS_ROUND_ROBIN is not that: its one name is looked up for each connection.
 func (s *Service) Resolves() bool {
