@@ -28,9 +28,10 @@ func (a *asked) place(authority string) *atomic.Pointer[answer] {
 	return &a[digest(authority)>>(64-askedBits)]
 }
 
-// remembered is t, which is kept if there is room. What is kept is made of a copy of
-// the spelling, which may be a part of something larger.
-func (p *Plan) remembered(authority string, t Target) Target {
+// remember finds what an authority means, and keeps it if there is room. What is kept
+// is made of a copy of the spelling, which may be a part of something larger.
+func (p *Plan) remember(authority string) Target {
+	t := p.find(authority)
 	if at := p.asked.place(authority); t.VirtualHost != nil && at.Load() == nil {
 		authority = strings.Clone(authority)
 		t = p.find(authority)

@@ -42,11 +42,13 @@ type Target struct {
 
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
 // rule names the host; Name and Port are set in any case.
-func (p *Plan) Lookup(authority string) Target {
-	if known := p.asked.place(authority).Load(); known != nil && known.authority == authority {
-		return Target{VirtualHost: known.host, Name: known.name, Port: known.port}
+func (p *Plan) Lookup(authority string) (t Target) {
+	known := p.asked.place(authority).Load()
+	if known == nil || known.authority != authority {
+		return p.remember(authority)
 	}
-	return p.remembered(authority, p.find(authority))
+	t.VirtualHost, t.Name, t.Port = known.host, known.name, known.port
+	return t
 }
 
 func (p *Plan) find(authority string) Target {

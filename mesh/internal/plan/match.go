@@ -22,7 +22,7 @@ type match struct {
 
 // A condition is one field of a match.
 type condition interface {
-	holds(r *Request) bool
+	matcher
 	String() string // as the rule has it: method exact "GET"
 }
 
@@ -30,14 +30,7 @@ type condition interface {
 func (m *match) isFor(port uint16) bool { return m.port == 0 || m.port == port }
 
 // holds says that all conditions do.
-func (m *match) holds(r *Request) bool {
-	for _, c := range m.conditions {
-		if !c.holds(r) {
-			return false
-		}
-	}
-	return true
-}
+func (m *match) holds(r *Request) bool { return conjunction(m.conditions).holds(r) }
 
 // failing returns the first condition that does not hold, nil if all do.
 func (m *match) failing(r *Request) condition {

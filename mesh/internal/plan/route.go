@@ -32,6 +32,7 @@ type Route struct {
 	Sticky *HashKey
 
 	matches     []match    // none: matches everything
+	when        matcher    // what the matches come to on any port; nil: everything
 	connections []tcpMatch // of a TCP route; none: matches everything
 	excluded    []string   // why further matches leave this workload out
 	rewrite     rewrite
@@ -69,16 +70,7 @@ type Verdict struct {
 
 // takes reports whether one of the matches lets the request in, on whatever port. It
 // says nothing of why the others do not, which costs.
-func (r *Route) takes(req *Request) bool { return len(r.matches) == 0 || r.anyHolds(req) }
-
-func (r *Route) anyHolds(req *Request) bool {
-	for i := range r.matches {
-		if r.matches[i].holds(req) {
-			return true
-		}
-	}
-	return false
-}
+func (r *Route) takes(req *Request) bool { return r.when == nil || r.when.holds(req) }
 
 // takesAt is takes on one port. A route is not reachable if all its matches are for
 // other ones.
@@ -157,6 +149,7 @@ func (p *Plan) compileRoute(e expanded, rule *rules.Meta, field string, line int
 	if len(e.spec.Match) > 0 && len(r.matches) == 0 {
 		return nil
 	}
+	r.when = anyOf(r.matches)
 	if r.Name == "" {
 		r.Name = field
 	}
