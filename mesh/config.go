@@ -43,7 +43,7 @@ type Config struct {
 	// provider's name. Rules that name another provider are refused. Nil: none.
 	Authorizers map[string]Authorizer
 	// Access says from elsewhere who may call this workload: consul.Intentions. It is
-	// asked about every inbound request, HTTP and gRPC, beside the
+	// asked about every inbound request, HTTP and gRPC, and raw connection, beside the
 	// AuthorizationPolicies, and both must let it in: whoever denies wins. What it
 	// says holds from the next request on; while it is in trouble, its last word
 	// stands. Nil: the policies alone decide.

@@ -22,7 +22,9 @@ type ClusterStatus struct {
 	Requests int               `json:"requests"` // under way
 	Pending  int               `json:"pending"`  // waiting for a connection
 	Retries  int               `json:"retries"`  // under way
-	Limits   Limits            `json:"limits"`
+	// Connections are those under way of HTTP/1.1 requests, and raw ones.
+	Connections int    `json:"connections"`
+	Limits      Limits `json:"limits"`
 	// Discovered is when its source last said who there is; zero: never.
 	Discovered time.Time `json:"discovered,omitzero"`
 	// Trouble is what has ailed the source since then; "" if nothing.
@@ -88,7 +90,7 @@ func (m *Mesh) clusterStatus(cl *engine.Cluster, now time.Time) ClusterStatus {
 	s := ClusterStatus{
 		Service: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset,
 		Labels: spec.Labels, Policy: refOf(spec.Rule), Balance: balanceOf(spec),
-		Requests: usage.Requests, Pending: usage.Pending, Retries: usage.Retries,
+		Requests: usage.Requests, Pending: usage.Pending, Retries: usage.Retries, Connections: usage.Connections,
 		Limits:    Limits{limits.MaxRequests, limits.MaxPending, limits.MaxConnections, limits.MaxRetries},
 		Endpoints: m.endpointsOf(cl, now),
 	}

@@ -7,7 +7,8 @@
 //	resp, err := client.Get("http://reviews/7") // obeys the rules, in memory
 //	v1.Refuse()                                 // from now on connections to it are refused
 //
-// StartMesh adds a service with a mesh of its own before it, and an identity.
+// StartMesh adds a service with a mesh of its own before it, and an identity; StartTCP
+// and StartMeshTCP add one that speaks a protocol of its own.
 //
 // Nothing leaves the process and nothing waits for real time, so that all of it
 // works within testing/synctest: a timeout, a retry or an ejection of half a

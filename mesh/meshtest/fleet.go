@@ -102,7 +102,6 @@ func (f *Fleet) Base() *http.Transport {
 type Instance struct {
 	fleet    *Fleet
 	listener *listener
-	server   *http.Server
 	service  string
 	endpoint discovery.Endpoint
 }
@@ -128,43 +127,50 @@ func (f *Fleet) StartEndpoint(service string, h http.Handler, e discovery.Endpoi
 // by the fleet's CA; the fleet's discovery tells callers so.
 func (f *Fleet) StartMesh(cfg mesh.Config, h http.Handler) *Instance {
 	f.tb.Helper()
-	w := cfg.Workload
-	if cfg.Identity == nil {
-		cfg.Identity = f.Identity(w.Service)
-	}
-	m := f.Mesh(cfg)
+	m, e := f.join(cfg)
 	l := f.network.listen()
 	protected, err := m.Protect(l)
 	if err != nil {
 		f.tb.Fatal(err)
 	}
-	e := discovery.Endpoint{Labels: w.Labels, Locality: w.Locality, Identity: m.Status().Identity.ID}
-	return f.serve(w.Service, m.Handler(h), e, l, protected)
+	return f.serve(cfg.Workload.Service, m.Handler(h), e, l, protected)
+}
+
+// join makes the mesh of an instance, and what discovery is to say of that.
+func (f *Fleet) join(cfg mesh.Config) (*mesh.Mesh, discovery.Endpoint) {
+	f.tb.Helper()
+	w := cfg.Workload
+	if cfg.Identity == nil {
+		cfg.Identity = f.Identity(w.Service)
+	}
+	m := f.Mesh(cfg)
+	return m, discovery.Endpoint{Labels: w.Labels, Locality: w.Locality, Identity: m.Status().Identity.ID}
 }
 
 // serve starts a server behind accept, which is l or stands before it.
 func (f *Fleet) serve(service string, h http.Handler, e discovery.Endpoint, l *listener, accept net.Listener) *Instance {
-	e.Address = l.address
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	protocols.SetHTTP2(true)
-	i := &Instance{
-		fleet:    f,
-		listener: l,
-		server:   &http.Server{Handler: h, Protocols: protocols},
-		service:  service,
-		endpoint: e,
-	}
+	server := &http.Server{Handler: h, Protocols: protocols}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		_ = i.server.Serve(accept)
+		_ = server.Serve(accept)
 	}()
 	f.tb.Cleanup(func() {
-		_ = i.server.Close()
+		_ = server.Close()
 		<-served
 	})
+	return f.add(service, e, l)
+}
+
+// add makes an instance known to discovery.
+func (f *Fleet) add(service string, e discovery.Endpoint, l *listener) *Instance {
+	f.tb.Helper()
+	e.Address = l.address
+	i := &Instance{fleet: f, listener: l, service: service, endpoint: e}
 	f.edit(service, func(all []*Instance) []*Instance { return append(all, i) })
 	return i
 }

@@ -32,7 +32,7 @@ type Conn struct {
 
 	read, written atomic.Int64
 	active        atomic.Int64 // when a byte has passed last, after start
-	writing       sync.Mutex   // keeps the steps of a Write together
+	writing       sync.Mutex   // keeps the steps of a Write, or of a file, together
 	timers        [2]*time.Timer
 
 	once   sync.Once

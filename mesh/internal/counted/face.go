@@ -89,6 +89,8 @@ func isFile(r io.Reader) bool {
 
 // sendFile sends step by step.
 func (c *Conn) sendFile(to io.ReaderFrom, r io.Reader) (n int64, err error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	part, limited := r.(*io.LimitedReader)
 	if !limited {
 		part = &io.LimitedReader{R: r, N: 1<<63 - 1}
