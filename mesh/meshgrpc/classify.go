@@ -77,7 +77,7 @@ func (r *rpc) timeUp(t *try, err error) bool {
 	if codeOf(err) != codes.DeadlineExceeded {
 		return false
 	}
-	deadline, ok := t.Context.Deadline()
+	deadline, ok := t.until()
 	return ok && !time.Now().Before(deadline)
 }
 
@@ -137,9 +137,12 @@ func (r *rpc) unanswered(seen sight, err error) engine.Outcome {
 		r.local = err // a message that cannot be sent, credentials that cannot be had
 		return engine.Failed(retry.Canceled, err)
 	}
-	o := engine.Failed(retry.Reset, err)
-	o.Unsent = !seen.sent
-	return o
+	if !seen.sent { // as a stream above the last one of GOAWAY, the connection has left it out
+		o := engine.Failed(retry.RefusedStream, err)
+		o.Unsent = true
+		return o
+	}
+	return engine.Failed(retry.Reset, err)
 }
 
 // httpStatus is the status of an answer that was not gRPC's, by the code that gRPC

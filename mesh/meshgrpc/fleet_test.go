@@ -94,16 +94,33 @@ func (i *instance) hang() {
 	}
 }
 
+// clog has what is written to the instance's connections from now on wait for
+// release, and fail.
+func (i *instance) clog() (release func()) {
+	i.fleet.mu.Lock()
+	defer i.fleet.mu.Unlock()
+	gate := make(chan struct{})
+	for c := range i.fleet.open[i.endpoint.Address] {
+		c.clogged.Store(&gate)
+	}
+	return func() { close(gate) }
+}
+
 type counted struct {
 	net.Conn
 	fleet   *fleet
 	address string
 	hung    atomic.Bool
+	clogged atomic.Pointer[chan struct{}]
 }
 
 func (c *counted) Write(p []byte) (int, error) {
 	if c.hung.Load() {
 		return len(p), nil
+	}
+	if gate := c.clogged.Load(); gate != nil {
+		<-*gate
+		return 0, net.ErrClosed
 	}
 	return c.Conn.Write(p)
 }

@@ -23,7 +23,7 @@ import (
 // worked on the first.
 type try struct {
 	context.Context
-	limit   *deadline.Limit // that a rule sets, the Context's own; nil: none
+	limit   *deadline.Limit // that a rule sets, under the Context; nil: none
 	done    <-chan struct{} // its own, which each derived context asks for twice
 	client  *client
 	cluster *engine.Cluster
@@ -126,11 +126,13 @@ func (t *try) takes(l *line) {
 	t.seen, t.lost = sight{picked: true}, l.way.lost.Load()
 }
 
-// finished is what a picker is told of the stream's end.
+// finished is what a picker is told of the stream's end. One that has come to a good
+// one without a word from the server was never written: see ending.
 func (t *try) finished(info balancer.DoneInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.seen.sent, t.seen.received, t.seen.trailer = info.BytesSent, info.BytesReceived, info.Trailer
+	t.seen.sent = info.BytesSent && (info.BytesReceived || info.Err != nil)
+	t.seen.received, t.seen.trailer = info.BytesReceived, info.Trailer
 }
 
 // sight is what is known by now.
@@ -190,9 +192,10 @@ func (t *try) listen(over func(error)) (ended bool, err error) {
 }
 
 // ending is how a stream without headers has ended. What gRPC is still about to
-// tell, the stream knows.
+// tell, the stream knows; and where the connection went before the stream was
+// written, Header ends it as if all were well, and RecvMsg alone says that it is not.
 func (t *try) ending(stream grpc.ClientStream) error {
-	if ended, err := t.listen(nil); ended {
+	if ended, err := t.listen(nil); ended && err != nil {
 		return err
 	}
 	if err := stream.RecvMsg(new(emptypb.Empty)); err != io.EOF {

@@ -129,8 +129,9 @@ func (x *unaryCall) limitedTry(ctx context.Context, until time.Time) *try {
 		return x.newTry(ctx)
 	}
 	t := new(limitedTry)
-	t.own.Begin(x.alarms, x.attempt(ctx), until)
-	t.Context, t.limit, t.done = &t.own, &t.own, t.own.Done()
+	t.Context = x.attempt(ctx)
+	t.own.Begin(x.alarms, t.Context, until)
+	t.limit, t.done = &t.own, t.own.Done()
 	x.fill(&t.try)
 	return &t.try
 }

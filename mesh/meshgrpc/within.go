@@ -9,16 +9,24 @@ import (
 // leaves of the time, in whole milliseconds, as Envoy has it. So there are few values
 // where there would be another one for each call, and HPACK has a word for them.
 func (t *try) Deadline() (time.Time, bool) {
-	d, ok := t.Context.Deadline()
-	if t.limit == nil || !ok {
-		return d, ok
+	if t.limit == nil {
+		return t.Context.Deadline()
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.told.IsZero() {
+		d, _ := t.until()
 		t.told = inMilliseconds(d)
 	}
 	return t.told, true
+}
+
+// until is when the try ends.
+func (t *try) until() (time.Time, bool) {
+	if t.limit != nil {
+		return t.limit.Deadline()
+	}
+	return t.Context.Deadline()
 }
 
 // inMilliseconds is a deadline that is so many of them away, rounded up.
@@ -37,6 +45,14 @@ func (t *try) Done() <-chan struct{} {
 		return t.done
 	}
 	return t.Context.Done()
+}
+
+// Err implements context.Context.
+func (t *try) Err() error {
+	if t.limit != nil {
+		return t.limit.Err()
+	}
+	return t.Context.Err()
 }
 
 // AfterFunc is what package context asks for where a context is derived from this

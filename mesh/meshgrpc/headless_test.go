@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 
@@ -114,4 +115,44 @@ func TestAStreamWhoseConnectionBreaksBeforeItsHeadersIsRetried(t *testing.T) {
 	if _, err := stream.Recv(); err != io.EOF || b.calls.Load() != 2 {
 		t.Errorf("%v after %d tries, want EOF after 2", err, b.calls.Load())
 	}
+}
+
+// The connection breaks while the head of a stream waits to be written: nothing of
+// it has been sent, so that no rule is needed to send it again.
+func TestAStreamThatWasNeverSentIsSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		i := f.start("ratings", "v1")
+		c := f.client("ratings", "")
+		first, err := c.FullDuplexCall(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := echo(first, 1); err != nil {
+			t.Fatal(err)
+		}
+		release := i.clog()
+		if err := first.Send(message(1)); err != nil { // which keeps the writer busy
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		second := make(chan error)
+		go func() {
+			s, err := c.FullDuplexCall(t.Context())
+			if err == nil {
+				err = echo(s, 1)
+			}
+			second <- err
+		}()
+		synctest.Wait()
+		i.cut()
+		synctest.Wait()
+		release()
+		if err := <-second; err != nil {
+			t.Errorf("the second stream: %v", err)
+		}
+		if got := i.double.calls.Load(); got != 2 {
+			t.Errorf("%d streams reached the handler, want 2", got)
+		}
+	})
 }
