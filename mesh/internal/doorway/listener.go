@@ -140,22 +140,36 @@ const grace = time.Second
 
 // place waits for a place; false: the listener was closed.
 func (l *Listener) place() bool {
+	select {
+	case l.places <- struct{}{}:
+		return true
+	default:
+		return l.makePlace()
+	}
+}
+
+// makePlace evicts one, and no other before somebody has left.
+func (l *Listener) makePlace() bool {
 	for {
 		select {
 		case l.places <- struct{}{}:
 			return true
-		case <-l.life.Done():
-			return false
-		default:
-		}
-		select {
-		case l.places <- struct{}{}:
-			return true
 		case <-l.due():
-			l.evict()
+			if l.evict() {
+				return l.takePlace()
+			}
 		case <-l.life.Done():
 			return false
 		}
+	}
+}
+
+func (l *Listener) takePlace() bool {
+	select {
+	case l.places <- struct{}{}:
+		return true
+	case <-l.life.Done():
+		return false
 	}
 }
 
@@ -169,18 +183,19 @@ func (l *Listener) due() <-chan time.Time {
 	return time.After(time.Until(l.oldestLocked().since.Add(grace)))
 }
 
-// evict closes the oldest that has had its grace.
-func (l *Listener) evict() {
+// evict closes the oldest that has had its grace; false: there is none.
+func (l *Listener) evict() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.waiting.Len() == 0 || time.Since(l.oldestLocked().since) < grace {
-		return
+		return false
 	}
 	v := l.oldestLocked()
 	l.waiting.Remove(v.place)
 	v.place = nil
 	v.end()
 	_ = v.conn.SetDeadline(time.Unix(1, 0)) // who looks at it, closes it
+	return true
 }
 
 func (l *Listener) oldestLocked() *visit { return l.waiting.Front().Value.(*visit) }

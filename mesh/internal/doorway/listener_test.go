@@ -155,6 +155,35 @@ func TestTheSlowestGivesWay(t *testing.T) {
 	})
 }
 
+// One who comes takes one place, however many have been there for long.
+func TestOneGivesWayToOne(t *testing.T) {
+	const n = 20
+	synctest.Test(t, func(t *testing.T) {
+		s, l := open(t, doorway.Config{Admit: byWord, MaxPending: n})
+		var there []net.Conn
+		for range n {
+			c, _ := s.arrive(t)
+			there = append(there, c)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		last, _ := s.arrive(t)
+		synctest.Wait()
+		for _, c := range append(there[1:], last) {
+			if _, err := c.Write([]byte("y")); err != nil {
+				t.Fatalf("%d gave way: %v", len(there), err)
+			}
+		}
+		for range n {
+			c, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Close()
+		}
+	})
+}
+
 // Who has been let in is not closed for anybody: where nobody accepts, new ones wait.
 func TestWhoWaitsForAcceptKeepsHisPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
