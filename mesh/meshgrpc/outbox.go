@@ -19,6 +19,7 @@ type outbox struct {
 	mu     sync.Mutex
 	stream grpc.ClientStream // of the try under way, which has had all messages so far; nil: there is none
 	moved  chan struct{}     // closed when there is one again, or will not be
+	busy   chan struct{}     // closed when the message on its way there has gone, or cannot go; nil: there is none
 	kept   []any
 	size   int64
 	closed bool  // the caller has nothing more to send
@@ -36,14 +37,25 @@ func (o *outbox) send(m any) error {
 	if stream == nil {
 		return err
 	}
-	switch err := stream.SendMsg(m); {
-	case err == io.EOF && again && !o.isFinal():
+	err = stream.SendMsg(m)
+	o.sent(err)
+	if err == io.EOF && again && !o.isFinal() {
 		return nil
-	case err != nil && err != io.EOF:
-		o.fail(err)
-		return err
-	default:
-		return err
+	}
+	return err
+}
+
+// sent: SendMsg has returned with err. What is neither nil nor EOF is about the
+// message.
+func (o *outbox) sent(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil && err != io.EOF {
+		o.local = err
+	}
+	if o.busy != nil {
+		close(o.busy)
+		o.busy = nil
 	}
 }
 
@@ -68,6 +80,9 @@ func (o *outbox) keep(m any) (stream grpc.ClientStream, again bool, err error) {
 		return o.stream, false, nil
 	}
 	o.keepLocked(m, size)
+	if o.stream != nil {
+		o.busy = make(chan struct{})
+	}
 	return o.stream, !o.full, nil
 }
 
@@ -109,9 +124,7 @@ func (o *outbox) attach(stream grpc.ClientStream) {
 		m, more, closed := o.next(stream, i)
 		switch {
 		case more:
-			if err := stream.SendMsg(m); err != nil && err != io.EOF { // EOF: the stream says why
-				o.fail(err)
-			}
+			o.sent(stream.SendMsg(m)) // EOF: the stream says why
 			continue
 		case closed:
 			_ = stream.CloseSend() // it returns nil
@@ -158,21 +171,29 @@ func (o *outbox) settle(answered bool) {
 	o.final, o.kept = true, nil
 }
 
-func (o *outbox) fail(err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.local = err
-}
-
 func (o *outbox) isFinal() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.final
 }
 
-// state is whether all can be sent again, and what could not be sent at all.
-func (o *outbox) state() (replayable, closed bool, local error) {
+// replayable is whether all can be sent again.
+func (o *outbox) replayable() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return !o.full, o.closed, o.local
+	return !o.full
+}
+
+// failure is what could not be sent at all to a stream that has ended, perhaps for
+// that: whoever is sending is about to be told, too.
+func (o *outbox) failure() error {
+	o.mu.Lock()
+	busy := o.busy
+	o.mu.Unlock()
+	if busy != nil {
+		<-busy
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.local
 }

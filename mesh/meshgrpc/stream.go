@@ -130,7 +130,7 @@ func (s *stream) Send(ctx context.Context, c *engine.Call) {
 			err = t.ending(opened)
 		}
 	}
-	c.Replayable, _, _ = s.out.state()
+	c.Replayable = s.out.replayable()
 	c.Outcome = s.seen(t, header, err) // which may say that there must be no other try
 	s.answer = opened
 	s.about.Saw(&c.Outcome)
@@ -163,7 +163,7 @@ func (s *stream) seen(t *try, header metadata.MD, err error) engine.Outcome {
 	if header != nil || err == nil {
 		return answered(-1)
 	}
-	if _, _, local := s.out.state(); local != nil {
+	if local := s.out.failure(); local != nil {
 		s.local = local
 		return engine.Failed(retry.Canceled, local)
 	}
