@@ -19,22 +19,41 @@ type connection struct {
 	*counted.Conn
 	mesh   *Mesh
 	side   telemetry.Reporter
-	start  time.Time
-	to     string          // host:port that was dialled
-	call   *engine.Call    // nil: it is inbound, or not the mesh's
-	caller Caller          // of an inbound one
-	ctx    context.Context // without its end
-	report *report.Connection
-	flight flight.Entry[connection]
-	err    error       // why there is none
-	flags  engine.Flag // of what is not the mesh's
+	info   ConnectionInfo // but for what its end brings
+	call   *engine.Call   // nil: it is inbound, or not the mesh's
+	flags  engine.Flag    // of what is not the mesh's
+	caller Caller         // of an inbound one
 	denied *guard.Refusal
 	tls    *tls.ConnectionState // of an inbound one; nil: in the clear
+	report *report.Connection
+	flight flight.Entry[connection]
+}
+
+// outgoing is a connection that a call has led to, or has not.
+func (m *Mesh) outgoing(to string, call *engine.Call) *connection {
+	c := &connection{mesh: m, call: call, info: ConnectionInfo{Direction: outboundName, Address: to, Start: call.Start}}
+	c.info.describe(call)
+	return c
+}
+
+func (i *ConnectionInfo) describe(c *engine.Call) {
+	i.Service = c.Target.Name
+	if c.Route != nil {
+		i.Route = c.Route.Name
+		if c.Route.Rule != nil {
+			i.Rule = c.Route.Rule.Namespace + "/" + c.Route.Rule.Name
+		}
+	}
+	if c.Cluster != nil {
+		i.Destination, i.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset
+	}
+	if c.Host != nil {
+		i.Endpoint = c.Host.Address()
+	}
 }
 
 // stand begins the life of a connection.
-func (c *connection) stand(ctx context.Context, inner net.Conn, idle, age time.Duration) net.Conn {
-	c.ctx = context.WithoutCancel(ctx)
+func (c *connection) stand(inner net.Conn, idle, age time.Duration) net.Conn {
 	c.Conn = counted.New(inner, counted.Config{
 		Idle: idle, Age: age, Unwatched: c.report == nil,
 		Closed: c.over, Late: c.tell, Owner: c,
@@ -66,14 +85,14 @@ func (c *connection) over() {
 		c.call.Disconnect()
 	}
 	sent, received := c.passed()
-	c.report.End(c.ctx, c.flagged(), sent, received, c.details())
-	c.observed()
+	c.report.End(context.Background(), c.flagged(), sent, received, c.details())
+	c.observed(c.Ended())
 }
 
-// refuse tells of a connection that never stood.
-func (c *connection) refuse(ctx context.Context) {
+// refuse tells of a connection that never stood, for there was err.
+func (c *connection) refuse(ctx context.Context, err error) {
 	c.report.Refuse(ctx, c.flagged(), c.details())
-	c.observed()
+	c.observed(err)
 }
 
 func (c *connection) flagged() (flags telemetry.Flags) {
@@ -92,14 +111,14 @@ func (c *connection) details() *telemetry.Details {
 	if !c.report.Detailed() {
 		return nil
 	}
-	d := &telemetry.Details{Termination: c.termination()}
+	d := &telemetry.Details{Termination: c.termination(), Route: c.info.Route}
 	switch {
 	case c.side == telemetry.Destination:
 		c.describeInbound(d)
 	case c.call != nil:
 		report.DescribeTCP(c.call, d)
 	default:
-		d.Cluster, d.UpstreamAddress = telemetry.Passthrough, c.to
+		d.Cluster, d.UpstreamAddress = telemetry.Passthrough, c.info.Address
 	}
 	if c.side == telemetry.Source && c.Conn != nil {
 		d.UpstreamLocalAddress = c.LocalAddr().String()
@@ -108,8 +127,8 @@ func (c *connection) details() *telemetry.Details {
 }
 
 func (c *connection) describeInbound(d *telemetry.Details) {
-	d.Cluster = "inbound|" + portText(addrPort(c.to).Port()) + "||"
-	d.SourceAddress, d.DestinationAddress = c.caller.Address, c.to
+	d.Cluster = "inbound|" + portText(addrPort(c.info.Address).Port()) + "||"
+	d.SourceAddress, d.DestinationAddress = c.info.Source, c.info.Address
 	if c.tls != nil {
 		d.ServerName, d.TLSVersion = c.tls.ServerName, tlsVersion(c.tls.Version)
 	}
@@ -129,55 +148,28 @@ func (c *connection) termination() string {
 	return "tcp_session_idle_timeout"
 }
 
-// observed tells the observer.
-func (c *connection) observed() {
+// observed tells the observer of the end.
+func (c *connection) observed(err error) {
 	hook := c.mesh.config.Observer.Connection
 	if hook == nil {
 		return
 	}
-	info := ConnectionInfo{
-		Direction: c.direction(), Address: c.to, Peer: c.caller.ID.String(), Source: c.caller.Address,
-		Flags: c.flagged().String(), Err: c.err, Start: c.start, Duration: time.Since(c.start),
-	}
-	if c.Conn != nil && info.Err == nil {
-		info.Err = c.Ended()
-	}
+	info := c.info
+	info.Err, info.Flags, info.Duration = err, c.flagged().String(), time.Since(info.Start)
 	info.BytesSent, info.BytesReceived = c.passed()
-	if c.call != nil {
-		info.describe(c.call)
-	}
 	hook(info)
-}
-
-func (i *ConnectionInfo) describe(c *engine.Call) {
-	i.Service = c.Target.Name
-	if c.Route != nil {
-		i.Route = c.Route.Name
-		if c.Route.Rule != nil {
-			i.Rule = c.Route.Rule.Namespace + "/" + c.Route.Rule.Name
-		}
-	}
-	if c.Cluster != nil {
-		i.Destination, i.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset
-	}
-	if c.Host != nil {
-		i.Endpoint = c.Host.Address()
-	}
-}
-
-func (c *connection) direction() string {
-	if c.side == telemetry.Destination {
-		return inboundName
-	}
-	return outboundName
 }
 
 // underway is the connection among what is under way.
 func (c *connection) underway() Underway {
-	u := Underway{Direction: c.direction(), Protocol: telemetry.TCP.String(), Start: c.start, Host: c.to, Peer: c.caller.ID.String(), Source: c.caller.Address}
-	u.BytesSent, u.BytesReceived = c.passed()
-	if c.call != nil {
-		u.Service, u.Route, u.Endpoint, u.Attempts = c.call.Target.Name, c.call.Route.Name, c.call.Host.State.Address, c.call.Tries
+	i := &c.info
+	u := Underway{
+		Direction: i.Direction, Protocol: telemetry.TCP.String(), Start: i.Start, Host: i.Address,
+		Service: i.Service, Route: i.Route, Endpoint: i.Endpoint, Peer: i.Peer, Source: i.Source,
 	}
+	if i.Endpoint != "" {
+		u.Attempts = 1
+	}
+	u.BytesSent, u.BytesReceived = c.passed()
 	return u
 }

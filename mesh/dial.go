@@ -55,7 +55,7 @@ func (m *Mesh) DialContext(ctx context.Context, network, address string) (net.Co
 	if err := m.engine.Connect(ctx, c, d.dial); err != nil {
 		return nil, d.refused(ctx, err)
 	}
-	return d.stands(ctx), nil
+	return d.stands(), nil
 }
 
 // A place is what is dialled.
@@ -117,38 +117,37 @@ func (d *dialling) dial(ctx context.Context) engine.Outcome {
 
 // refused tells of a connection that there is none of.
 func (d *dialling) refused(ctx context.Context, err error) error {
-	e := newError(&d.call, err)
-	if r := d.call.Route; r != nil && r.Rule != nil {
-		e.Rule = r.Rule.Namespace + "/" + r.Rule.Name
-	}
-	c := &connection{mesh: d.mesh, start: d.call.Start, call: &d.call, to: d.to.authority(), err: e}
+	c, e := d.mesh.outgoing(d.to.authority(), &d.call), newError(&d.call, err)
+	e.Rule = c.info.Rule // of TCP, which may be another than that of requests
 	c.report = d.mesh.reporter.Outgoing(&d.call, false)
-	c.refuse(ctx)
+	c.refuse(ctx, e)
 	return e
 }
 
 // stands begins the life of a connection that was made.
-func (d *dialling) stands(ctx context.Context) net.Conn {
+func (d *dialling) stands() net.Conn {
 	policy := d.call.Cluster.Spec().Connection
-	c := &connection{mesh: d.mesh, start: d.call.Start, call: &d.call, to: d.to.authority()}
+	c := d.mesh.outgoing(d.to.authority(), &d.call)
 	c.report = d.mesh.reporter.Outgoing(&d.call, d.line.security == byIdentity)
-	return c.stand(ctx, d.conn, policy.TCPIdleTimeout, policy.MaxAge)
+	d.call.Settle()
+	return c.stand(d.conn, policy.TCPIdleTimeout, policy.MaxAge)
 }
 
 // past connects to what is not the mesh's, and has it counted.
 func (d *dialling) past(ctx context.Context, address string) (net.Conn, error) {
-	c := &connection{mesh: d.mesh, start: d.call.Start, to: d.to.authority()}
-	c.report = d.mesh.reporter.Passing(d.call.Target.Name, c.start)
+	c := d.mesh.outgoing(d.to.authority(), &d.call)
+	c.call, c.info.Service = nil, ""
+	c.report = d.mesh.reporter.Passing(d.call.Target.Name, d.call.Start)
 	conn, err := d.mesh.config.DialContext(ctx, d.to.network, address)
 	if err != nil {
-		c.err, c.flags = err, engine.ConnectFailure|engine.RetriesExhausted
+		c.flags = engine.ConnectFailure | engine.RetriesExhausted
 		if ctx.Err() != nil {
 			c.flags = engine.Ended(ctx).Flag
 		}
-		c.refuse(ctx)
+		c.refuse(ctx, err)
 		return nil, err
 	}
-	return c.stand(ctx, conn, 0, 0), nil
+	return c.stand(conn, 0, 0), nil
 }
 
 // A way is how raw connections are made to the hosts of a cluster, by one policy.

@@ -81,24 +81,30 @@ func (m *Mesh) usher(ctx context.Context, conn net.Conn) (_ net.Conn, err error)
 
 // welcome carries a connection to the door.
 func (m *Mesh) welcome(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	c := &connection{mesh: m, side: telemetry.Destination, start: m.clock.now(), to: conn.LocalAddr().String()}
+	c := m.incoming(conn)
 	if err := c.shake(ctx, conn); err != nil { // before anything is known of the peer: of no account to anybody
 		_ = conn.Close()
-		m.config.Logger.Debug("handshake", "source", conn.RemoteAddr().String(), "port", c.to, "err", err)
+		m.config.Logger.Debug("handshake", "source", c.info.Source, "port", c.info.Address, "err", err)
 		return nil, err
 	}
 	v := c.visit(conn)
 	c.denied = m.guard.AdmitConnection(ctx, v)
 	m.tellVisit(v, "", c.denied)
-	c.caller = Caller{ID: v.Peer, Address: conn.RemoteAddr().String()}
-	c.report = m.reporter.Incoming(v.Peer, c.start)
+	c.caller, c.info.Peer = Caller{ID: v.Peer, Address: c.info.Source}, v.Peer.String()
+	c.report = m.reporter.Incoming(v.Peer, c.info.Start)
 	if c.denied != nil {
-		c.err = c.denied
-		c.refuse(ctx)
+		c.refuse(ctx, c.denied)
 		hangUp(conn)
 		return nil, c.denied
 	}
-	return c.stand(ctx, conn, 0, 0), nil
+	return c.stand(conn, 0, 0), nil
+}
+
+// incoming is a connection of which nothing is known yet but where it comes from.
+func (m *Mesh) incoming(conn net.Conn) *connection {
+	return &connection{mesh: m, side: telemetry.Destination, info: ConnectionInfo{
+		Direction: inboundName, Address: conn.LocalAddr().String(), Source: conn.RemoteAddr().String(), Start: m.clock.now(),
+	}}
 }
 
 // shake has TLS agree on who is who.
@@ -119,7 +125,7 @@ func (c *connection) shake(ctx context.Context, conn net.Conn) error {
 func (c *connection) visit(conn net.Conn) *guard.Visit {
 	v := &guard.Visit{TLS: c.tls}
 	v.Source = addrPort(conn.RemoteAddr().String()).Addr()
-	to := addrPort(c.to)
+	to := addrPort(c.info.Address)
 	v.Destination, v.Port = to.Addr(), to.Port()
 	return v
 }

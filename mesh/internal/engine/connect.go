@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -77,6 +78,12 @@ func (c *Call) reach(ctx context.Context, dial func(context.Context) Outcome) er
 		c.Flags |= RetriesExhausted
 	}
 	return c.over(c.Outcome)
+}
+
+// Settle forgets of a connection that stands all that only the way there needed: a
+// plan need not live for as long as a connection.
+func (c *Call) Settle() {
+	c.state, c.Route, c.Destination, c.Target, c.Request = nil, nil, nil, plan.Target{}, plan.Request{}
 }
 
 // Disconnect ends a connection that Connect has made. It is called once.

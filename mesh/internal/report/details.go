@@ -69,11 +69,9 @@ func status(o *engine.Outcome) string {
 	return strconv.Itoa(o.Status)
 }
 
-// DescribeTCP fills in what the engine knows of a call that is a connection.
+// DescribeTCP fills in what the engine knows of a call that is a connection, but for
+// its route.
 func DescribeTCP(c *engine.Call, d *telemetry.Details) {
-	if c.Route != nil {
-		d.Route = c.Route.Name
-	}
 	if c.Cluster != nil {
 		d.Cluster = c.Cluster.Key.String()
 	}
