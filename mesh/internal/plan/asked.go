@@ -9,12 +9,15 @@ import (
 // asked remembers what Lookup has found, in places by the spelling: most requests are
 // for a host that others were for, and need no look at what it is short for. The
 // first of a place stays: nothing that callers ask for can drive out others again
-// and again, and there are never more.
+// and again, and whoever fills it costs others no more than what it saves them.
 type asked [1 << askedBits]atomic.Pointer[answer]
 
 // askedBits are room for as many hosts as a process calls as a rule, some dozens, few
 // of which share a place.
 const askedBits = 10
+
+// maxSpelling bounds what is remembered: a name in DNS, and a port.
+const maxSpelling = 253 + len(":65535")
 
 // An answer is what one spelling was found to mean. It does not change.
 type answer struct {
@@ -32,7 +35,10 @@ func (a *asked) place(authority string) *atomic.Pointer[answer] {
 // is made of a copy of the spelling, which may be a part of something larger.
 func (p *Plan) remember(authority string) Target {
 	t := p.find(authority)
-	if at := p.asked.place(authority); t.VirtualHost != nil && at.Load() == nil {
+	if t.VirtualHost == nil || len(authority) > maxSpelling {
+		return t
+	}
+	if at := p.asked.place(authority); at.Load() == nil {
 		authority = strings.Clone(authority)
 		t = p.find(authority)
 		at.CompareAndSwap(nil, &answer{authority, t.VirtualHost, t.Name, t.Port})

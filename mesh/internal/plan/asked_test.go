@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -13,7 +14,7 @@ func TestASpellingMeansTheSameEachTime(t *testing.T) {
 	p := compile(t, answers("a", "reviews"), answers("wild", `"*.foo.com"`), answers("v6", `"fd00::1"`))
 	spellings := []string{
 		"reviews", "Reviews.", "reviews:80", "reviews.default:80", "reviews.default.svc.cluster.local", "unknown", "unknown:80",
-		"a.foo.com", "a.foo.com:81", "A.FOO.com.:82", "foo.com", "fd00::1", "[fd00::1]:80", "", ":", "abc", "abcd", "abcdefgh", "abcdefghi",
+		strings.Repeat("a", 1000) + ".foo.com", "a.foo.com", "a.foo.com:81", "A.FOO.com.:82", "foo.com", "fd00::1", "[fd00::1]:80", "", ":", "abc", "abcd", "abcdefgh", "abcdefghi",
 	}
 	for i := range 3000 {
 		spellings = append(spellings, fmt.Sprintf("service-%d.foo.com:%d", i, i))
