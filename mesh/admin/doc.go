@@ -28,6 +28,9 @@
 //	 "edges": [{"source": "default/productpage@v1", "target": "default/reviews@v2", "protocol": "http", "secure": true,
 //	            "requestsPerSecond": 19.5, "errorsPerSecond": 0.2, "errorRate": 0.01, "p50Milliseconds": 1.2, …}]}
 //
+// An edge of protocol tcp has "connections", those that stand; its requests are those
+// that were opened.
+//
 // With fleet=1 there are, beside, "instances": who was asked, and who did not answer.
 //
 //	"instances": [{"service": "reviews.default", "endpoint": "127.0.0.1:9080", "instance": {"id": "…", …}},
@@ -38,7 +41,7 @@
 //	{"at": "…", "destinations": [
 //	  {"service": "reviews.default.svc.cluster.local", "subset": "v1", "balance": "LEAST_REQUEST", "labels": {"version": "v1"},
 //	   "policy": {"kind": "DestinationRule", "namespace": "default", "name": "reviews", "file": "rules/reviews.yaml", "line": 1},
-//	   "requests": 2, "pending": 0, "retries": 0, "limits": {"requests": 100}, "discovered": "…",
+//	   "requests": 2, "pending": 0, "retries": 0, "connections": 1, "limits": {"requests": 100}, "discovered": "…",
 //	   "endpoints": [{"address": "127.0.0.1:9080", "weight": 1, "health": "healthy", "available": false, "circuit": "open",
 //	                  "ejections": 1, "until": "…", "reason": "consecutive5xxErrors", "failures": 0, "active": 0, "tls": "identity"}]}]}
 //
@@ -53,7 +56,8 @@
 //
 // api/explain?method=GET&host=reviews&path=/reviews/7&header=end-user:+jason is an
 // Explanation: what would become of such a request, without sending it. Its other
-// parameter is scheme; header may stand many times. A request that cannot be made
+// parameter is scheme, of which tcp asks about a raw connection (the host has a port
+// then); header may stand many times. A request that cannot be made
 // is a Problem (400).
 //
 //	{"request": {"method": "GET", "url": "http://reviews/reviews/7"}, "service": "reviews.default.svc.cluster.local", "ours": true,
@@ -78,15 +82,17 @@
 //	            "key": "ECDSA", "signature": "ECDSA-SHA256", "fingerprint": "9f86…"}],
 //	 "bundles": [{"trustDomain": "cluster.local", "roots": [ the same ]}]}
 //
-// api/requests is Requests: what is under way, the oldest first. Requests to hosts
-// that no rule and no source knows are neither here nor in api/tap; topology counts
-// them.
+// api/requests is Requests: what is under way, the oldest first, raw connections too.
+// Requests to hosts that no rule and no source knows are neither here nor in api/tap;
+// topology counts them.
 //
-//	{"at": "…", "total": 2, "requests": [
+//	{"at": "…", "total": 3, "requests": [
 //	  {"direction": "outbound", "start": "…", "method": "GET", "host": "reviews", "path": "/reviews/7", "route": "for-all",
 //	   "service": "reviews.default.svc.cluster.local", "endpoint": "127.0.0.1:9080", "attempts": 2},
 //	  {"direction": "inbound", "start": "…", "method": "GET", "host": "productpage", "path": "/", "source": "127.0.0.1:5123",
-//	   "peer": "spiffe://…"}]}
+//	   "peer": "spiffe://…"},
+//	  {"direction": "outbound", "protocol": "tcp", "start": "…", "method": "", "host": "redis:6379", "path": "", "route": "spec.tcp[0]",
+//	   "service": "redis.default.svc.cluster.local", "endpoint": "127.0.0.1:6379", "attempts": 1, "bytesSent": 512, "bytesReceived": 64}]}
 //
 // api/config is a Dump: all that this process goes by. Its rules are as files would
 // hold them.

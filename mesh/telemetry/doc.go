@@ -26,6 +26,9 @@
 // each request, unless [Config.Histograms] hands them over as the histograms that
 // they are: package producer does that for OpenTelemetry's SDK.
 //
+// Of a raw connection, [Edge.Opened], [Edge.Closed] and [Edge.Transferred] are told at
+// once: there are few of them. Whoever carries it asks [Telemetry.ReportingInterval].
+//
 // # Traces
 //
 // [Telemetry.Call] begins the span of a call, [Span.Attempt] one for each try,
