@@ -175,7 +175,11 @@ func (w *ways) to(cl *engine.Cluster) *way {
 // line decides how to connect to the host that was picked. Where there is no choice
 // of hosts, an address that was dialled is the one to connect to.
 func (w *way) line(c *engine.Call, to place) line {
-	l := w.wires.decide(c.Host, w.spec, engine.Asked{Name: to.host})
+	asked := engine.Asked{Name: to.host}
+	if to.ip.IsValid() { // which is that of a name, as far as rules know
+		asked.Name = c.Target.Name
+	}
+	l := w.wires.decide(c.Host, w.spec, asked)
 	if w.spec.Passthrough && to.ip.IsValid() {
 		l.address = to.authority() // with its zone
 	}

@@ -2,6 +2,8 @@ package mesh_test
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
@@ -74,6 +76,40 @@ func TestOneAddressEjectsNoOther(t *testing.T) {
 		}
 		c, _ := s.dialled("10.20.0.2:1433")
 		_ = c.Close()
+	})
+}
+
+// Who is dialled by an address proves to be the service that lists it: a certificate
+// is about names.
+func TestAnAddressIsProvedByItsServicesName(t *testing.T) {
+	const entry = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: db}
+spec:
+  hosts: [db.example.com]
+  addresses: [240.0.0.9]
+  ports: [{number: 5432, name: tcp, protocol: TCP}]
+  resolution: STATIC
+  endpoints: [{address: 10.9.0.1}]
+`
+	play(t, []string{entry}, func(s *scene) {
+		web := newAuthority(s.T)
+		root := write(s.T, "root", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.certificate.Raw}))
+		server := &tls.Config{Certificates: []tls.Certificate{web.issue(s.T, "db.example.com")}}
+		s.cables.serve("10.9.0.1:5432", func(c net.Conn) { repeats(tls.Server(c, server)) })
+		s.rule(entry, policy("db.example.com", "{tls: {mode: SIMPLE, caCertificates: "+root+"}}"))
+		for _, address := range []string{"db.example.com:5432", "240.0.0.9:5432"} {
+			c, err := s.mesh.DialContext(s.Context(), "tcp", address)
+			if err != nil {
+				s.Errorf("%s: %v", address, err)
+				continue
+			}
+			if err := ask(c, "select"); err != nil {
+				s.Error(err)
+			}
+			_ = c.Close()
+		}
 	})
 }
 

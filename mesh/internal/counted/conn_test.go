@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -102,6 +103,44 @@ func copyFile(c net.Conn, path string, limit int64) (int64, error) {
 	}
 	defer func() { _ = f.Close() }()
 	return io.Copy(c, io.LimitReader(f, limit))
+}
+
+// A pipe is an *os.File, too, of which nobody knows when it says something: what it
+// says is counted then, and other Writes do not wait for it.
+func TestAPipeIsNoFile(t *testing.T) {
+	a, b := pair(t)
+	c := counted.New(a, counted.Config{Idle: time.Hour})
+	conn := c.Start()
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(conn, io.LimitReader(from, 1<<40))
+		copied <- err
+	}()
+	for i, say := range []io.Writer{to, conn, to} {
+		if _, err := io.WriteString(say, "hello"); err != nil {
+			t.Fatal(err)
+		}
+		_ = b.SetReadDeadline(time.Now().Add(30 * time.Second))
+		if _, err := io.ReadFull(b, make([]byte, 5)); err != nil {
+			t.Fatal(err)
+		}
+		for until := time.Now().Add(30 * time.Second); ; runtime.Gosched() {
+			if _, n := c.Traffic(); n == int64(5*(i+1)) {
+				break
+			} else if time.Now().After(until) {
+				t.Fatalf("%d bytes are counted of %d", n, 5*(i+1))
+			}
+		}
+	}
+	_ = to.Close()
+	if err := <-copied; err != nil {
+		t.Error(err)
+	}
+	_, _ = from.Close(), conn.Close()
 }
 
 // What a connection can do beside a net.Conn's methods is what it could before.

@@ -2,8 +2,8 @@ package counted
 
 import (
 	"io"
+	"io/fs"
 	"net"
-	"os"
 	"sync/atomic"
 	"syscall"
 )
@@ -78,13 +78,21 @@ func (c *Conn) whole(count *atomic.Int64, op string, copied func() (int64, error
 	return n, c.explain(op, err)
 }
 
-// isFile: package net sends a file, or part of one, by the kernel.
+// isFile: package net sends a file, or part of one, by the kernel. A pipe or a
+// terminal is none: it may be silent between two bytes.
 func isFile(r io.Reader) bool {
 	if part, ok := r.(*io.LimitedReader); ok {
 		r = part.R
 	}
-	_, ok := r.(*os.File)
-	return ok
+	f, ok := r.(interface {
+		fs.File // an *os.File, or what its WriteTo hands on
+		syscall.Conn
+	})
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // sendFile sends step by step.
