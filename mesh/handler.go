@@ -61,7 +61,7 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 // serve calls the handler, and tells how that came out, also if it panics.
 func (in *inbound) serve(m *Mesh, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	returned := false
-	m.visits.Any().Enter(&in.flight, in)
+	in.lane(m).Enter(&in.flight, in)
 	defer func() {
 		in.flight.Leave()
 		in.tell(m, r, nil, returned)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
@@ -18,13 +19,14 @@ import (
 type counter struct {
 	served          *report.Served
 	asked, answered headReader
+	lane            *flight.Lane[inbound]
 }
 
 func (m *Mesh) counter() *counter {
 	if c, ok := m.counters.Get().(*counter); ok {
 		return c
 	}
-	return &counter{served: m.reporter.Served()}
+	return &counter{served: m.reporter.Served(), lane: m.visits.Lane()}
 }
 
 // reported begins the report of a request, and returns what its answer is to be
@@ -51,6 +53,14 @@ func (in *inbound) count(ctx context.Context, m *Mesh, r *http.Request) context.
 	in.asked.keep(r, in.head)
 	headers := telemetry.Carrier{Header: r.Header, Untraced: in.head.bears&bearsTrace == 0}
 	return in.report.Begin(ctx, m.reporter, in.start, headers, telemetry.SpanName(r.Method))
+}
+
+// lane is where the request is under way.
+func (in *inbound) lane(m *Mesh) *flight.Lane[inbound] {
+	if in.counter == nil {
+		return m.visits.Any()
+	}
+	return in.counter.lane
 }
 
 // bears reports whether one of the names that are asked for may stand in the head.

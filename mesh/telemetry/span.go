@@ -35,7 +35,8 @@ func (s *Span) Attempt(ctx context.Context, n int, name string) (context.Context
 	ctx = trace.ContextWithSpan(ctx, s.span)
 	a := *s
 	ctx, a.span = s.t.tracer.tracer.Start(ctx, name, s.t.tracer.options[Source]...)
-	a.place(a.span.SpanContext())
+	a.context = a.span.SpanContext()
+	a.placed = a.context.IsValid()
 	if !a.span.IsRecording() {
 		a.span = nil
 		return ctx, a

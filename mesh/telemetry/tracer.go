@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 	"reflect"
 	"sync/atomic"
@@ -101,20 +102,20 @@ func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) c
 	}
 	if !s.placed && t.tracer.reads(c) {
 		ctx = t.tracer.extract(ctx, c)
-		s.place(trace.SpanContextFromContext(ctx))
+		s.placeIn(ctx)
 	}
 	return s.start(ctx, name)
 }
 
 func (s *Span) begin(ctx context.Context, t *Telemetry, r Reporter) {
 	s.t, s.rule, s.reporter = t, &t.side(r).tracing, r
-	s.place(trace.SpanContextFromContext(ctx))
+	s.placeIn(ctx)
 }
 
-// place gives a span its place in a trace, or takes it away.
-func (s *Span) place(sc trace.SpanContext) {
-	if s.placed || sc.IsValid() {
-		s.context, s.placed = sc, sc.IsValid()
+// placeIn gives a span the place of the one in ctx, if there is one.
+func (s *Span) placeIn(ctx context.Context) {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		s.context, s.placed = sc, true
 	}
 }
 
@@ -128,14 +129,15 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 	case s.rule.noSpans:
 		return ctx
 	case s.rule.decided && !s.placed && !hit(s.rule.sampling):
-		s.place(unsampled())
+		s.context, s.placed = unsampled(), true
 		if s.reporter == Destination { // the calls of the handler go by this decision
 			ctx = trace.ContextWithSpanContext(ctx, s.context)
 		}
 		return ctx
 	}
 	ctx, span := t.tracer.Start(ctx, name, t.options[s.reporter]...)
-	s.place(span.SpanContext())
+	s.context = span.SpanContext()
+	s.placed = s.context.IsValid()
 	t.saw(s.placed)
 	if span.IsRecording() {
 		s.span = span
@@ -147,11 +149,13 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 func hit(percent float64) bool { return percent >= 100 || percent > 0 && rand.Float64()*100 < percent }
 
 // unsampled is the root of a trace that nobody records: it tells those who are
-// called that it has been decided.
+// called that it has been decided. No ID is all zero. That of the span is drawn with
+// the trace's, of which it is the only span for all that anybody knows.
 func unsampled() trace.SpanContext {
+	one, other := rand.Uint64(), rand.Uint64()|1
 	var c trace.SpanContextConfig
-	binary.LittleEndian.PutUint64(c.TraceID[:8], rand.Uint64())
-	binary.LittleEndian.PutUint64(c.TraceID[8:], rand.Uint64()|1) // never all zero
-	binary.LittleEndian.PutUint64(c.SpanID[:], rand.Uint64()|1)
+	binary.LittleEndian.PutUint64(c.TraceID[:8], one)
+	binary.LittleEndian.PutUint64(c.TraceID[8:], other)
+	binary.LittleEndian.PutUint64(c.SpanID[:], one^bits.RotateLeft64(other, 32)|1)
 	return trace.NewSpanContext(c)
 }
