@@ -190,6 +190,45 @@ func TestWaitForReadyWaitsForAnyEndpoint(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsInVainIsToldSoAtTheDeadline(t *testing.T) {
+	for face, do := range map[string]func(context.Context, testpb.TestServiceClient, ...grpc.CallOption) error{
+		"unary": func(ctx context.Context, c testpb.TestServiceClient, o ...grpc.CallOption) error {
+			_, err := c.UnaryCall(ctx, &testpb.SimpleRequest{}, o...)
+			return err
+		},
+		"stream": func(ctx context.Context, c testpb.TestServiceClient, o ...grpc.CallOption) error {
+			s, err := c.StreamingInputCall(ctx, o...)
+			if err != nil {
+				return err
+			}
+			_, err = s.CloseAndRecv()
+			return err
+		},
+	} {
+		t.Run(face, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				f.start("ratings", "v1").refuse()
+				c := f.client("ratings", "")
+				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+				defer cancel()
+				var told []error
+				began := time.Now()
+				err := do(ctx, c, grpc.WaitForReady(true), grpc.OnFinish(func(err error) { told = append(told, err) }))
+				if took := time.Since(began); status.Code(err) != codes.DeadlineExceeded || took != 5*time.Second {
+					t.Errorf("got %v after %v", err, took)
+				}
+				if !errors.Is(err, mesh.ErrConnect) && !errors.Is(err, mesh.ErrNoHealthy) {
+					t.Errorf("%v does not say why it waited", err)
+				}
+				if len(told) != 1 || told[0] == nil {
+					t.Errorf("its end was told %d times: %v", len(told), told)
+				}
+			})
+		})
+	}
+}
+
 func TestTheEndOfACallIsToldOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t)

@@ -52,14 +52,9 @@ func (r *rpc) tell(ctx context.Context, md metadata.MD) {
 	}
 }
 
-// tellEnd ends the report of a call that has come to err. One that is to be made
-// again is not counted.
-func (x *unaryCall) tellEnd(err error, again bool) {
-	switch {
-	case !x.report.Begun():
-		return
-	case again:
-		x.report.Drop()
+// tellEnd ends the report of a call that has come to err.
+func (x *unaryCall) tellEnd(err error) {
+	if !x.report.Begun() {
 		return
 	}
 	r := x.returned

@@ -257,6 +257,19 @@ func TestACallThatWaitsCountsOnce(t *testing.T) {
 	})
 }
 
+// One that waits in vain counts, too.
+func TestACallThatWaitsInVainCountsOnce(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.at.refuse()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if _, err := d.client.UnaryCall(ctx, new(testpb.SimpleRequest), grpc.WaitForReady(true)); err == nil {
+			t.Fatal("an answer of nobody")
+		}
+		same(t, "the client", d.caller.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"4": 1})
+	})
+}
+
 // Streams wait as well; each of their tries ends.
 func TestTheTriesOfAStreamThatWaitsEnd(t *testing.T) {
 	duo(t, "", "", func(t *testing.T, d *duet) {

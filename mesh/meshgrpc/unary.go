@@ -49,8 +49,8 @@ func (c *client) unary(ctx context.Context, method string, request, reply any, c
 // be.
 func (c *client) call(o order, request, reply any, invoke grpc.UnaryInvoker) error {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		again, err := c.once(o, request, reply, invoke)
-		if !again || !sleep(o.ctx, wait) {
+		again, err := c.once(o, wait, request, reply, invoke)
+		if !again {
 			return err
 		}
 	}
@@ -62,9 +62,9 @@ const (
 	lastWait  = time.Second
 )
 
-// once is one round. It reports whether the caller would rather wait than be
-// told that nobody can be reached.
-func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
+// once is one round. It reports whether another one follows: the caller would rather
+// wait than be told that nobody can be reached, and has waited.
+func (c *client) once(o order, wait time.Duration, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
 	x := c.unaries.Get().(*unaryCall)
 	defer x.free()
 	x.reply, x.invoke = reply, invoke
@@ -81,13 +81,14 @@ func (c *client) once(o order, request, reply any, invoke grpc.UnaryInvoker) (ag
 	if err == nil {
 		err = c.mesh.Engine.Do(ctx, &x.call, x)
 	}
-	again = x.opts.wait && x.unready(err)
-	err = x.end(err)
-	x.tellEnd(err, again)
-	if !again {
-		x.opts.finish(err)
+	if x.opts.wait && x.unready(err) && sleep(o.ctx, wait) {
+		x.report.Drop()
+		return true, nil
 	}
-	return again, err
+	err = x.end(err)
+	x.tellEnd(err)
+	x.opts.finish(err)
+	return false, err
 }
 
 func (x *unaryCall) free() {
