@@ -33,7 +33,8 @@ const serverFirst = time.Second
 // whether a silent client is about to begin TLS, or waits for the server to speak
 // first, as those of MySQL and SMTP do: after a second it is taken for plaintext.
 // Peers of the mesh speak at once; to spare others the second, let a
-// PeerAuthentication say DISABLE or STRICT for the port.
+// PeerAuthentication say DISABLE or STRICT for the port. It takes all TLS for the
+// mesh's: so do this, too, where clients speak TLS to the server itself.
 //
 // The listener must be closed.
 func (m *Mesh) ListenTCP(network, address string) (net.Listener, error) {

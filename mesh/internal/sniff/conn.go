@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A peekedConn is a connection whose first byte has been read, and is given back
+// A peekedConn is a connection whose first bytes have been read, and are given back
 // to who reads first. After that it is the inner connection, with what http.Server
 // makes use of: half-closing, sending files, access to the socket.
 type peekedConn struct {
@@ -18,38 +18,47 @@ type peekedConn struct {
 	since time.Time
 	place *list.Element // among the silent; nil: taken out. Guarded by silent.mu
 
-	first  [1]byte
-	unread atomic.Bool // the first byte has not been given back
+	first  [3]byte
+	known  int          // how many of them have been read
+	unread atomic.Int32 // how many have not been given back, the last ones
 }
 
-// peek reads the first byte, for timeout at the most.
-func (c *peekedConn) peek(timeout time.Duration) error {
+// peek reads on to the first n bytes, for timeout at the most.
+func (c *peekedConn) peek(n int, timeout time.Duration) error {
 	if err := c.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
-	if _, err := io.ReadFull(c.Conn, c.first[:]); err != nil {
+	more, err := io.ReadFull(c.Conn, c.first[c.known:n])
+	c.known += more
+	c.unread.Store(int32(c.known))
+	if err != nil {
 		return err
 	}
-	c.unread.Store(true)
 	return c.SetReadDeadline(time.Time{})
 }
 
-// Read gives the first byte back, then reads on. An empty p takes nothing.
+// Read gives the first bytes back, then reads on. An empty p takes nothing.
 func (c *peekedConn) Read(p []byte) (int, error) {
-	if c.unread.Load() && len(p) > 0 && c.unread.CompareAndSwap(true, false) {
-		return copy(p, c.first[:]), nil
+	for {
+		left := int(c.unread.Load())
+		if left == 0 || len(p) == 0 {
+			return c.Conn.Read(p)
+		}
+		n := min(left, len(p))
+		if c.unread.CompareAndSwap(int32(left), int32(left-n)) {
+			return copy(p, c.first[c.known-left:c.known]), nil
+		}
 	}
-	return c.Conn.Read(p)
 }
 
 // WriteTo lets io.Copy splice from the inner connection.
 func (c *peekedConn) WriteTo(w io.Writer) (n int64, err error) {
-	if c.unread.CompareAndSwap(true, false) {
-		one, err := w.Write(c.first[:])
+	if left := int(c.unread.Swap(0)); left > 0 {
+		some, err := w.Write(c.first[c.known-left : c.known])
 		if err != nil {
-			return int64(one), err
+			return int64(some), err
 		}
-		n = int64(one)
+		n = int64(some)
 	}
 	rest, err := io.Copy(w, c.Conn)
 	return n + rest, err

@@ -47,7 +47,8 @@
 //
 // Protocols in which the server speaks first cannot be told from silence: serve
 // them in Strict or Disable mode, or say Config.ServerFirst, by which plaintext
-// clients wait for Timeout until they are spoken to. What comes after the first byte is up to who
+// clients wait for Timeout until they are spoken to, and one whose first byte is that
+// of TLS is asked for two more: it may be the length of something. What comes after the first byte is up to who
 // accepts: a client that stops amid the handshake or its first request is
 // bounded by http.Server.ReadHeaderTimeout, as it is without this package.
 package sniff

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -243,4 +244,73 @@ func TestASilentClientMayBeSpokenTo(t *testing.T) {
 			t.Error("silence was taken for plaintext at a port that takes none")
 		}
 	})
+}
+
+// Protocols that are not HTTP may begin with any byte, a length for example: only
+// what goes on like a record of TLS is one, in however many pieces it comes.
+func TestOtherProtocolsMayBeginLikeTLS(t *testing.T) {
+	for _, c := range []struct {
+		pieces []string
+		secure bool
+	}{
+		{[]string{"\x16\x03\x01\x02\x00"}, true},
+		{[]string{"\x16", "\x03", "\x03", "\x02"}, true},
+		{[]string{"\x16\x01\x00\x00hello"}, false}, // of 278 bytes, in little endian
+		{[]string{"\x16\x03\x00\x00hello"}, false}, // of 790
+		{[]string{"\x16", "\x00\x00", "hello"}, false},
+		{[]string{"\x16\x03"}, false}, // and no more
+		{[]string{"\x16"}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemory()
+			l := listen(t, m, sniff.Config{Mode: permissive, Timeout: time.Second, ServerFirst: true})
+			client := m.dial(t)
+			go func() {
+				for _, p := range c.pieces {
+					time.Sleep(300 * time.Millisecond)
+					_, _ = client.Write([]byte(p))
+				}
+				time.Sleep(time.Hour)
+				_ = client.Close()
+			}()
+			conn := accept(t, l)
+			if isTLS(conn) != c.secure {
+				t.Fatalf("%q: TLS %v, want %v", c.pieces, isTLS(conn), c.secure)
+			}
+			if secure, ok := conn.(*tls.Conn); ok {
+				conn = secure.NetConn()
+			}
+			got, small := "", make([]byte, 2)
+			for {
+				n, err := conn.Read(small)
+				if got += string(small[:n]); err != nil {
+					break
+				}
+			}
+			if want := strings.Join(c.pieces, ""); got != want {
+				t.Errorf("read %q of %q", got, want)
+			}
+		})
+	}
+}
+
+func TestAClientMaySayOneByteAndNoMore(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, inner, sniff.Config{Mode: permissive, Timeout: time.Minute, ServerFirst: true})
+	client, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Write([]byte("\x16")); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.Close()
+	conn := accept(t, l)
+	if got, err := io.ReadAll(conn); isTLS(conn) || string(got) != "\x16" || err != nil {
+		t.Errorf("got %q %v", got, err)
+	}
+	_ = conn.Close()
 }
