@@ -109,7 +109,7 @@ func (g *Gate) abandon(w *waiter) {
 // of TCP are: over MaxConnections it returns an *OverflowError at once. After nil,
 // ReleaseSlot must follow its end.
 func (g *Gate) TakeSlot() error {
-	if g.waiting.Load() == 0 && g.slots.take() {
+	if g.TryAcquireSlot() {
 		return nil
 	}
 	return g.slots.refusal("maxConnections")

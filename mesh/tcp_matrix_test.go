@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -344,5 +345,62 @@ func TestExplainKnowsConnections(t *testing.T) {
 		if e := s.mesh.Explain(s.request("CONNECT", "tcp://cache", "")); e.Refused == "" {
 			s.Errorf("without a port: %+v", e)
 		}
+	})
+}
+
+// The handshake falls under connectTimeout, too: a server that takes the connection
+// and says nothing has not been connected to.
+func TestASilentHandshakeIsAConnectFailure(t *testing.T) {
+	guarded(t, []string{tcpPolicy("cache", "{connectTimeout: 3s}")}, func(s *scene) {
+		s.cables.serve("10.9.0.1:6379", func(c net.Conn) {
+			_, _ = io.Copy(io.Discard, c)
+			_ = c.Close()
+		})
+		s.known("cache", discovery.Endpoint{Address: "10.9.0.1:6379", Identity: accountOf("cache")})
+		began := time.Now()
+		_, err := s.mesh.DialContext(s.Context(), "tcp", "cache:6379")
+		s.took(began, 3*time.Second)
+		e := s.turned(err, mesh.ErrConnect, "UF,URX")
+		if n := net.Error(nil); !errors.As(err, &n) || !n.Timeout() || e.Endpoint != "10.9.0.1:6379" {
+			s.Errorf("got %v", err)
+		}
+		synctest.Wait()
+		if _, open := s.cables.counts(); open != 0 {
+			s.Error("the connection is still there")
+		}
+	})
+}
+
+// Connect failures have a count of their own where a rule splits them from answers;
+// one that is made clears it.
+func TestLocalFailuresEject(t *testing.T) {
+	outlier := "{outlierDetection: {splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 3, baseEjectionTime: 30s}}"
+	play(t, []string{policy("cache", outlier)}, func(s *scene) {
+		refusing := map[int]bool{1: true, 2: true, 4: true, 5: true, 6: true}
+		dials := 0
+		s.cables.dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if dials++; refusing[dials] {
+				return nil, syscall.ECONNREFUSED
+			}
+			client, server := net.Pipe()
+			go repeats(server)
+			return client, nil
+		}
+		s.known("cache", discovery.Endpoint{Address: "10.9.0.1:6379"})
+		for i, want := range []string{"UF,URX", "UF,URX", "", "UF,URX", "UF,URX", "UF,URX", "UH"} {
+			c, err := s.mesh.DialContext(s.Context(), "tcp", "cache:6379")
+			switch {
+			case want == "" && err == nil:
+				_ = c.Close()
+			case want == "" || err == nil || !strings.Contains(err.Error(), "("+want+")"):
+				s.Errorf("%d: got %v, want %s", i, err, want)
+			}
+		}
+		s.pass(30 * time.Second)
+		c, err := s.mesh.DialContext(s.Context(), "tcp", "cache:6379") // the probe
+		if err != nil {
+			s.Fatal(err)
+		}
+		_ = c.Close()
 	})
 }
