@@ -2,6 +2,7 @@ package meshgrpc_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
 
+	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
 	"github.com/inmesh-go/inmesh/mesh/meshtest"
@@ -43,6 +45,33 @@ func TestAServerIsToldWhatARuleLeavesOfTheTime(t *testing.T) {
 			t.Errorf("told %v, want %v", told, want)
 		}
 	})
+}
+
+// A try that waits for a connection does not hand on the time that has gone.
+func TestAServerIsToldWhatAConnectionHasLeftOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		var told time.Duration
+		late := func(l net.Listener) net.Listener { return belated{l} }
+		f.serve("ratings", discovery.Endpoint{}, late).double.onUnary(func(ctx context.Context, _ *testpb.SimpleRequest) error {
+			deadline, _ := ctx.Deadline()
+			told = time.Until(deadline)
+			return nil
+		})
+		err := unaryAs(f.client("ratings", virtualService("  - route: [{destination: {host: ratings}}]\n    timeout: 2s")))
+		if err != nil || told != 1500*time.Millisecond {
+			t.Errorf("told %v, want 1.5s (%v)", told, err)
+		}
+	})
+}
+
+// A belated listener takes half a second for each connection.
+type belated struct{ net.Listener }
+
+func (b belated) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	<-time.After(500 * time.Millisecond)
+	return c, err
 }
 
 // A caller's deadline holds for whoever works for it, three hops on, by HTTP or gRPC.

@@ -36,7 +36,7 @@
 //  4. Timeouts of a rule count from the end of the request, as in Envoy: for a
 //     stream whose caller may send, from CloseSend. Of a unary call perTryTimeout
 //     bounds the whole try. The server of one is told what a rule leaves of the
-//     time, rounded up to milliseconds.
+//     time when the try begins, rounded up to milliseconds.
 //  5. Ejection: by the HTTP status that Envoy gives a code in headers. An answer
 //     that is not gRPC's counts by its own; the first of a minute does not count.
 //  6. grpc.WaitForReady: the journey is begun anew, first after 20 ms, at last each

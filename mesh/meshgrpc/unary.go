@@ -132,7 +132,7 @@ func (x *unaryCall) limitedTry(ctx context.Context, until time.Time) *try {
 	t := new(limitedTry)
 	t.Context = x.attempt(ctx)
 	t.own.Begin(x.alarms, t.Context, until)
-	t.limit, t.done = &t.own, t.own.Done()
+	t.limit, t.done, t.whole = &t.own, t.own.Done(), inMilliseconds(until.Sub(x.call.Sent()))
 	x.fill(&t.try)
 	return &t.try
 }

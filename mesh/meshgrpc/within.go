@@ -6,8 +6,9 @@ import (
 )
 
 // Deadline implements context.Context. It is the server that is told it: what a rule
-// leaves of the time, in whole milliseconds, as Envoy has it. So there are few values
-// where there would be another one for each call, and HPACK has a word for them.
+// leaves of the time when the try begins, in whole milliseconds, as Envoy has it. So
+// there are few values where there would be another one for each call, and HPACK has
+// a word for them.
 func (t *try) Deadline() (time.Time, bool) {
 	if t.limit == nil {
 		return t.Context.Deadline()
@@ -16,7 +17,7 @@ func (t *try) Deadline() (time.Time, bool) {
 	defer t.mu.Unlock()
 	if t.told.IsZero() {
 		d, _ := t.until()
-		t.told = inMilliseconds(d)
+		t.told = t.tell(d, time.Now())
 	}
 	return t.told, true
 }
@@ -29,14 +30,23 @@ func (t *try) until() (time.Time, bool) {
 	return t.Context.Deadline()
 }
 
-// inMilliseconds is a deadline that is so many of them away, rounded up.
-func inMilliseconds(d time.Time) time.Time {
-	now := time.Now()
-	left := d.Sub(now)
-	if left <= 0 {
-		return d
+// tell is how the deadline is told at a moment. A try that has spent more than a
+// hundredth of its time by then, as one that waits for a connection may, tells what
+// is left.
+func (t *try) tell(deadline, now time.Time) time.Time {
+	left := deadline.Sub(now)
+	switch {
+	case left <= 0:
+		return deadline
+	case t.whole-left <= t.whole/100:
+		return now.Add(t.whole)
 	}
-	return now.Add((left + time.Millisecond - 1).Truncate(time.Millisecond))
+	return now.Add(inMilliseconds(left))
+}
+
+// inMilliseconds rounds up.
+func inMilliseconds(d time.Duration) time.Duration {
+	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // Done implements context.Context.
