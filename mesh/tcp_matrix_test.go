@@ -2,6 +2,7 @@ package mesh_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/pem"
@@ -302,22 +303,36 @@ func TestAChangedPolicyHoldsForTheNextConnection(t *testing.T) {
 	})
 }
 
-// In the place of http.Transport's dialler it gives connections; names of ports are
-// known, and what no dialler could read is the dialler's to refuse.
+// Names of ports are known; what no dialler could read is the dialler's to refuse.
+// Outside of a bubble: the system's resolver has channels of its own.
 func TestAddressesAreReadAsTheDiallerDoes(t *testing.T) {
-	play(t, nil, func(s *scene) {
-		s.caches(1)
-		c, _ := s.dialled("cache:http")
-		_ = c.Close()
-		for _, address := range []string{"cache", "cache:", ":6379", "cache:99999", "cache:nosuchport", "[::1"} {
-			ctx, cancel := context.WithTimeout(s.Context(), time.Second)
-			_, err := s.mesh.DialContext(ctx, "tcp", address)
-			cancel()
-			if err == nil || errors.As(err, new(*mesh.Error)) {
-				s.Errorf("%s: got %v", address, err)
-			}
+	where, err := discovery.NewStatic(map[string][]discovery.Endpoint{"cache": {{Address: "10.9.0.1:6379"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dialled string
+	m, err := mesh.New(t.Context(), mesh.Config{Discovery: where, DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+		dialled = address
+		client, server := net.Pipe()
+		return client, server.Close()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	for address, want := range map[string]string{
+		"cache:http": "10.9.0.1:6379", "cache:80": "10.9.0.1:6379",
+		"cache": "", "cache:": "", ":6379": "", "cache:99999": "", "cache:nosuchport": "", "[::1": "", // as it is
+	} {
+		c, err := m.DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		_ = c.Close()
+		if dialled != cmp.Or(want, address) {
+			t.Errorf("%s: dialled %s", address, dialled)
+		}
+	}
 }
 
 // What Explain says of a connection is what becomes of it, on the other side, too.
