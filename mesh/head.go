@@ -99,10 +99,18 @@ func (r *headReader) again(h http.Header) (size int64, same bool) {
 	return size, true
 }
 
+// remember keeps names, unless somebody makes them long.
 func (r *headReader) remember(h http.Header, bears bearing) {
 	r.count, r.bears = 0, bears
 	for name := range h {
+		if len(name) > longestName {
+			r.count, r.bears = 0, 0
+			return
+		}
 		r.names[r.count] = name
 		r.count++
 	}
 }
+
+// longestName is more than names in use have.
+const longestName = 64

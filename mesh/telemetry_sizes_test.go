@@ -31,6 +31,9 @@ var heads = []http.Header{
 	{"A": {"1"}, "B": {"2"}, "C": {"3"}, "D": {"4"}, "E": {"5"}},
 	{"A": {"1"}, "B": {"2"}, "C": {"3"}, "D": {"4"}, "F": {"6"}},
 	{"Accept": {"text/html"}},
+	{"X-" + strings.Repeat("long", 20): {"1"}},
+	nil,
+	{"X-" + strings.Repeat("Long", 20): {"12"}},
 	nil,
 }
 
