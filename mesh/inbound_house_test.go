@@ -25,6 +25,7 @@ type house struct {
 	rules   *rules.Memory
 	mesh    *mesh.Mesh
 	address string
+	dial    func(ctx context.Context, network, address string) (net.Conn, error) // nil: over the network
 	diary   *diary
 }
 
@@ -48,6 +49,25 @@ func openIn(t testing.TB, ca *tlsid.CA, change func(*mesh.Config), h http.Handle
 		t.Fatal(err)
 	}
 	b.address = lis.Addr().String()
+	serve(t, &http.Server{Handler: b.mesh.Handler(h)}, lis)
+	return b
+}
+
+// openInside is openIn on a network in memory, for tests in paused time.
+func openInside(t testing.TB, ca *tlsid.CA, change func(*mesh.Config), h http.Handler, documents ...string) *house {
+	t.Helper()
+	b := build(t, ca, change, documents...)
+	street := &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	lis, err := b.mesh.Protect(&berth{street})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.address = harbour
+	b.dial = func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		street.take(&moored{buffer(far)})
+		return buffer(near), nil
+	}
 	serve(t, &http.Server{Handler: b.mesh.Handler(h)}, lis)
 	return b
 }
@@ -210,6 +230,7 @@ func (b *house) stranger(version string) *guest {
 
 func (b *house) enter(t *http.Transport, own *tlsid.Current, scheme string) *guest {
 	b.t.Cleanup(t.CloseIdleConnections)
+	t.DialContext = b.dial
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &guest{t: b.t, own: own, url: scheme + b.address, client: &http.Client{Transport: t, CheckRedirect: stay}}
 }

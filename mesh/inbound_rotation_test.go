@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh"
@@ -142,71 +143,81 @@ func TestPeersOfAnAliasComeIn(t *testing.T) {
 }
 
 func TestAnExpiredPeerIsRefused(t *testing.T) {
-	ca, err := tlsid.NewCA(tlsid.CAConfig{LeafLifetime: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := openIn(t, ca, nil, hello)
 	for _, version := range versions {
-		g := b.guest("productpage", version)
-		g.get("/", 200)
-		own, _ := g.own.Load()
-		<-time.After(time.Until(own.NotAfter().Add(time.Millisecond)))
-		g.getAgain("/", 200) // what it has proven, it has proven; but the connection is over
-		g.get("/", 0)
+		shortLived(t, func(t *testing.T, ca *tlsid.CA) {
+			g := openInside(t, ca, nil, hello).guest("productpage", version)
+			g.get("/", 200)
+			g.outlive()
+			g.getAgain("/", 200) // what it has proven, it has proven; but the connection is over
+			g.get("/", 0)
+		})
 	}
+}
+
+// shortLived runs f in paused time, with a CA whose certificates last for an hour.
+func shortLived(t *testing.T, f func(*testing.T, *tlsid.CA)) {
+	synctest.Test(t, func(t *testing.T) {
+		ca, err := tlsid.NewCA(tlsid.CAConfig{LeafLifetime: time.Hour, Announce: 45 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { time.Sleep(time.Minute) }) // TLS says goodbye to whom no longer listens
+		f(t, ca)
+	})
+}
+
+// outlive waits until the guest's certificate has expired.
+func (g *guest) outlive() {
+	own, _ := g.own.Load()
+	time.Sleep(time.Until(own.NotAfter().Add(time.Second)))
 }
 
 // Who asks for another protocol each time, and is not given it, keeps no connection
 // for longer than its certificate.
 func TestAnExpiredPeerCannotUpgradeForEver(t *testing.T) {
-	ca, err := tlsid.NewCA(tlsid.CAConfig{LeafLifetime: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := openIn(t, ca, nil, hello).guest("productpage", http1)
-	const upgrade = "Upgrade: websocket"
-	g.get("/", 200, "Connection: Upgrade", upgrade)
-	own, _ := g.own.Load()
-	<-time.After(time.Until(own.NotAfter().Add(time.Millisecond)))
-	g.getAgain("/", 200, "Connection: Upgrade", upgrade)
-	g.get("/", 0, "Connection: Upgrade", upgrade)
+	shortLived(t, func(t *testing.T, ca *tlsid.CA) {
+		g := openInside(t, ca, nil, hello).guest("productpage", http1)
+		const upgrade = "Upgrade: websocket"
+		g.get("/", 200, "Connection: Upgrade", upgrade)
+		g.outlive()
+		g.getAgain("/", 200, "Connection: Upgrade", upgrade)
+		g.get("/", 0, "Connection: Upgrade", upgrade)
+	})
 }
 
 // Credentials of both sides change many times, and the root of both once, until
 // the old one is gone, while requests go on. None fails.
 func TestRotationLosesNoRequest(t *testing.T) {
-	ca, err := tlsid.NewCA(tlsid.CAConfig{LeafLifetime: 400 * time.Millisecond, Announce: 300 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	news := make(chan mesh.IdentityInfo, 1000)
-	b := openIn(t, ca, func(c *mesh.Config) { c.Observer.Identity = func(i mesh.IdentityInfo) { news <- i } }, hello, only(pageID))
-	own, stop := b.followed("productpage")
-	defer stop()
-	ctx, cancel := context.WithCancel(t.Context())
-	var load sync.WaitGroup
-	var done [4]int
-	for i := range done {
-		g := b.guestWith(own, versions[i%2], tlsid.Expect{Sessions: tls.NewLRUClientSessionCache(0)})
-		load.Go(func() {
-			for ; ctx.Err() == nil; done[i]++ {
-				if a := g.send("GET", "/"); a.status != 200 {
-					t.Errorf("%d %q (%v)", a.status, a.body, a.err)
+	shortLived(t, func(t *testing.T, ca *tlsid.CA) {
+		news := make(chan mesh.IdentityInfo, 1000)
+		b := openInside(t, ca, func(c *mesh.Config) { c.Observer.Identity = func(i mesh.IdentityInfo) { news <- i } }, hello, only(pageID))
+		own, stop := b.followed("productpage")
+		defer stop()
+		ctx, cancel := context.WithCancel(t.Context())
+		var load sync.WaitGroup
+		var done [4]int
+		for i := range done {
+			g := b.guestWith(own, versions[i%2], tlsid.Expect{Sessions: tls.NewLRUClientSessionCache(0)})
+			load.Go(func() {
+				for ; ctx.Err() == nil; done[i]++ {
+					if a := g.send("GET", "/"); a.status != 200 {
+						t.Errorf("%d %q (%v)", a.status, a.body, a.err)
+					}
+					time.Sleep(time.Minute)
 				}
-			}
-		})
-	}
-	old := ca.Bundles()
-	if err := ca.Rotate(); err != nil {
-		t.Fatal(err)
-	}
-	for rotations := 0; rotations < 10 || both(old, ca.Bundles()); rotations++ {
-		<-news
-	}
-	cancel()
-	load.Wait()
-	t.Logf("%d requests", done)
+			})
+		}
+		old := ca.Bundles()
+		if err := ca.Rotate(); err != nil {
+			t.Fatal(err)
+		}
+		for rotations := 0; rotations < 10 || both(old, ca.Bundles()); rotations++ {
+			<-news
+		}
+		cancel()
+		load.Wait()
+		t.Logf("%d requests", done)
+	})
 }
 
 // both reports whether a root of old is still among those of now.
