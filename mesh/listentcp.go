@@ -33,8 +33,9 @@ const serverFirst = time.Second
 // whether a silent client is about to begin TLS, or waits for the server to speak
 // first, as those of MySQL and SMTP do: after a second it is taken for plaintext.
 // Peers of the mesh speak at once; to spare others the second, let a
-// PeerAuthentication say DISABLE or STRICT for the port. It takes all TLS for the
-// mesh's: so do this, too, where clients speak TLS to the server itself.
+// PeerAuthentication say DISABLE or STRICT for the port; as well where clients speak
+// TLS to the server itself, for a PERMISSIVE port takes all TLS for the mesh's. Without
+// Config.Identity such a port is as if it said DISABLE.
 //
 // The listener must be closed.
 func (m *Mesh) ListenTCP(network, address string) (net.Listener, error) {
@@ -51,7 +52,7 @@ func (m *Mesh) ProtectTCP(lis net.Listener) (net.Listener, error) {
 	port := addrPort(lis.Addr().String()).Port()
 	told, err := sniff.Listen(lis, sniff.Config{
 		TLS:         m.connectionTLS(),
-		Mode:        func() sniff.Mode { return modes[m.guard.Mode(port)] },
+		Mode:        func() sniff.Mode { return m.rawMode(port) },
 		Timeout:     serverFirst,
 		ServerFirst: true,
 	})
@@ -60,6 +61,16 @@ func (m *Mesh) ProtectTCP(lis net.Listener) (net.Listener, error) {
 		return nil, err
 	}
 	return doorway.Listen(told, doorway.Config{Admit: m.usher}), nil
+}
+
+// rawMode: a workload without an identity has no TLS to offer, and nobody need wait
+// for it to begin.
+func (m *Mesh) rawMode(port uint16) sniff.Mode {
+	mode := modes[m.guard.Mode(port)]
+	if mode == sniff.Permissive && m.config.Identity == nil {
+		return sniff.Disable
+	}
+	return mode
 }
 
 // connectionTLS is ServerTLS for who says nothing of protocols.

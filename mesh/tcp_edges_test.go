@@ -1,12 +1,14 @@
 package mesh_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -191,6 +193,79 @@ func TestPlacesAreExactUnderLoad(t *testing.T) {
 		s.turned(err, mesh.ErrOverflow, "UO")
 		for _, c := range all {
 			_ = c.Close()
+		}
+	})
+}
+
+// A workload without an identity has no TLS to wait for.
+func TestWithoutAnIdentityNobodyWaitsForTLS(t *testing.T) {
+	moorWith(t, nil, func(_ *port, c *mesh.Config) { c.Identity = nil }, greets, func(p *port) {
+		began, c := time.Now(), p.plain()
+		if got, err := bufio.NewReader(c).ReadString('\n'); got != "220 \n" || err != nil {
+			p.Errorf("got %q %v", got, err)
+		}
+		p.took(began, 0)
+		_ = c.Close()
+	})
+	strict := rule("PeerAuthentication", "ns", "{mtls: {mode: STRICT}}")
+	moorWith(t, []string{strict}, func(_ *port, c *mesh.Config) { c.Identity = nil }, repeats, func(p *port) {
+		if lets(p.plain()) {
+			p.Error("plaintext was let in where TLS alone is")
+		}
+	})
+}
+
+// Whatever happens to rules, hosts and the mesh itself meanwhile, connections end
+// when their owners want, and nothing is left of them.
+func TestConnectionsOutliveEverything(t *testing.T) {
+	play(t, []string{tcpPolicy("cache", "{maxConnections: 50}")}, func(s *scene) {
+		s.caches(4)
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				for j := range 30 {
+					ctx, cancel := context.WithTimeout(s.Context(), time.Duration(1+(i*j)%7)*time.Second)
+					c, err := s.mesh.DialContext(ctx, "tcp", "cache:6379")
+					if err == nil {
+						<-time.After(time.Duration(1+(i+j)%5) * 10 * time.Millisecond)
+						if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+							s.Error(err)
+						}
+						if err := ask(c, "hello"); err != nil {
+							s.Error(err)
+						}
+						_ = c.Close()
+					}
+					cancel()
+				}
+			})
+		}
+		for i := range 50 {
+			<-time.After(7 * time.Millisecond)
+			switch i % 4 {
+			case 0:
+				s.rule(tcpPolicy("cache", "{maxConnections: "+itoa(1+i)+"}"))
+			case 1:
+				s.rule(policy("cache", "{outlierDetection: {consecutive5xxErrors: 1, baseEjectionTime: 1s}}"))
+				s.down("10.9.0.4:6379")
+			case 2:
+				s.rule()
+			default:
+				s.rule(tcpRoutes("cache", "[{route: [{destination: {host: cache, subset: a}}, {destination: {host: cache, subset: b}, weight: 100}]}]"))
+			}
+		}
+		for _, c := range s.mesh.Clusters() {
+			if c.Connections < 0 {
+				s.Errorf("%+v", c)
+			}
+		}
+		_ = s.mesh.Close()
+		all.Wait()
+		if got := s.mesh.Underway(); len(got) != 0 {
+			s.Errorf("under way: %+v", got)
+		}
+		if _, open := s.cables.counts(); open != 0 {
+			s.Errorf("%d connections are still there", open)
 		}
 	})
 }
