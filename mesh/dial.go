@@ -26,7 +26,8 @@ import (
 // Network is tcp, tcp4 or tcp6; what goes over any other is not the mesh's, and
 // dialled as it is. So is a host that no rule and no source knows, unless
 // Config.OutboundPolicy refuses it. An address in the place of a host is that of the
-// ServiceEntry that lists it.
+// ServiceEntry that lists it; where that has no endpoints (resolution NONE) and lists
+// several, outlier detection ejects none of them.
 //
 // What the mesh refuses, and an endpoint that cannot be connected to, is an *Error.
 // A connection that a rule has ended returns errors that are net.ErrClosed. ctx bounds
