@@ -74,7 +74,8 @@ func (m *Mesh) parse(ctx context.Context, network, address string) (p place, ok 
 	if err != nil || host == "" || network != "tcp" && network != "tcp4" && network != "tcp6" {
 		return p, false
 	}
-	port, err := net.DefaultResolver.LookupPort(ctx, network, service)
+	names := net.Resolver{PreferGo: true} // a name of a port is in a file, which holds up no thread
+	port, err := names.LookupPort(ctx, network, service)
 	if err != nil || port == 0 {
 		return p, false
 	}
