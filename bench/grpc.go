@@ -91,7 +91,10 @@ func observed() grpc.DialOption {
 		otelgrpc.WithMeterProvider(meters), otelgrpc.WithTracerProvider(spans)))
 }
 
-// meshedGRPC is the mesh, everything on.
+// meshedGRPC is the mesh, everything on. It has as many connections as the others, one
+// to each address. What it pays for here alone: xDS, which this program links, has
+// gRPC look for a load report in the trailers of each call whose picker hears of its
+// end, as the mesh's does and round_robin's does not.
 func meshedGRPC(to *server) (grpcSide, error) { return meshFor(to, byDefault) }
 
 // toldGRPC is the mesh with the telemetry of observedGRPC.

@@ -30,7 +30,8 @@
 //     resource-exhausted and unavailable are about; one in trailers is never
 //     retried, nor is what a fault of the rules has aborted: it stands before the
 //     tries. grpc-retry-pushback-ms is obeyed. What gRPC knows not to have been
-//     worked on it sends again by itself, once, which does not count.
+//     worked on it sends again by itself, once, which does not count; what a
+//     connection leaves unsent beyond that is refused-stream's.
 //  3. Streams: they may be sent again until an answer's headers are there, or more
 //     than Config.ReplayLimit (64 KiB) of messages has been sent.
 //  4. Timeouts of a rule count from the end of the request, as in Envoy: for a
