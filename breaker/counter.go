@@ -12,17 +12,23 @@ type counter struct {
 	most atomic.Uint32 // 0: no limit
 }
 
-// take counts one more unless as many as may be are under way. It compares before
-// it adds: adding first and taking back would refuse others in between although
-// there is room.
+// take counts one more unless as many as may be are under way. It adds before it
+// compares, for which another core has to give the count away once, not twice.
 func (c *counter) take() bool {
+	return c.n.Add(1)-1 <= c.most.Load()-1 || c.keep() // no limit, less one, is beyond every count
+}
+
+// keep decides about one that was too many when it was counted: it may stay as soon
+// as it is not, and goes only while it is. So of several that are counted at once as
+// many stay as there is room for, whatever the others do.
+func (c *counter) keep() bool {
 	for {
 		n := c.n.Load()
-		if n > c.most.Load()-1 { // no limit, less one, is beyond every count
-			return false
-		}
-		if c.n.CompareAndSwap(n, n+1) {
+		if n-1 <= c.most.Load()-1 {
 			return true
+		}
+		if c.n.CompareAndSwap(n, n-1) {
+			return false
 		}
 	}
 }

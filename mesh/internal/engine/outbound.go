@@ -323,11 +323,11 @@ func (c *Call) Finish(broken Outcome) {
 
 // release gives back what a try holds.
 func (c *Call) release() {
+	if c.holds&holdsRequest != 0 { // right after the slot, whose count is beside this one
+		c.Cluster.gate.ReleaseRequest()
+	}
 	if c.holds&holdsHost != 0 {
 		c.leave()
-	}
-	if c.holds&holdsRequest != 0 {
-		c.Cluster.gate.ReleaseRequest()
 	}
 	c.holds &= holdsRetry
 }
