@@ -124,15 +124,6 @@ type Asked struct {
 	HTTP1 bool // and nothing else
 }
 
-// hold says what a try has taken and must give back, once.
-type hold uint8
-
-const (
-	holdsRequest hold = 1 << iota
-	holdsRetry
-	holdsHost
-)
-
 // Local is an answer that a rule gives.
 type Local struct {
 	Status   int

@@ -82,55 +82,6 @@ func (c *Call) route(ctx context.Context) (ours bool, err error) {
 	return true, nil
 }
 
-// special is what a rule does to the request beside sending it: injected faults, and
-// an answer of its own, which needs no upstream.
-func (e *Engine) special(ctx context.Context, c *Call) (done bool, err error) {
-	if done, err := e.fault(ctx, c); done || err != nil {
-		return done, err
-	}
-	return c.answer(), nil
-}
-
-// fault rolls for the delay, then for the abort. Neither counts for breakers or
-// retries, and the route's timeout starts after them.
-func (e *Engine) fault(ctx context.Context, c *Call) (aborted bool, err error) {
-	f := &c.Route.Fault
-	if f.DelayFraction > 0 && f.DelayFraction.Hit(rand.Uint32()) {
-		c.Flags |= DelayInjected
-		c.injected(f.Delay, 0)
-		c.fly()
-		if !sleep(ctx, f.Delay) {
-			return false, c.over(Ended(ctx))
-		}
-		c.sent = c.Now()
-	}
-	if f.AbortFraction > 0 && f.AbortFraction.Hit(rand.Uint32()) {
-		c.Flags |= FaultInjected
-		c.injected(0, f.AbortStatus)
-		c.Local = &Local{Status: f.AbortStatus, GRPC: f.AbortGRPC, Body: []byte("fault filter abort")}
-		return true, nil
-	}
-	return false, nil
-}
-
-func (c *Call) injected(delay time.Duration, abort int) {
-	if c.Witness != nil {
-		c.Witness.Injected(delay, abort)
-	}
-}
-
-// answer gives the answer of a route that has one of its own.
-func (c *Call) answer() bool {
-	switch r := c.Route; {
-	case r.Redirect != nil:
-		port := c.Target.PortOf(&c.Request, c.Target.Port)
-		c.Local = &Local{Status: r.Redirect.Status, GRPC: -1, Location: r.Location(&c.Request, port), Headers: r.Redirect.Headers}
-	case r.Direct != nil:
-		c.Local = &Local{Status: r.Direct.Status, GRPC: -1, Body: r.Direct.Body, Headers: r.Direct.Headers}
-	}
-	return c.Local != nil
-}
-
 // destination is stage 2: one arm of the split, and its cluster with endpoints.
 func (e *Engine) destination(ctx context.Context, c *Call) error {
 	if c.Route.Timeout > 0 {
@@ -319,34 +270,6 @@ func (c *Call) Finish(broken Outcome) {
 	c.endRetry()
 	c.land()
 	c.engine.events.Done(c)
-}
-
-// release gives back what a try holds.
-func (c *Call) release() {
-	if c.holds&holdsRequest != 0 { // right after the slot, whose count is beside this one
-		c.Cluster.gate.ReleaseRequest()
-	}
-	if c.holds&holdsHost != 0 {
-		c.leave()
-	}
-	c.holds &= holdsRetry
-}
-
-// leave tells the host that it has one request less. How long that took is known
-// where somebody wants to know.
-func (c *Call) leave() {
-	if c.seen.IsZero() {
-		c.Host.End(0, true, c.seen)
-		return
-	}
-	c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
-}
-
-func (c *Call) endRetry() {
-	if c.holds&holdsRetry != 0 {
-		c.holds &^= holdsRetry
-		c.Cluster.releaseRetry()
-	}
 }
 
 // identify hashes what the key says of the request; a cookie that the caller

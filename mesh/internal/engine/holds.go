@@ -1,0 +1,40 @@
+package engine
+
+import "github.com/inmesh-go/inmesh/breaker"
+
+// hold says what a try has taken and must give back, once.
+type hold uint8
+
+const (
+	holdsRequest hold = 1 << iota
+	holdsRetry
+	holdsHost
+)
+
+// release gives back what a try holds.
+func (c *Call) release() {
+	if c.holds&holdsRequest != 0 { // right after the slot, whose count is beside this one
+		c.Cluster.gate.ReleaseRequest()
+	}
+	if c.holds&holdsHost != 0 {
+		c.leave()
+	}
+	c.holds &= holdsRetry
+}
+
+// leave tells the host that it has one request less. How long that took is known
+// where somebody wants to know.
+func (c *Call) leave() {
+	if c.seen.IsZero() {
+		c.Host.End(0, true, c.seen)
+		return
+	}
+	c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
+}
+
+func (c *Call) endRetry() {
+	if c.holds&holdsRetry != 0 {
+		c.holds &^= holdsRetry
+		c.Cluster.releaseRetry()
+	}
+}
