@@ -126,8 +126,8 @@ type Usage struct {
 	Connections int // slots taken
 }
 
-// Usage returns the counts. They are read one after the other: under load they
-// are each exact, but not of the same instant.
+// Usage returns the counts. They are read one after the other, not of the same
+// instant, and those who are just being refused count until they are.
 func (g *Gate) Usage() Usage {
 	return Usage{
 		Requests:    g.requests.load(),

@@ -2,7 +2,10 @@ package breaker_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/breaker"
@@ -76,6 +79,45 @@ func TestALimitSetLaterCountsWhatIsUnderWay(t *testing.T) {
 			g.SetLimits(breaker.Limits{})
 			admit(t, &g, k.acquire, 5)
 		})
+	}
+}
+
+// However many come at once, no more than the limit are in, and every place is free
+// again in the end.
+func TestALimitIsKeptWhileManyComeAtOnce(t *testing.T) {
+	const most, callers, rounds = 3, 8, 5000
+	var g breaker.Gate
+	g.SetLimits(breaker.Limits{MaxRequests: most})
+	var in, admitted, refused atomic.Int64
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range rounds {
+				if g.AcquireRequest() != nil {
+					refused.Add(1)
+					continue
+				}
+				if n := in.Add(1); n > most {
+					t.Errorf("%d are in, want at most %d", n, most)
+				}
+				admitted.Add(1)
+				runtime.Gosched()
+				in.Add(-1)
+				g.ReleaseRequest()
+			}
+		})
+	}
+	all.Wait()
+	if got := g.Usage(); got != (breaker.Usage{}) {
+		t.Errorf("%+v when all have left", got)
+	}
+	if admitted.Load() == 0 || admitted.Load()+refused.Load() != callers*rounds {
+		t.Errorf("%d admitted, %d refused", admitted.Load(), refused.Load())
+	}
+	for range most { // a place that was lost would be missing now
+		if err := g.AcquireRequest(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
