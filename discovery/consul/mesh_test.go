@@ -193,6 +193,7 @@ func TestMeshesWithConnectIdentitiesObeyIntentions(t *testing.T) {
 	})))
 	register(t, agent, consul.Service{
 		Name: "reviews", Address: "127.0.0.1", Port: lis.Addr().(*net.TCPAddr).Port, Connect: true, Drain: -1,
+		Check: consul.Check{TTL: 2 * patience}, // longer than the agent's restart takes
 	})
 
 	discovery, err := consul.NewSource(client, consul.Config{Connect: true})

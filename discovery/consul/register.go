@@ -168,7 +168,17 @@ func (r *Registration) status() (status, output string) {
 	return api.HealthPassing, ""
 }
 
+// register also tells the first beat at once: an agent keeps on disk how a process
+// said it is, not how it was registered, and one that is started again takes a
+// process of which it keeps nothing for critical.
 func (r *Registration) register(ctx context.Context) error {
+	if err := r.enter(ctx); err != nil || !r.service.Check.told() {
+		return err
+	}
+	return r.call(ctx, r.tell)
+}
+
+func (r *Registration) enter(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	status, _ := r.status()

@@ -141,6 +141,30 @@ func TestAnAgentThatForgotTheServiceIsToldAgain(t *testing.T) {
 	must(t, r.Close())
 }
 
+// An agent that is started again takes a service for critical of which it was told
+// nothing since it was registered.
+func TestAnAgentThatEndsRightAfterARegistrationHasTheServiceHealthyAgain(t *testing.T) {
+	t.Parallel()
+	agent := consultest.Start(t, consultest.Config{})
+	f := follow(t, consul.Discovery(dial(t, agent)), reviews)
+	register(t, agent, consul.Service{
+		Name: "reviews", Address: "127.0.0.1", Port: 1001, Drain: -1,
+		Check: consul.Check{TTL: 2 * patience}, // longer than a restart takes
+	})
+	agent.Kill()
+	agent.Restart()
+	register(t, agent, consul.Service{Name: "reviews", Address: "127.0.0.1", Port: 1002, Drain: -1})
+	both := healths("127.0.0.1:1001 healthy", "127.0.0.1:1002 healthy")
+	f.await("both, and neither unhealthy before", func(endpoints []discovery.Endpoint) bool {
+		for _, e := range endpoints {
+			if e.Health != discovery.Healthy {
+				t.Errorf("%s is %v", e.Address, e.Health)
+			}
+		}
+		return both(endpoints)
+	})
+}
+
 func TestAServiceWithAnHTTPCheckIsAskedByTheAgent(t *testing.T) {
 	t.Parallel()
 	agent := consultest.Start(t, consultest.Config{})
