@@ -130,7 +130,7 @@ func TestAServiceIsRegisteredInItsNamespaceAndPartition(t *testing.T) {
 				t.Errorf("called %q", call)
 			}
 		}
-		if len(c.calls) != 4 {
+		if len(c.calls) != 5 { // in, two beats, out of rotation, out
 			t.Errorf("called %q", c.calls)
 		}
 	})
