@@ -35,6 +35,10 @@ func (x *exchange) Adopt(winner engine.Fork) {
 	f := winner.(*exchange)
 	x.last, x.held, x.resp = f.last, f.held, f.resp
 	f.body.Finish()
+	if x.next != nil { // of Again: the forks had bodies of their own
+		_ = x.next.Close()
+		x.next = nil
+	}
 }
 
 // Abandon implements engine.Fork.

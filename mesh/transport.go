@@ -26,28 +26,50 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 		return t.pass.RoundTrip(r) // which knows other schemes, and what to say of a missing URL
 	}
-	x := newExchange(t, r)
-	ctx := r.Context()
-	ours, err := t.mesh.engine.Route(ctx, &x.call)
+	resp, ours, err := t.through(r)
 	if !ours {
-		x.free()
 		return t.passOn(r)
+	}
+	return resp, err
+}
+
+// through sends a request through the mesh, if it is the mesh's. Whoever panics on
+// the way, a base or a hook of the observer, a request that has ended holds nothing.
+func (t *Transport) through(r *http.Request) (resp *http.Response, ours bool, err error) {
+	x := newExchange(t, r)
+	returned := false
+	defer func() {
+		if !returned {
+			x.panicked()
+		}
+	}()
+	resp, ours, err = x.roundTrip()
+	returned = true
+	return resp, ours, err
+}
+
+// roundTrip is the journey. Afterwards the exchange is nobody's, or the answer's.
+func (x *exchange) roundTrip() (resp *http.Response, ours bool, err error) {
+	ctx, e := x.in.Context(), x.t.mesh.engine
+	if ours, err = e.Route(ctx, &x.call); !ours {
+		x.free()
+		return nil, false, nil
 	}
 	ctx = x.reported(ctx)
 	if err == nil {
-		err = t.mesh.engine.Do(ctx, &x.call, x)
+		err = e.Do(ctx, &x.call, x)
 	}
 	if err != nil {
 		refused := newError(&x.call, err)
 		x.abandon(refused.seen())
-		return nil, refused
+		return nil, true, refused
 	}
 	if x.call.Local != nil {
-		resp := x.local()
+		resp = x.local()
 		x.abandon(resp.StatusCode)
-		return resp, nil
+		return resp, true, nil
 	}
-	return x.respond(), nil
+	return x.respond(), true, nil
 }
 
 // CloseIdleConnections closes the connections that carry no request;
@@ -66,6 +88,13 @@ func (t *Transport) CloseIdleConnections() {
 func (x *exchange) abandon(status int) {
 	x.held.end()
 	x.sendCopies()
+	x.closeBodies()
+	x.tell(status)
+	x.free()
+}
+
+// closeBodies closes those of the request.
+func (x *exchange) closeBodies() {
 	if x.next != nil {
 		_ = x.next.Close()
 	}
@@ -75,8 +104,17 @@ func (x *exchange) abandon(status int) {
 	case x.in.Body != nil:
 		_ = x.in.Body.Close()
 	}
-	x.tell(status)
-	x.free()
+}
+
+// panicked gives back what the exchange holds. It is not used again: who has
+// panicked may not have let go of it.
+func (x *exchange) panicked() {
+	x.held.end()
+	x.call.Abort()
+	if x.resp != nil && x.resp.Body != nil {
+		_ = x.resp.Body.Close()
+	}
+	x.closeBodies()
 }
 
 // local is the answer that a rule gives: a redirect, a direct response, an

@@ -58,7 +58,8 @@ func (e *Engine) Connect(ctx context.Context, c *Call, dial func(context.Context
 	stands := false
 	defer func() {
 		if !stands { // for whatever reason: dial is callers' code, too, and may panic
-			c.Disconnect()
+			c.Abort()
+			c.Cluster.gate.ReleaseSlot()
 		}
 	}()
 	err := c.reach(ctx, dial)

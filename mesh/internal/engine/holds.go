@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/inmesh-go/inmesh/breaker"
+import (
+	"time"
+
+	"github.com/inmesh-go/inmesh/breaker"
+)
 
 // hold says what a try has taken and must give back, once.
 type hold uint8
@@ -30,6 +34,18 @@ func (c *Call) leave() {
 		return
 	}
 	c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
+}
+
+// Abort ends a call on whose way somebody has panicked: it gives back what the call
+// holds, and a probe's place, and says nothing of the host.
+func (c *Call) Abort() {
+	if c.permit != (breaker.Permit{}) {
+		c.Cluster.report(c.Host, c.permit, breaker.Ignored, time.Now())
+		c.permit = breaker.Permit{}
+	}
+	c.release()
+	c.endRetry()
+	c.land()
 }
 
 func (c *Call) endRetry() {
