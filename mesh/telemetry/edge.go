@@ -84,16 +84,12 @@ func (e *Edge) Record(r *Result) {
 	l.put(s, r)
 }
 
-// pass adds a request to the topology. The drain calls it.
-func (e *Edge) pass(rec *record, live *topology.Live) {
+// pass adds requests to the topology. The drain calls it.
+func (e *Edge) pass(live *topology.Live, calls []topology.Call) {
 	if e.flow == nil {
 		e.flow = live.Flow(e.key())
 	}
-	live.Add(e.flow, topology.Call{
-		End: rec.end, Duration: time.Duration(rec.duration),
-		Failed:    rec.series.failed,
-		BytesSent: rec.responseBytes, BytesReceived: rec.requestBytes,
-	})
+	live.Add(e.flow, calls...)
 }
 
 // key is the link as the topology knows it.

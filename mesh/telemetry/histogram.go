@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
 )
 
 // A Histogram is one of Istio's, with all its points since the start. It is made
@@ -30,9 +32,16 @@ type tally struct {
 	sum        float64 // of parts of the scale's unit
 }
 
-func (t *tally) add(v int64) {
-	t.counts[t.scale.bucket(v)]++
-	t.sum += float64(v)
+// add takes in what a histogram measures of calls. Sizes are often the same.
+func (t *tally) add(m metricID, calls []topology.Call) {
+	last, bucket := int64(-1), 0
+	for i := range calls {
+		if v := m.of(&calls[i]); v != last {
+			last, bucket = v, t.scale.bucket(v)
+		}
+		t.counts[bucket]++
+		t.sum += float64(last)
+	}
 }
 
 func (t *tally) point() Point {

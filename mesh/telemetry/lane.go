@@ -4,15 +4,15 @@ import (
 	"sync"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
 )
 
-// A record is what one request leaves behind on its own goroutine. All else is
-// done from it, a chunk at a time, by the drain.
+// A record is what one request leaves behind on its own goroutine, beside what the
+// topology is told as it is. All else is done from it, a chunk at a time, by the
+// drain.
 type record struct {
 	series                            *series
-	end                               int64 // of the request, in Unix nanoseconds
-	duration                          int64 // in nanoseconds
-	requestBytes, responseBytes       int64
 	requestMessages, responseMessages uint32
 	span                              *trace.SpanContext // of a sampled request
 }
@@ -25,6 +25,27 @@ const chunkSize = 128
 type chunk struct {
 	n       int
 	records [chunkSize]record
+	calls   [chunkSize]topology.Call // the same requests'
+}
+
+// A run is requests of one series that follow one another: what is found out for
+// the first holds for all.
+type run struct {
+	*series
+	records []record
+	calls   []topology.Call
+}
+
+// runs are all of the chunk.
+func (c *chunk) runs(yield func(run) bool) {
+	for from, to := 0, 0; from < c.n; from = to {
+		s := c.records[from].series
+		for to = from + 1; to < c.n && c.records[to].series == s; to++ {
+		}
+		if !yield(run{s, c.records[from:to], c.calls[from:to]}) {
+			return
+		}
+	}
 }
 
 // A Lane is where requests are counted at first: see Result. There are a few per
@@ -46,8 +67,7 @@ func (l *Lane) put(s *series, r *Result) {
 		c = l.recorder.spare.Get().(*chunk)
 		l.open = c
 	}
-	c.records[c.n].fill(s, r)
-	c.n++
+	c.fill(s, r)
 	if c.n == chunkSize {
 		l.open = nil
 		l.recorder.hand(c)
@@ -55,15 +75,17 @@ func (l *Lane) put(s *series, r *Result) {
 	l.mu.Unlock()
 }
 
-// fill fills a record that is zero.
-func (rec *record) fill(s *series, r *Result) {
+// fill fills the next record, which is zero.
+func (c *chunk) fill(s *series, r *Result) {
+	rec, call := &c.records[c.n], &c.calls[c.n]
 	rec.series = s
-	rec.end, rec.duration = r.Start.UnixNano()+int64(r.Duration), int64(r.Duration)
-	rec.requestBytes, rec.responseBytes = r.RequestBytes, r.ResponseBytes
 	rec.requestMessages, rec.responseMessages = r.RequestMessages, r.ResponseMessages
 	if r.Span.IsSampled() {
 		rec.span = new(r.Span)
 	}
+	call.End, call.Duration, call.Failed = r.Start.UnixNano()+int64(r.Duration), r.Duration, s.failed
+	call.BytesSent, call.BytesReceived = r.ResponseBytes, r.RequestBytes
+	c.n++
 }
 
 // flush hands over the chunk before it is full.

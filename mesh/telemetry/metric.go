@@ -6,6 +6,8 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
 )
 
 // A metricID is one of Istio's standard metrics; the numbers are those of
@@ -53,6 +55,17 @@ const (
 
 func (m metricID) histogram() bool { return m >= firstHistogram && m < firstHistogram+histogramCount }
 
+// of is what a histogram measures of a call, in whole nanoseconds or bytes.
+func (m metricID) of(c *topology.Call) int64 {
+	switch m {
+	case requestDuration:
+		return int64(c.Duration)
+	case requestSize:
+		return c.BytesReceived
+	}
+	return c.BytesSent
+}
+
 // instruments are where measurements go.
 type instruments struct {
 	counters   [metricCount]metric.Int64Counter
@@ -80,8 +93,8 @@ func (in *instruments) listened() bool {
 	return false
 }
 
-// record records what is measured in whole nanoseconds or bytes, that of a sampled
-// request with its context, for the sake of exemplars.
+// record records what is measured, that of a sampled request with its context, for
+// the sake of exemplars.
 func (in *instruments) record(id metricID, p *point, v int64, span *trace.SpanContext) {
 	ctx := context.Background()
 	if span != nil {

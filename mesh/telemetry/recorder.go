@@ -134,7 +134,7 @@ func (r *recorder) flush() {
 // drainLocked counts a chunk and makes it a spare one.
 func (r *recorder) drainLocked(c *chunk) {
 	r.listened = r.pulled || r.instruments.listened()
-	r.countLocked(c.records[:c.n])
+	r.countLocked(c)
 	clear(c.records[:c.n]) // it holds on to no series
 	c.n = 0
 	r.spare.Put(c)
@@ -147,11 +147,10 @@ func (r *recorder) drainLocked(c *chunk) {
 // thousands of instructions for each series. Who collects does not wait for it.
 const patience = 16
 
-func (r *recorder) countLocked(records []record) {
-	for i := range records {
-		rec := &records[i]
-		rec.series.count(rec, r)
-		rec.series.edge.pass(rec, r.live)
+func (r *recorder) countLocked(c *chunk) {
+	for run := range c.runs {
+		run.count(r)
+		run.edge.pass(r.live, run.calls)
 	}
 }
 

@@ -33,30 +33,39 @@ func newPoint(set attribute.Set) *point {
 	return &point{set: set, add: []metric.AddOption{o}, record: []metric.RecordOption{o}}
 }
 
-// count takes in a request.
-func (s *series) count(rec *record, r *recorder) {
+// count takes in requests.
+func (u *run) count(r *recorder) {
+	s := u.series
 	if !s.dirty {
 		s.dirty = true
 		r.dirty = append(r.dirty, s)
 	}
-	s.counts[requestCount]++
-	s.counts[requestMessages] += int64(rec.requestMessages)
-	s.counts[responseMessages] += int64(rec.responseMessages)
+	s.counts[requestCount] += int64(len(u.records))
+	for i := range u.records {
+		s.counts[requestMessages] += int64(u.records[i].requestMessages)
+		s.counts[responseMessages] += int64(u.records[i].responseMessages)
+	}
 	if r.listened {
-		s.measure(rec, r)
+		u.measure(r)
 	}
 }
 
-func (s *series) measure(rec *record, r *recorder) {
-	for i, v := range [histogramCount]int64{rec.duration, rec.requestBytes, rec.responseBytes} {
-		id := firstHistogram + metricID(i)
-		switch p := s.points[id]; {
+func (u *run) measure(r *recorder) {
+	for id := firstHistogram; id < firstHistogram+histogramCount; id++ {
+		switch p := u.points[id]; {
 		case p == nil:
 		case p.tally != nil:
-			p.tally.add(v)
+			p.tally.add(id, u.calls)
 		default:
-			r.instruments.record(id, p, v, rec.span)
+			u.record(id, p, r.instruments)
 		}
+	}
+}
+
+// record leaves it to the meter.
+func (u *run) record(id metricID, p *point, in *instruments) {
+	for i := range u.calls {
+		in.record(id, p, id.of(&u.calls[i]), u.records[i].span)
 	}
 }
 

@@ -58,17 +58,19 @@ func (l *Live) Flow(k Key) *Flow {
 	return f
 }
 
-// Add adds a call.
-func (l *Live) Add(f *Flow, c Call) {
+// Add adds calls; it is quicker for many at once.
+func (l *Live) Add(f *Flow, calls ...Call) {
 	if f != nil && f.live == nil {
 		f = l.readmit(f)
 	}
 	if f == nil {
-		l.dropped++
+		l.dropped += uint64(len(calls))
 		return
 	}
-	f.last = max(f.last, c.End)
-	f.add(&c)
+	for i := range calls {
+		f.last = max(f.last, calls[i].End)
+	}
+	f.add(calls)
 }
 
 // readmit takes back a flow that was forgotten: as that of its key, if somebody has

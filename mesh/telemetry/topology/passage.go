@@ -35,13 +35,9 @@ func (l *Live) Pass(f *Flow, p Passage) {
 }
 
 func (w *window) pass(p *Passage) {
-	at := p.At / int64(time.Second)
-	s := &w.seconds[at%seconds]
-	switch {
-	case s.at > at:
+	s := w.second(uint64(p.At) / uint64(time.Second))
+	if s == nil {
 		return
-	case s.at < at:
-		*s = second{at: at}
 	}
 	if p.Opened {
 		s.calls++

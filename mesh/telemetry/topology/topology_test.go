@@ -69,6 +69,28 @@ func TestRatesAreOfTheLastSpan(t *testing.T) {
 	})
 }
 
+func TestCallsThatAreAddedAtOnceCountAsOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		atOnce, oneByOne := topology.NewLive(topology.Config{}), topology.NewLive(topology.Config{})
+		time.Sleep(5 * time.Minute)
+		now, calls := time.Now(), make([]topology.Call, 2000)
+		for i := range calls { // in any order, some of them too old to be remembered
+			calls[i] = topology.Call{
+				End: now.Add(-rand.N(90 * time.Second)).UnixNano(), Duration: rand.N(time.Second),
+				Failed: i%7 == 0, BytesSent: int64(i), BytesReceived: int64(i % 5),
+			}
+			oneByOne.Add(oneByOne.Flow(toReviews), calls[i])
+		}
+		atOnce.Add(atOnce.Flow(toReviews), calls...)
+		for span := time.Second; span <= time.Minute; span += time.Second {
+			got, want := atOnce.Graph(now, span), oneByOne.Graph(now, span)
+			if len(want.Edges) != 1 || !reflect.DeepEqual(got, want) {
+				t.Fatalf("%v: got %+v, want %+v", span, got, want)
+			}
+		}
+	})
+}
+
 func TestRatesOfAYoungProcessAreOverItsAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := topology.NewLive(topology.Config{})

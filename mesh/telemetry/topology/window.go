@@ -32,30 +32,49 @@ type window struct {
 	periods [periods]period
 }
 
-func (w *window) add(c *Call) {
-	at := uint64(c.End) / uint64(time.Second)
+// add looks for the place of a call only if it has not ended in the same second as
+// the one before.
+func (w *window) add(calls []Call) {
+	var s *second
+	var p *period
+	var last uint64
+	for i := range calls {
+		c := &calls[i]
+		if at := uint64(c.End) / uint64(time.Second); i == 0 || at != last {
+			last, s, p = at, w.second(at), w.period(at/perBlock)
+		}
+		if s == nil {
+			continue
+		}
+		s.calls++
+		if c.Failed {
+			s.failed++
+		}
+		s.bytesSent += uint64(c.BytesSent)
+		s.bytesReceived += uint64(c.BytesReceived)
+		p.calls[bucketOf(c.Duration)]++
+	}
+}
+
+// second is where what has passed in a Unix second is counted; nil: it is older than
+// what is remembered.
+func (w *window) second(at uint64) *second {
 	s := &w.seconds[at%seconds]
 	switch {
 	case s.at > int64(at):
-		return // older than what is remembered
+		return nil
 	case s.at < int64(at):
 		*s = second{at: int64(at)}
 	}
-	s.calls++
-	if c.Failed {
-		s.failed++
-	}
-	s.bytesSent += uint64(c.BytesSent)
-	s.bytesReceived += uint64(c.BytesReceived)
-	w.took(at/perBlock, c.Duration)
+	return s
 }
 
-func (w *window) took(at uint64, d time.Duration) {
+func (w *window) period(at uint64) *period {
 	p := &w.periods[at%periods]
 	if p.at < int64(at) {
 		*p = period{at: int64(at)}
 	}
-	p.calls[bucketOf(d)]++
+	return p
 }
 
 // A sum is what passed in a span of a window.
