@@ -25,11 +25,15 @@ func (s *Shards) One() *Alarms { return &s.all[int(s.next.Add(1)-1)%len(s.all)] 
 // Alarms end the limits whose time is up, with one timer for all of them. A timer
 // for each would mostly be stopped before it fires, and cost two allocations;
 // where it is the program's next one, the runtime may have to wake a thread that
-// waits for the network. Here the timer is set only for an end that comes before
-// all others, and may fire for one that was given up.
+// waits for the network.
+//
+// A limit takes a place in the queue. Nearly all are given up before their time,
+// and the next one ends later as a rule: so a place that was given up stays where
+// it stands, and is sorted in anew when it comes to the front.
 type Alarms struct {
 	mu    sync.Mutex // guards all below; taken after a limit's own
-	queue alarmQueue
+	queue placeQueue
+	idle  []*place
 	timer *time.Timer
 	next  time.Time // when it fires; zero: not set
 	_     [64]byte  // keeps the next one off these cache lines
@@ -39,29 +43,54 @@ type Alarms struct {
 func (a *Alarms) set(l *Limit, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l.alarm.queued {
-		heap.Remove(&a.queue, l.alarm.index)
+	if l.place == nil {
+		l.place = a.takeLocked(l)
 	}
-	l.alarm.at = at
-	heap.Push(&a.queue, l)
-	a.armLocked()
+	p := l.place
+	p.end = at
+	if p.index < 0 || at.Before(p.at) {
+		a.moveLocked(p)
+		a.armLocked()
+	}
 }
 
 // clear forgets l.
 func (a *Alarms) clear(l *Limit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l.alarm.queued {
-		heap.Remove(&a.queue, l.alarm.index)
+	if p := l.place; p != nil {
+		l.place, p.limit, p.spare = nil, nil, len(a.idle)
+		a.idle = append(a.idle, p)
 	}
 }
 
-// armLocked sets the timer for the first end, if it would fire later.
+func (a *Alarms) takeLocked(l *Limit) *place {
+	last := len(a.idle) - 1
+	if last < 0 {
+		return &place{limit: l, index: -1}
+	}
+	p := a.idle[last]
+	a.idle[last], a.idle = nil, a.idle[:last]
+	p.limit = l
+	return p
+}
+
+// moveLocked puts p where the end of its limit belongs.
+func (a *Alarms) moveLocked(p *place) {
+	p.at = p.end
+	if p.index < 0 {
+		heap.Push(&a.queue, p)
+		return
+	}
+	heap.Fix(&a.queue, p.index)
+}
+
+// armLocked sets the timer for the first place, if it would fire later.
 func (a *Alarms) armLocked() {
 	if len(a.queue) == 0 {
 		return
 	}
-	first := a.queue[0].alarm.at
+	first := a.queue[0].at
 	if !a.next.IsZero() && !first.Before(a.next) {
 		return
 	}
@@ -80,48 +109,70 @@ func (a *Alarms) ring() {
 	}
 }
 
+// due takes the limits whose time is up out of the queue, and the places that
+// nobody has taken again.
 func (a *Alarms) due(now time.Time) (due []*Limit) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for len(a.queue) > 0 && !now.Before(a.queue[0].alarm.at) {
-		due = append(due, heap.Pop(&a.queue).(*Limit))
+	for len(a.queue) > 0 && !now.Before(a.queue[0].at) {
+		switch p := a.queue[0]; {
+		case p.limit == nil:
+			heap.Pop(&a.queue)
+			a.dropLocked(p)
+		case now.Before(p.end):
+			a.moveLocked(p)
+		default:
+			heap.Pop(&a.queue)
+			p.limit.place = nil
+			due = append(due, p.limit)
+		}
 	}
 	a.next = time.Time{}
 	a.armLocked()
 	return due
 }
 
-// An alarm is a limit's place in the queue.
-type alarm struct {
-	at     time.Time
-	index  int
-	queued bool
+// dropLocked forgets an idle place.
+func (a *Alarms) dropLocked(p *place) {
+	last := len(a.idle) - 1
+	a.idle[p.spare] = a.idle[last]
+	a.idle[p.spare].spare = p.spare
+	a.idle[last], a.idle = nil, a.idle[:last]
 }
 
-// An alarmQueue is limits by the time of their end; container/heap keeps it.
-type alarmQueue []*Limit
+// A place is a limit's in the queue.
+type place struct {
+	limit *Limit    // nil: the place is idle
+	end   time.Time // of the limit
+	at    time.Time // by which the queue is sorted: not after end
+	index int       // in the queue; -1: it is not there
+	spare int       // among the idle ones, if it is one
+}
 
-func (q alarmQueue) Len() int           { return len(q) }
-func (q alarmQueue) Less(i, j int) bool { return q[i].alarm.at.Before(q[j].alarm.at) }
+// A placeQueue is places by their time; container/heap keeps it.
+type placeQueue []*place
 
-func (q alarmQueue) Swap(i, j int) {
+func (q placeQueue) Len() int           { return len(q) }
+func (q placeQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+
+func (q placeQueue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].alarm.index, q[j].alarm.index = i, j
+	q[i].index, q[j].index = i, j
 }
 
 // Push implements heap.Interface.
-func (q *alarmQueue) Push(x any) {
-	l := x.(*Limit)
-	l.alarm.index, l.alarm.queued = len(*q), true
-	*q = append(*q, l)
+func (q *placeQueue) Push(x any) {
+	p := x.(*place)
+	p.index = len(*q)
+	*q = append(*q, p)
 }
 
 // Pop implements heap.Interface.
-func (q *alarmQueue) Pop() any {
+func (q *placeQueue) Pop() any {
 	last := len(*q) - 1
-	l := (*q)[last]
+	p := (*q)[last]
 	(*q)[last] = nil
 	*q = (*q)[:last]
-	l.alarm.queued = false
-	return l
+	p.index = -1
+	return p
 }

@@ -20,7 +20,7 @@ type Limit struct {
 	deadline        time.Time   // as it was made
 	leave           func() bool // stops listening to the caller's context; nil: that never ends
 	alarms          *Alarms
-	alarm           alarm // guarded by alarms
+	place           *place // guarded by alarms; nil: none
 
 	mu    sync.Mutex // guards all below
 	until time.Time  // zero: no end of its own
