@@ -125,9 +125,9 @@
 // Asked for fleet=1, the handler asks the handlers of the other instances: of its own
 // service, of those that Config.Fleet names, of all that the graph shows, and of those
 // that their graphs show. It asks discovery where they live, and finds their pages by
-// the endpoints' label PortLabel or at Config.Fleet.Port. It waits 3 s for each and 8 s
-// for all, for 16 at once, and keeps the answer for a second. Those who have not
-// answered are named.
+// the endpoints' label PortLabel or at Config.Fleet.Port. It waits 3 s for each and 9 s
+// for all, or as Config.Fleet.Timeout says, for 16 at once, and keeps the answer for a
+// second. Those who have not answered are named.
 //
 // On one machine that works as it is. Between machines each instance has to let the
 // others in: serve the handler behind Mesh.Handler, on a listener of Mesh.Listen, with

@@ -17,7 +17,7 @@ const (
 
 // fetch asks one instance for its topology, of no more bytes than are left.
 func (a *admin) fetch(ctx context.Context, url string, left *atomic.Int64) (t Topology, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, a.config.Fleet.timeout())
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

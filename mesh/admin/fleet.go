@@ -31,10 +31,15 @@ type Fleet struct {
 	// can let it in. It follows redirects only by a CheckRedirect of its own. Nil: a
 	// client that goes through no proxy and waits 2 s for a connection.
 	Client *http.Client
+	// Timeout bounds the wait for one instance, and for what discovery says of one
+	// service; thrice that bounds the wait for all. Zero: 3 s.
+	Timeout time.Duration
 	// Services are asked beside those that the graph shows: name, or
 	// name.namespace. Nil: none.
 	Services []string
 }
+
+func (f *Fleet) timeout() time.Duration { return cmp.Or(f.Timeout, askTimeout) }
 
 // client is Client, or one that keeps no connection: nobody closes the handler. An
 // instance does not decide who else is asked.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
@@ -35,7 +34,7 @@ func startMachine(t *testing.T, f *meshtest.Fleet, service string, allowed ...tl
 	}
 	pages := admin.New(m, admin.Config{
 		Allow: admin.AllowPeers(allowed...),
-		Fleet: admin.Fleet{Scheme: "https", Prefix: "/mesh", Client: proving(t, f, service)},
+		Fleet: admin.Fleet{Scheme: "https", Prefix: "/mesh", Client: proving(t, f, service), Timeout: patience},
 	})
 	calls := &http.Transport{}
 	t.Cleanup(calls.CloseIdleConnections)
@@ -73,7 +72,7 @@ func proving(t *testing.T, f *meshtest.Fleet, service string) *http.Client {
 	}
 	transport := &http.Transport{TLSClientConfig: tlsid.ClientConfig(own, tlsid.Expect{NextProtos: []string{"h2", "http/1.1"}}), ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: time.Minute}
+	return &http.Client{Transport: transport, Timeout: patience}
 }
 
 func idOf(t *testing.T, service string) tlsid.ID {
@@ -140,7 +139,7 @@ func TestPeersAreLetInByWhatTheyProve(t *testing.T) {
 		"another":            {proving(t, f, "ratings"), "https://", http.StatusForbidden},
 		"who proves nothing": {plain, "http://", http.StatusForbidden},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, c.url+m.address+"/mesh/api/version", nil)
 		resp, err := c.client.Do(r)
 		if err != nil {

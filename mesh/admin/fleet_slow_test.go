@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
@@ -43,4 +44,26 @@ func TestFleetDoesNotWaitForWhatDiscoveryForgot(t *testing.T) {
 			t.Errorf("%+v", got.Instances)
 		}
 	})
+}
+
+// TestFleetWaitsAsLongAsItIsTold: for instances that never answer.
+func TestFleetWaitsAsLongAsItIsTold(t *testing.T) {
+	for timeout, want := range map[time.Duration]time.Duration{0: 3 * time.Second, time.Minute: time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			f := meshtest.New(t)
+			f.StartEndpoint("reviews", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				<-r.Context().Done()
+			}), discovery.Endpoint{Labels: meshtest.Labels{admin.PortLabel: "80"}})
+			m := f.Mesh(mesh.Config{})
+			s := &scene{Fleet: f, t: t, mesh: m, pages: admin.New(m, admin.Config{Fleet: admin.Fleet{
+				Services: []string{"reviews"}, Client: &http.Client{Transport: f.Base()}, Timeout: timeout,
+			}})}
+			var got admin.Topology
+			begun := time.Now()
+			s.read("/api/topology?fleet=1", &got)
+			if took := time.Since(begun); took != want || len(got.Instances) != 1 || got.Instances[0].Error == "" {
+				t.Errorf("%v: after %v: %+v", timeout, took, got.Instances)
+			}
+		})
+	}
 }

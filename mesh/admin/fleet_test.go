@@ -44,7 +44,7 @@ func start(t *testing.T, f *meshtest.Fleet, service, calls string) *process {
 	_, port, _ := net.SplitHostPort(p.pages.Listener.Addr().String())
 	labels := meshtest.Labels{"app": service, "version": "v1"}
 	p.mesh = f.Mesh(mesh.Config{Workload: mesh.Workload{Service: service, Labels: labels}, Identity: f.Identity(service)})
-	p.pages.Config.Handler = admin.New(p.mesh, admin.Config{Fleet: admin.Fleet{Client: byPort()}})
+	p.pages.Config.Handler = admin.New(p.mesh, admin.Config{Fleet: admin.Fleet{Client: byPort(), Timeout: patience}})
 	p.pages.Start()
 	t.Cleanup(p.pages.Close)
 	client := &http.Client{Transport: p.mesh.Transport(f.Base())}
@@ -140,7 +140,7 @@ func TestFleetBelievesNoGarbage(t *testing.T) {
 		_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 		f.StartEndpoint("reviews", answering(200), discovery.Endpoint{Labels: meshtest.Labels{admin.PortLabel: port}})
 		m := f.Mesh(mesh.Config{})
-		s := &scene{Fleet: f, t: t, mesh: m, pages: admin.New(m, admin.Config{Fleet: admin.Fleet{Services: []string{"reviews"}, Client: byPort()}})}
+		s := &scene{Fleet: f, t: t, mesh: m, pages: admin.New(m, admin.Config{Fleet: admin.Fleet{Services: []string{"reviews"}, Client: byPort(), Timeout: patience}})}
 		var got admin.Topology
 		s.read("/api/topology?fleet=1", &got)
 		if len(got.Instances) != 1 || got.Instances[0].Error == "" || len(got.Edges) > 0 {
@@ -188,7 +188,7 @@ func TestFleetIsFoundByItsPort(t *testing.T) {
 	f := meshtest.New(t)
 	m := f.Mesh(mesh.Config{Discovery: where})
 	s := &scene{Fleet: f, t: t, mesh: m, pages: admin.New(m, admin.Config{
-		Fleet: admin.Fleet{Port: address.Port(), Prefix: "/mesh", Services: []string{"reviews.default", "nobody"}},
+		Fleet: admin.Fleet{Port: address.Port(), Prefix: "/mesh", Services: []string{"reviews.default", "nobody"}, Timeout: patience},
 	})}
 	var got admin.Topology
 	s.read("/api/topology?fleet=1", &got)

@@ -34,7 +34,7 @@ func asking(t *testing.T, h http.HandlerFunc, client *http.Client) *asker {
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	f.StartEndpoint("reviews", answering(200), discovery.Endpoint{Labels: meshtest.Labels{admin.PortLabel: port}})
 	m := f.Mesh(mesh.Config{})
-	pages := admin.New(m, admin.Config{Fleet: admin.Fleet{Services: []string{"reviews"}, Client: client}})
+	pages := admin.New(m, admin.Config{Fleet: admin.Fleet{Services: []string{"reviews"}, Client: client, Timeout: patience}})
 	return &asker{scene{Fleet: f, t: t, mesh: m, pages: pages}, port}
 }
 
@@ -84,7 +84,7 @@ spec:
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.Close() })
-	s := &scene{t: t, mesh: m, pages: admin.New(m, admin.Config{Fleet: admin.Fleet{Port: where.Port(), Services: []string{"reviews"}}})}
+	s := &scene{t: t, mesh: m, pages: admin.New(m, admin.Config{Fleet: admin.Fleet{Port: where.Port(), Services: []string{"reviews"}, Timeout: patience}})}
 	var got admin.Topology
 	s.read("/api/topology?fleet=1", &got)
 	if len(got.Instances) != 1 || got.Instances[0].Instance == nil || len(got.Nodes) != 2 || lured.Load() {

@@ -14,12 +14,11 @@ import (
 )
 
 const (
-	askTimeout    = 3 * time.Second // of one instance, and of discovery
-	gatherTimeout = 8 * time.Second // of all
-	asksAtOnce    = 16
-	maxInstances  = 1000
-	maxServices   = 1000
-	gatherFresh   = time.Second // for how long an answer is everybody's
+	askTimeout   = 3 * time.Second // unless a Fleet says otherwise
+	asksAtOnce   = 16
+	maxInstances = 1000
+	maxServices  = 1000
+	gatherFresh  = time.Second // for how long an answer is everybody's
 )
 
 // A gatherer asks all instances for their graphs, for one caller at a time: those
@@ -65,7 +64,7 @@ type round struct {
 
 // ask goes from those that the own graph shows to those that theirs show, and so on.
 func (g *gatherer) ask(ctx context.Context, window time.Duration) Topology {
-	ctx, cancel := context.WithTimeout(ctx, gatherTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*g.admin.config.Fleet.timeout())
 	defer cancel()
 	own := g.admin.mesh.Graph(window)
 	r := &round{
@@ -160,7 +159,7 @@ func atOnce(n int, do func(i int)) {
 
 // endpoints are none where discovery does not know.
 func (r *round) endpoints(ctx context.Context, s service) []discovery.Endpoint {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.admin.config.Fleet.timeout())
 	defer cancel()
 	all, _ := r.admin.mesh.Endpoints(ctx, s.name, s.namespace)
 	return all

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/inmesh-go/inmesh/mesh"
 )
@@ -26,7 +25,7 @@ func (s *scene) tap(path string) *reader {
 	s.t.Helper()
 	server := httptest.NewServer(s.pages)
 	s.t.Cleanup(server.Close)
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), patience)
 	s.t.Cleanup(stop) // before the server waits for it
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
 	if err != nil {

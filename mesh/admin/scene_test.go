@@ -87,10 +87,13 @@ func (s *scene) read(path string, v any) {
 	}
 }
 
+// patience is how long anything may take, on a machine with much else to do.
+const patience = time.Minute
+
 // until waits for what somebody else brings about.
 func (s *scene) until(what string, holds func() bool) {
 	s.t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
