@@ -56,7 +56,7 @@ func (m *member) Address() string { return m.endpoint.Load().Address }
 // Active returns the number of requests of this process in flight to the host.
 func (m *member) Active() int64 { return m.active.Load() }
 
-// Begin counts one more request in flight. Each needs one End.
+// Begin counts one more request in flight. Each needs one End, or Leave.
 func (m *member) Begin() { m.active.Add(1) }
 
 // End counts one request less in flight. rtt is how long the answer took, ok whether it was one
@@ -67,6 +67,9 @@ func (m *member) End(rtt time.Duration, ok bool, now time.Time) {
 		m.learn(rtt, ok, now.UnixNano())
 	}
 }
+
+// Leave is End of a request that nothing is to be learned from.
+func (m *member) Leave() { m.active.Add(-1) }
 
 // Measured reports whether End learns from how long an answer took.
 func (m *member) Measured() bool { return m.has(measured) }

@@ -9,12 +9,18 @@ import (
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
-// answered classifies a try that has an answer.
-func answered(o *engine.Outcome, resp *http.Response) {
-	*o = engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: grpcStatusIn(resp.Header, "Grpc-Status")}}
+// answered classifies a try that has an answer. As in Envoy, a status of gRPC's counts
+// where the request is one of gRPC's, and some retry conditions look for one anyhow.
+func (x *exchange) answered(c *engine.Call, resp *http.Response) {
+	o := &c.Outcome
+	*o = engine.Outcome{Try: retry.Try{Status: resp.StatusCode, GRPCStatus: -1}}
+	if grpc := protocolOf(x.in.Method, x.in.Header) == telemetry.GRPC; grpc || c.Route.Retry.On.GRPC() {
+		o.GRPCStatus, o.NotGRPC = grpcStatusIn(resp.Header, "Grpc-Status"), !grpc
+	}
 	if resp.StatusCode >= http.StatusBadRequest { // what else would say that it is too much
 		o.RateLimited = len(resp.Header["X-Envoy-Ratelimited"]) > 0
 		if v := resp.Header["Retry-After"]; len(v) > 0 {

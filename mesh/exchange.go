@@ -200,7 +200,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 		resp.Body = http.NoBody
 	}
 	x.resp = resp
-	answered(&c.Outcome, resp)
+	x.answered(c, resp)
 	x.held.report.Saw(&c.Outcome)
 }
 

@@ -25,7 +25,14 @@ type hop struct {
 // tells reports whether there is anything to write, or to take out.
 func (h *hop) tells(r *http.Request) bool {
 	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() ||
-		h.x.report.Carries() != telemetry.CarriesNothing || h.bears(r, bearsPeer)
+		h.x.report.Carries() != telemetry.CarriesNothing || h.passesOn(r)
+}
+
+// passesOn reports whether the request has what somebody else has said of himself. Where
+// no report has looked at the head, that is looked for only if it could be believed:
+// of a caller who has proven nothing nobody believes it.
+func (h *hop) passesOn(r *http.Request) bool {
+	return (h.x.held.secure || h.x.report.Begun() || r.URL.Scheme == "https") && h.bears(r, bearsPeer)
 }
 
 // introduces: who is calling is told as Istio's proxies do, for the labels of the
@@ -52,9 +59,12 @@ func (h *hop) apart(r *http.Request) bool {
 
 // stamp writes into a copy of the request's headers.
 func (h *hop) stamp(r *http.Request) {
-	if !h.tells(r) {
-		return
+	if h.tells(r) {
+		h.write(r)
 	}
+}
+
+func (h *hop) write(r *http.Request) {
 	header := maps.Clone(r.Header)
 	if header == nil {
 		header = http.Header{}
@@ -71,7 +81,7 @@ func (h *hop) stamp(r *http.Request) {
 	switch {
 	case h.introduces():
 		header[telemetry.MetadataHeader] = h.x.t.mesh.metadata[:]
-	case h.bears(r, bearsPeer):
+	case h.passesOn(r):
 		delete(header, telemetry.MetadataHeader)
 	}
 	r.Header = header

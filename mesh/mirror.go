@@ -32,9 +32,16 @@ func (x *exchange) Mirror(_ *engine.Call, m *plan.Mirror) {
 	}
 }
 
-// sendCopies sends the mirrors that waited for the body; what was too long to
-// keep, or was not read, is not mirrored, and counted.
+// sendCopies sends the mirrors that waited for the body.
 func (x *exchange) sendCopies() {
+	if x.copies != nil {
+		x.copyRead()
+	}
+}
+
+// copyRead mirrors what has been read; what was too long to keep, or was not read, is
+// not mirrored, and counted.
+func (x *exchange) copyRead() {
 	for _, m := range x.copies {
 		if body, err := x.body.Copy(); err == nil {
 			x.copyTo(m, body)

@@ -133,7 +133,7 @@ func grpcStatusOf(c *engine.Call) int {
 	switch {
 	case c.Local != nil:
 		return c.Local.GRPC
-	case c.Outcome.Status == 0: // no answer, and so none of gRPC's
+	case c.Outcome.Status == 0, c.Outcome.NotGRPC: // no answer of gRPC's
 		return -1
 	}
 	return c.Outcome.GRPCStatus

@@ -202,10 +202,27 @@ func TestAGRPCStatusInTheHeadersCountsAsItsHTTPStatus(t *testing.T) {
 		play(t, documents, func(s *scene) {
 			host := s.start("reviews", "only")
 			host.plays(func(w http.ResponseWriter, _ *http.Request, _ int) { w.Header().Set("Grpc-Status", code) })
-			s.want(s.get("http://reviews/"), "200")
-			if again := s.get("http://reviews/"); (again.String() == noHealthy) != ejects {
+			rpc := func() answer { return s.post("http://reviews/", "", "Content-Type", "application/grpc") }
+			s.want(rpc(), "200")
+			if again := rpc(); (again.String() == noHealthy) != ejects {
 				t.Errorf("grpc-status %s: then %v, want an ejection: %v", code, again, ejects)
 			}
+		})
+	}
+}
+
+// As in Envoy, whose conditions for retries look for a status of gRPC's anyhow.
+func TestAGRPCStatusCountsForNoHostThatWasNotAskedInGRPC(t *testing.T) {
+	for on, tries := range map[string]int{"5xx": 1, "unavailable": 2} {
+		documents := []string{policy("reviews", "{outlierDetection: {consecutive5xxErrors: 1}}"), route("reviews", "retries: {attempts: 1, retryOn: "+on+"}")}
+		play(t, documents, func(s *scene) {
+			host := s.start("reviews", "only")
+			host.plays(func(w http.ResponseWriter, _ *http.Request, _ int) { w.Header().Set("Grpc-Status", "14") })
+			s.want(s.get("http://reviews/"), "200")
+			if n := host.heard(); n != tries {
+				t.Errorf("%s: %d tries, want %d", on, n, tries)
+			}
+			s.want(s.get("http://reviews/"), "200")
 		})
 	}
 }

@@ -93,6 +93,24 @@ func TestACallerWhoProvesNothingIsUnknown(t *testing.T) {
 	})
 }
 
+// Who has proven who it is would be believed: what it passes on of what its own callers
+// have said of themselves does not arrive, also where it says nothing of itself.
+func TestWhatOthersSayOfThemselvesIsNotPassedOn(t *testing.T) {
+	duo(t, http.HandlerFunc(fine), nil, func(d *duet) {
+		silent := d.fleet.Client(mesh.Config{NoTelemetry: true, Identity: d.fleet.Identity("productpage")})
+		_, other := telemetry.WorkloadOf("details-v1", "default", meshtest.Labels{"app": "details"}).Metadata()
+		resp, err := silent.Do(d.request("GET", "http://reviews/", "", telemetry.MetadataHeader, other))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		d.pass(time.Second)
+		wantCounts(t, d.host.outcomes(d, "source_workload", "source_principal", "connection_security_policy"), map[string]int64{
+			"unknown " + accountOf("productpage") + " mutual_tls": 1,
+		})
+	})
+}
+
 func TestRequestsThatAreRefusedCount(t *testing.T) {
 	deny := `
 apiVersion: security.istio.io/v1

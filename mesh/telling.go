@@ -18,10 +18,13 @@ type desk struct {
 
 // reported begins the report of an exchange; the context is for the engine.
 func (x *exchange) reported(ctx context.Context) context.Context {
-	r := x.t.mesh.reporter
-	if r == nil {
-		return ctx
+	if r := x.t.mesh.reporter; r != nil {
+		return x.beginReport(ctx, r)
 	}
+	return ctx
+}
+
+func (x *exchange) beginReport(ctx context.Context, r *report.Reporter) context.Context {
 	if x.desk == nil {
 		x.desk = &desk{returned: r.Returned()}
 	}
@@ -33,11 +36,13 @@ func (x *exchange) reported(ctx context.Context) context.Context {
 
 // tell ends the report; status is what the caller has seen.
 func (x *exchange) tell(status int) {
-	o := &x.report
-	if !o.Begun() {
-		return
+	if x.report.Begun() {
+		x.endReport(status)
 	}
-	r := x.desk.returned
+}
+
+func (x *exchange) endReport(status int) {
+	o, r := &x.report, x.desk.returned
 	r.Code, r.GRPC = status, x.grpcStatus()
 	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
 	o.Secure = x.held.secure
@@ -50,12 +55,15 @@ func (x *exchange) tell(status int) {
 // protocolOf is what Envoy calls a request: gRPC by its content type. It is always a
 // POST, which spares the others the look.
 func protocolOf(method string, h http.Header) telemetry.Protocol {
-	if method == http.MethodPost {
-		if v := h["Content-Type"]; len(v) > 0 && speaksGRPC(v[0]) {
-			return telemetry.GRPC
-		}
+	if method == http.MethodPost && saysGRPC(h) {
+		return telemetry.GRPC
 	}
 	return telemetry.HTTP
+}
+
+func saysGRPC(h http.Header) bool {
+	v := h["Content-Type"]
+	return len(v) > 0 && speaksGRPC(v[0])
 }
 
 // grpcStatus stands in the headers, or in the trailer; -1: in neither.
@@ -112,8 +120,12 @@ type returned struct {
 func (x *exchange) keepAnswer(resp *http.Response) {
 	x.answer.status = resp.StatusCode
 	if x.report.Begun() {
-		x.answer.keep(resp, x.desk.answered.read(resp.Header), x.report.Detailed())
+		x.keepHead(resp)
 	}
+}
+
+func (x *exchange) keepHead(resp *http.Response) {
+	x.answer.keep(resp, x.desk.answered.read(resp.Header), x.report.Detailed())
 }
 
 func (a *returned) keep(resp *http.Response, about head, detailed bool) {

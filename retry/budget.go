@@ -100,8 +100,8 @@ func (b *Budget) Remove() { b.terms.Store(nil) }
 // Observe counts a new request (not a retry) for budgets with an Interval. For
 // others it costs one atomic load.
 func (b *Budget) Observe(now time.Time) {
-	if t := b.load(); t != nil && t.window != nil {
-		t.window.add(now)
+	if t := b.load(); t != nil {
+		t.observe(now)
 	}
 }
 
@@ -168,6 +168,12 @@ func (b *Budget) take(allowed int64) bool {
 		if b.retries.CompareAndSwap(n, n+1) {
 			return true
 		}
+	}
+}
+
+func (t *terms) observe(now time.Time) {
+	if t.window != nil {
+		t.window.add(now)
 	}
 }
 

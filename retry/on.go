@@ -31,6 +31,11 @@ const (
 	OnUnavailable                            // unavailable: gRPC status 14, likewise
 )
 
+const onGRPC = OnCancelled | OnDeadlineExceeded | OnInternal | OnResourceExhausted | OnUnavailable
+
+// GRPC reports whether some of the conditions are about a gRPC status.
+func (c *Conditions) GRPC() bool { return c.On&onGRPC != 0 }
+
 const inert = OnHeaders | OnHTTP3PostConnectFailure
 
 // tokens are the names of the conditions; the index is the bit.

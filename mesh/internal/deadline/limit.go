@@ -52,9 +52,10 @@ func (l *Limit) Begin(a *Alarms, parent context.Context, deadline time.Time) {
 // Extend moves the end, and reports whether there is one to move: false if the
 // limit has ended. Zero means that only the caller's context ends it.
 func (l *Limit) Extend(deadline time.Time) bool {
-	if l == nil {
-		return true
-	}
+	return l == nil || l.extend(deadline)
+}
+
+func (l *Limit) extend(deadline time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
@@ -72,9 +73,12 @@ func (l *Limit) Extend(deadline time.Time) bool {
 
 // Stop gives the limit up: what still uses it is cancelled.
 func (l *Limit) Stop() {
-	if l == nil {
-		return
+	if l != nil {
+		l.stop()
 	}
+}
+
+func (l *Limit) stop() {
 	if l.leave != nil {
 		l.leave()
 	}

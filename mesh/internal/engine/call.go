@@ -185,10 +185,14 @@ func (c *Call) remaining(now time.Time) time.Duration {
 // A per-try timeout that is not shorter than the rest of the call does not count.
 func (c *Call) TryDeadline() (deadline time.Time, perTry bool) {
 	if t := c.Route.Retry.PerTryTimeout; t > 0 {
-		at := c.sent.Add(t)
-		if c.Deadline.IsZero() || at.Before(c.Deadline) {
-			return at, true
-		}
+		return c.soonest(c.sent.Add(t))
+	}
+	return c.Deadline, false
+}
+
+func (c *Call) soonest(tryEnds time.Time) (deadline time.Time, perTry bool) {
+	if c.Deadline.IsZero() || tryEnds.Before(c.Deadline) {
+		return tryEnds, true
 	}
 	return c.Deadline, false
 }

@@ -127,9 +127,13 @@ func (cl *Cluster) farewell(gone []*Host) {
 
 // ready waits until the cluster's endpoints have been heard of once.
 func (cl *Cluster) ready(ctx context.Context, c *Call) error {
-	if cl.upstream == nil || cl.upstream.settled() {
-		return nil
+	if u := cl.upstream; u != nil && !u.settled() {
+		return cl.await(ctx, c)
 	}
+	return nil
+}
+
+func (cl *Cluster) await(ctx context.Context, c *Call) error {
 	if c.Route != nil { // else this is asked for the route's sake
 		c.fly()
 	}

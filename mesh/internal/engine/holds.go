@@ -30,10 +30,10 @@ func (c *Call) release() {
 // where somebody wants to know.
 func (c *Call) leave() {
 	if c.seen.IsZero() {
-		c.Host.End(0, true, c.seen)
-		return
+		c.Host.Leave()
+	} else {
+		c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
 	}
-	c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
 }
 
 // Abort ends a call on whose way somebody has panicked: it gives back what the call

@@ -39,8 +39,10 @@ func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
 	if err := e.destination(ctx, c); err != nil { // once: retries stay with the arm that was chosen
 		return err
 	}
-	w.Prepare(c)   // header changes and rewrites come before mirrors, which send what they made
-	e.mirror(c, w) // in parallel with the first try
+	w.Prepare(c)                  // header changes and rewrites come before mirrors, which send what they made
+	if len(c.Route.Mirrors) > 0 { // in parallel with the first try
+		c.mirror(w)
+	}
 	for {
 		if err := c.admit(); err != nil { // per try: a wait between tries holds no place
 			return err
@@ -108,21 +110,25 @@ func (c *Call) limit() {
 	}
 }
 
-// arm is one of the split. In a sticky split it is chosen by the user's hash, in
-// another mix than the balancer's, so that the arm says nothing about the host
-// within it.
+// arm is one of the split; mostly there is no other.
 func (c *Call) arm() *plan.Destination {
+	if arms := c.Route.Destinations; len(arms) == 1 && c.Route.Sticky == nil {
+		return &arms[0]
+	}
+	return c.draw()
+}
+
+// draw chooses the arm. In a sticky split it goes by the user's hash, in another mix
+// than the balancer's, so that the arm says nothing about the host within it.
+func (c *Call) draw() *plan.Destination {
 	if key := c.Route.Sticky; key != nil && c.identify(key) {
 		return c.Route.Choose(uint32(mix(c.hash)))
-	}
-	if arms := c.Route.Destinations; len(arms) == 1 {
-		return &arms[0]
 	}
 	return c.Route.Choose(rand.Uint32())
 }
 
 // mirror starts the copies of a call.
-func (e *Engine) mirror(c *Call, w Wire) {
+func (c *Call) mirror(w Wire) {
 	for i := range c.Route.Mirrors {
 		if m := &c.Route.Mirrors[i]; m.Fraction.Hit(rand.Uint32()) {
 			w.Mirror(c, m)

@@ -14,6 +14,9 @@ type Outcome struct {
 	retry.Try
 	Err  error // why there is no answer; nil if there is one
 	Flag Flag
+	// NotGRPC says that the request was none of gRPC's: a GRPCStatus in its answer is
+	// for retry conditions alone.
+	NotGRPC bool
 }
 
 // Failed is the outcome of a try without an answer.
@@ -58,7 +61,7 @@ func (o *Outcome) circuit() breaker.Outcome {
 // status is the HTTP status that outlier detection sees: for a gRPC status that
 // came in the headers its HTTP equivalent.
 func (o *Outcome) status() int {
-	if o.GRPCStatus > 0 && o.GRPCStatus < len(grpcToHTTP) {
+	if o.GRPCStatus > 0 && o.GRPCStatus < len(grpcToHTTP) && !o.NotGRPC {
 		return int(grpcToHTTP[o.GRPCStatus])
 	}
 	return o.Status

@@ -167,6 +167,10 @@ func (o *Outbound) Try(ctx context.Context, c *engine.Call) (context.Context, *A
 	if !o.span.Recording() {
 		return ctx, nil
 	}
+	return o.try(ctx, c)
+}
+
+func (o *Outbound) try(ctx context.Context, c *engine.Call) (context.Context, *Attempt) {
 	a := &Attempt{edge: o.reporter.to(c, o.Protocol, false), result: telemetry.Result{GRPC: -1}}
 	ctx, a.span = o.span.Attempt(ctx, c.Tries, o.name)
 	a.details = telemetry.Details{
@@ -178,9 +182,12 @@ func (o *Outbound) Try(ctx context.Context, c *engine.Call) (context.Context, *A
 
 // Saw says what the try came to, as far as its headers tell.
 func (a *Attempt) Saw(out *engine.Outcome) {
-	if a == nil {
-		return
+	if a != nil {
+		a.saw(out)
 	}
+}
+
+func (a *Attempt) saw(out *engine.Outcome) {
 	a.result = telemetry.Result{Code: out.Status, GRPC: out.GRPCStatus, Flags: Flags(out.Flag), Details: &a.details}
 	if out.Err != nil {
 		a.details.CodeDetails = out.Err.Error()
