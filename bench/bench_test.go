@@ -39,7 +39,7 @@ func TestAllocationsBeyondBare(t *testing.T) {
 	for _, c := range []struct {
 		variant
 		want float64
-	}{{plain, 1}, {unheard, 1}, {told, 5}, {ruled, 3}, {timed, 4}, {big, 1}} {
+	}{{plain, 1}, {unheard, 1}, {told, 5}, {ruled, 3}, {timed, 3}, {big, 1}} {
 		if got := open(t, c.variant).allocations() - none; got != c.want {
 			t.Errorf("%s: %v allocations beyond bare, want %v", c.name, got, c.want)
 		}

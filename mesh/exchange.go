@@ -24,6 +24,7 @@ type exchange struct {
 	report report.Outbound
 	flight engine.Flight    // its place among those under way
 	alarms *deadline.Alarms // of the deadlines of its tries
+	waits  written          // the milliseconds that a try may take
 	desk   *desk            // nil: none yet
 	trip                    // the rest is of one request alone
 }

@@ -98,8 +98,21 @@ func (h *hop) wait() []string {
 	if h.told == nil {
 		h.told = new([1]string)
 	}
-	h.told[0] = strconv.FormatInt(h.milliseconds(), 10)
+	h.told[0] = h.x.waits.text(h.milliseconds())
 	return h.told[:]
+}
+
+// A written number is kept as text: most tries may take as long as the one before.
+type written struct {
+	number int64
+	as     string
+}
+
+func (w *written) text(n int64) string {
+	if w.number != n || w.as == "" {
+		w.number, w.as = n, strconv.FormatInt(n, 10)
+	}
+	return w.as
 }
 
 // AppendLines implements h1.Lines: the same as stamp, without a copy.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -194,7 +195,10 @@ func TestAUnaryCallAllocatesLittleBeyondGRPC(t *testing.T) {
 }
 
 func BenchmarkJourney(b *testing.B) {
-	for name, documents := range map[string]string{"no rules": "", "rules": everything} {
+	for name, documents := range map[string]string{
+		"no rules": "", "rules": everything,
+		"limits": strings.Replace(everything, "attempts: 2,", "attempts: 2, perTryTimeout: 2s,", 1),
+	} {
 		b.Run(name, func(b *testing.B) {
 			conn, in, out := canned(b, documents), new(testpb.SimpleRequest), new(testpb.SimpleResponse)
 			b.ReportAllocs()

@@ -17,7 +17,7 @@ func (t *try) Deadline() (time.Time, bool) {
 	defer t.mu.Unlock()
 	if t.told.IsZero() {
 		d, _ := t.until()
-		t.told = t.tell(d, time.Now())
+		t.told = t.tell(d, t.client.mesh.Now())
 	}
 	return t.told, true
 }
