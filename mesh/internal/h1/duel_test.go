@@ -158,13 +158,13 @@ var duels = []duel{
 	{name: "DELETE over a stale connection", request: send("DELETE", ""), reply: fickle(hangUp), times: 4},
 	{name: "OPTIONS over stale connections", request: send("OPTIONS", ""), reply: once(hangUp), times: 4},
 
-	{name: "no head in time", config: h1.Config{HeaderTimeout: 30 * time.Millisecond}, reply: always("HTTP/1.1 200 OK\r\n" + mute), times: 2},
-	{name: "a head in time", config: h1.Config{HeaderTimeout: 10 * time.Second}, reply: always(ok)},
-	{name: "out of time while it waits", request: within(30 * time.Millisecond), reply: always(mute), times: 2},
-	{name: "out of time while it reads", request: within(100 * time.Millisecond), reply: always(sized("", "half")[:40] + mute), times: 2},
+	{name: "no head in time", config: h1.Config{HeaderTimeout: time.Second}, reply: always("HTTP/1.1 200 OK\r\n" + mute), times: 2, paused: true},
+	{name: "a head in time", config: h1.Config{HeaderTimeout: time.Hour}, reply: always(ok)},
+	{name: "out of time while it waits", request: within(time.Second), reply: always(mute), times: 2, paused: true},
+	{name: "out of time while it reads", request: within(time.Second), reply: always(sized("", "half")[:40] + mute), times: 2, paused: true},
 	{name: "out of time before it begins", request: within(-time.Second), reply: always(ok), times: 2},
-	{name: "out of time, with a cause", request: leaving(30*time.Millisecond, errOwn), reply: always(mute), times: 2},
-	{name: "cancelled by channel", request: cancelling(30 * time.Millisecond), reply: always(mute), times: 2},
+	{name: "out of time, with a cause", request: leaving(time.Second, errOwn), reply: always(mute), times: 2, paused: true},
+	{name: "cancelled by channel", request: cancelling(time.Second), reply: always(mute), times: 2, paused: true},
 	{name: "not cancelled by channel", request: cancelling(time.Hour), reply: always(ok)},
 }
 

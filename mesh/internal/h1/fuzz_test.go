@@ -54,7 +54,7 @@ func FuzzAnswers(f *testing.F) {
 }
 
 func outcomeIn(t *testing.T, rt http.RoundTripper, method string) outcome {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, _ := http.NewRequestWithContext(ctx, method, "http://a/", nil)
 	o := outcomeOf(rt, r)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/h1"
 )
@@ -83,12 +84,20 @@ type duel struct {
 	times   int                                   // 0: three
 	racy    bool                                  // net/http does not always use the same connections
 	either  bool                                  // a Transport may see one of two things first
+	paused  bool                                  // it is about time: in memory, in a bubble
 }
 
 func (d duel) run(t *testing.T) {
-	pool, transport := rivals(t, d.config)
-	ours, mine := d.through(t, pool)
-	theirs, yours := d.through(t, transport)
+	if d.paused {
+		synctest.Test(t, d.compare)
+		return
+	}
+	d.compare(t)
+}
+
+func (d duel) compare(t *testing.T) {
+	ours, mine := d.through(t, func(c h1.Config) http.RoundTripper { pool, _ := rivals(t, c); return pool })
+	theirs, yours := d.through(t, func(c h1.Config) http.RoundTripper { _, transport := rivals(t, c); return transport })
 	for i := range ours {
 		if got, want := fmt.Sprintf("%+v", ours[i]), fmt.Sprintf("%+v", theirs[i]); got != want && !d.either {
 			t.Errorf("request %d:\n got %s\nwant %s", i, got, want)
@@ -102,13 +111,28 @@ func (d duel) run(t *testing.T) {
 	}
 }
 
-func (d duel) through(t *testing.T, rt http.RoundTripper) ([]outcome, *scripted) {
-	s := startScript(t, d.reply)
+func (d duel) through(t *testing.T, rival func(h1.Config) http.RoundTripper) ([]outcome, *scripted) {
+	s, url, c := d.server(t), "http://server", d.config
+	if d.paused {
+		c.Dial = (&lab{T: t, scripted: s}).dial
+	} else {
+		url = s.url()
+	}
+	rt := rival(c)
 	var out []outcome
 	for i := range cmp.Or(d.times, 3) {
-		out = append(out, outcomeOf(rt, d.ask(t, rt, i, s.url())))
+		out = append(out, outcomeOf(rt, d.ask(t, rt, i, url)))
 	}
 	return out, s
+}
+
+func (d duel) server(t *testing.T) *scripted {
+	if !d.paused {
+		return startScript(t, d.reply)
+	}
+	s := &scripted{reply: d.reply}
+	t.Cleanup(s.serve.Wait) // after the rivals have closed what they keep
+	return s
 }
 
 func (d duel) ask(t *testing.T, rt http.RoundTripper, i int, url string) *http.Request {

@@ -187,7 +187,7 @@ func rivals(t testing.TB, c h1.Config) (*h1.Pool, *http.Transport) {
 // eventually waits for what happens on another goroutine.
 func eventually(t testing.TB, what string, happened func() bool) {
 	t.Helper()
-	for deadline := time.After(10 * time.Second); !happened(); {
+	for deadline := time.After(time.Minute); !happened(); {
 		select {
 		case <-deadline:
 			t.Fatalf("never: %s", what)
