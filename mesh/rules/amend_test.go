@@ -31,7 +31,7 @@ func (s *shelf) document() string {
 		"VirtualService {http: [{route: [{destination: {host: b, subset: v1}}], mirror: {host: a, subset: v3}}]}",
 		"DestinationRule {host: "+s.pick("a", "b", `"*.com"`)+", subsets: [{name: "+s.pick("v1", "v2")+"}]}",
 		"DestinationRule {host: a, trafficPolicy: {connectionPool: {tcp: {maxConnections: "+s.pick("1", "2")+"}}}}",
-		"DestinationRule {host: a, trafficPolicy: {outlierDetection: {consecutiveErrors: 1}}, subsets: [{name: v3}]}",
+		"DestinationRule {host: a, exportTo: ["+s.pick(".", "other")+"], trafficPolicy: {outlierDetection: {consecutiveErrors: 1}}, subsets: [{name: v3}]}",
 		"WorkloadEntry {address: 10.0.0.1, network: "+s.pick("x", "z")+"}",
 		"PeerAuthentication {mtls: {mode: "+s.pick("STRICT", "DISABLE")+"}}",
 		"PeerAuthentication {selector: {matchLabels: {app: "+s.pick("a", "b")+"}}}",
@@ -137,6 +137,7 @@ func TestRereadingSeesWhatVersionsSayOfOthers(t *testing.T) {
 		{"vs ns/a {hosts: [a], " + route + "}", "dr ns/b {host: a, subsets: [{name: v1}]}", "dr ns/b {host: b, subsets: [{name: v1}]}"},
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a}"},
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, workloadSelector: {matchLabels: {a: b}}, exportTo: [.], trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}"},
+		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, exportTo: [x], trafficPolicy: {retryBudget: {}}}"},
 		{"pa ns/a {}", "pa ns/b {}", "pa ns/b {selector: {matchLabels: {a: b}}}"},
 		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: z}, total: {requestsPerSecond: 1}}"},
 	} {

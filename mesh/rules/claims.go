@@ -43,6 +43,7 @@ func sameRoutes(a, b *networking.VirtualService) bool {
 // samePolicies compares what is merged with other rules for the host.
 func samePolicies(a, b *networking.DestinationRule) bool {
 	return a == b || a.Host == b.Host && (a.TrafficPolicy == nil) == (b.TrafficPolicy == nil) &&
+		(a.WorkloadSelector == nil) == (b.WorkloadSelector == nil) && slices.Equal(a.ExportTo, b.ExportTo) &&
 		maps.Equal(a.GetWorkloadSelector().GetMatchLabels(), b.GetWorkloadSelector().GetMatchLabels()) &&
 		slices.EqualFunc(a.Subsets, b.Subsets, func(x, y *networking.Subset) bool { return x.Name == y.Name })
 }

@@ -130,44 +130,6 @@ func delegateName(d *networking.Delegate, namespace string) string {
 	return namespace + "/" + d.Name
 }
 
-// What the DestinationRules of one namespace for one host make together: the
-// first policy counts as a whole, of subsets with one name the first.
-type merged struct {
-	policy  *DestinationRule
-	subsets map[string]*DestinationRule
-}
-
-// warnPolicies names what is lost when DestinationRules are merged.
-func warnPolicies(rules []*DestinationRule) (faults Faults) {
-	hosts := map[string]*merged{}
-	for _, dr := range rules {
-		key := fmt.Sprint(dr.Namespace, "/", resolve(dr.Spec.Host, dr.Namespace), dr.Spec.GetWorkloadSelector().GetMatchLabels())
-		if hosts[key] == nil {
-			hosts[key] = &merged{subsets: map[string]*DestinationRule{}}
-		}
-		faults = append(faults, hosts[key].add(dr)...)
-	}
-	return faults
-}
-
-func (m *merged) add(dr *DestinationRule) (faults Faults) {
-	if first := m.policy; first != nil && dr.Spec.TrafficPolicy != nil {
-		faults = append(faults, warning(dr, "spec.trafficPolicy",
-			"has no effect: DestinationRule %s/%s, which comes first, has one for this host", first.Namespace, first.Name))
-	} else if dr.Spec.TrafficPolicy != nil {
-		m.policy = dr
-	}
-	for i, subset := range dr.Spec.Subsets {
-		if first := m.subsets[subset.Name]; first != nil && first != dr {
-			faults = append(faults, warning(dr, nth("spec.subsets", i),
-				"%q has no effect: DestinationRule %s/%s, which comes first, has a subset of this name", subset.Name, first.Namespace, first.Name))
-		} else {
-			m.subsets[subset.Name] = dr
-		}
-	}
-	return faults
-}
-
 func definesSubset(dr *DestinationRule, name string) bool {
 	return slices.ContainsFunc(dr.Spec.Subsets, func(s *networking.Subset) bool { return s.Name == name })
 }

@@ -97,6 +97,7 @@ func TestMissingDelegates(t *testing.T) {
 
 func TestSeveralDestinationRulesOfAHost(t *testing.T) {
 	const p, s = "trafficPolicy: {outlierDetection: {}}", "subsets: [{name: v1}]"
+	const outdone = `warning spec.exportTo: the whole rule has no effect: all who see it see DestinationRule ns/a, which comes first`
 	dr := func(id, more string) string { return fmt.Sprintf("dr %s {%s}", id, more) }
 	verify(t, several, []row{
 		{dr("ns/a", "host: a, "+p) + "; " + dr("ns/b", "host: a, "+p), `warning spec.trafficPolicy: has no effect: DestinationRule ns/a, which comes first`},
@@ -104,6 +105,13 @@ func TestSeveralDestinationRulesOfAHost(t *testing.T) {
 		{dr("ns/a", "host: a, "+s) + "; " + dr("ns/b", "host: a, "+s), `warning spec.subsets[0]: "v1" has no effect: DestinationRule ns/a`},
 		{dr("ns/a", "host: a, "+p) + "; " + dr("other/b", "host: a, "+p), ``},
 		{dr("ns/a", "host: a, "+p) + "; " + dr("ns/b", "host: a, workloadSelector: {matchLabels: {a: b}}, "+p), ``},
+		{dr("ns/a", "host: a, exportTo: [.], "+p) + "; " + dr("ns/b", "host: a, exportTo: [ns], "+p), `warning spec.trafficPolicy: has no effect: DestinationRule ns/a, which comes first`},
+		{dr("ns/a", "host: a, exportTo: [.], "+p+", "+s) + "; " + dr("ns/b", "host: a, "+p+", "+s), ``}, // others see b alone
+		{dr("ns/a", "host: a, exportTo: [x], "+p) + "; " + dr("ns/b", "host: a, exportTo: [w], "+p), ``},
+		{dr("ns/a", "host: a, exportTo: [x, z], "+p) + "; " + dr("ns/b", "host: a, exportTo: [w, z], "+p), ``},
+		{dr("ns/a", "host: a") + "; " + dr("ns/b", "host: a, exportTo: [x], "+p+", "+s), outdone},
+		{dr("ns/a", "host: a, exportTo: [x, w]") + "; " + dr("ns/b", "host: a, exportTo: [x], "+p), outdone},
+		{dr("istio-system/a", "host: a") + "; " + dr("istio-system/b", "host: a, exportTo: [.], "+p), ``},
 	})
 }
 

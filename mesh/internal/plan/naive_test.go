@@ -136,8 +136,9 @@ func (n naive) sees(exportTo []string, own string) bool {
 		slices.Contains(exportTo, ".") && own == n.workload.Namespace
 }
 
-// virtualServices: "same-namespace-only VS, then VS exported by name to the
-// client namespace, then public VS; each list in creation order".
+// virtualServices: those of the own namespace that are not public ("exportTo with
+// same namespace is effectively private"), then those exported by name to the
+// client namespace, then public ones; each list in creation order.
 func (n naive) virtualServices() []*rules.VirtualService {
 	var private, byName, public []*rules.VirtualService
 	for _, vs := range n.set.VirtualServices {
@@ -146,7 +147,7 @@ func (n naive) virtualServices() []*rules.VirtualService {
 		case !n.sees(to, vs.Namespace):
 		case len(to) == 0 || slices.Contains(to, "*"):
 			public = append(public, vs)
-		case len(to) == 1 && vs.Namespace == n.workload.Namespace:
+		case vs.Namespace == n.workload.Namespace:
 			private = append(private, vs)
 		default:
 			byName = append(byName, vs)

@@ -59,6 +59,7 @@ func TestNarrowerVisibilityGoesBeforeAge(t *testing.T) {
 		{"default/private", []string{public, named, private}},
 		{"other/named", []string{public, named}},
 		{"default/public", []string{public}},
+		{"default/shared", []string{public, named, private, created("02", virtualService("shared", body+`exportTo: [".", third]`))}},
 	} {
 		if got := owner(compile(t, c.rules...), "http://a.com/"); got != c.want {
 			t.Errorf("owner %s, want %s", got, c.want)

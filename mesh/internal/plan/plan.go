@@ -116,22 +116,24 @@ func (p *Plan) Known(name string) bool {
 }
 
 // visibility tells whether an object of namespace own, exported to the listed
-// namespaces, is seen from namespace client, and how narrowly: 0 private to the
-// own namespace, 1 exported by name, 2 public.
+// namespaces, is seen from namespace client, and how narrowly: 0 in its own
+// namespace, 1 in another that is named, 2 public. "exportTo with same namespace is
+// effectively private" (Istio), whoever else is named.
 func visibility(exportTo []string, own, client string) (class int, ok bool) {
 	if len(exportTo) == 0 || slices.Contains(exportTo, "*") {
 		return 2, true
 	}
 	for _, to := range exportTo {
-		if to == "." {
-			to = own
-		}
-		if to == client && own == client && len(exportTo) == 1 {
-			return 0, true
-		}
-		if to == client {
-			return 1, true
+		if to == client || to == "." && own == client {
+			return btoi(own != client), true
 		}
 	}
 	return 0, false
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

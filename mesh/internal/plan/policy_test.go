@@ -97,6 +97,48 @@ func TestSelectedCallersPreferTheirRule(t *testing.T) {
 	}
 }
 
+// What is for selected callers is private; so it is merged with what else is, and
+// not with what others see too.
+func TestRulesForSelectedCallersStandAlone(t *testing.T) {
+	const selector = "workloadSelector: {matchLabels: {app: web}}\n"
+	general := created("01", limited("general", "a.com", "1", "subsets: [{name: s1}]"))
+	chosen := created("02", destinationRule("chosen", "host: a.com\n"+selector+"subsets: [{name: s2}]"))
+	for _, c := range []struct {
+		name    string
+		rules   []string
+		limit   uint32
+		subsets []string
+	}{
+		{"beside a public rule", []string{general, chosen}, 0, []string{"s2"}},
+		{"beside a private rule", []string{chosen, created("01", limited("general", "a.com", "1", "exportTo: [\".\"]\nsubsets: [{name: s1}]"))}, 1, []string{"s1", "s2"}},
+		{"beside one for the same callers", []string{chosen, created("03", limited("too", "a.com", "3", selector+"subsets: [{name: s3}]"))}, 3, []string{"s2", "s3"}},
+		{"beside one for other callers, who are the same", []string{chosen, created("03", limited("too", "a.com", "3", "workloadSelector: {matchLabels: {tier: x}}\nsubsets: [{name: s3}]"))}, 0, []string{"s2"}},
+	} {
+		p := plan.Compile(parse(t, c.rules...), plan.Options{Workload: plan.Workload{Labels: map[string]string{"app": "web", "tier": "x"}}})
+		if got := cluster(t, p, "http://a.com/").Limits.MaxRequests; got != c.limit {
+			t.Errorf("%s: limit %d, want %d", c.name, got, c.limit)
+		}
+		if got := subsets(p, "s1", "s2", "s3"); !slices.Equal(got, c.subsets) {
+			t.Errorf("%s: subsets %v, want %v", c.name, got, c.subsets)
+		}
+	}
+}
+
+// Who sees the first of two rules sees both, if the second is exported to the
+// same and more; who sees the second alone has no part in the first.
+func TestARuleForMoreNamespacesIsMergedForThoseOfTheFirst(t *testing.T) {
+	entry := serviceEntry("prod/s", "hosts: [a.com]\nports: [{number: 80, name: http, protocol: HTTP}]\nresolution: DNS")
+	first := created("01", destinationRule("prod/first", "host: a.com\nexportTo: [default]\nsubsets: [{name: s1}]"))
+	second := created("02", destinationRule("prod/second", "host: a.com\nexportTo: [default, other]\nsubsets: [{name: s2}]"))
+	public := created("03", destinationRule("prod/public", "host: a.com\nsubsets: [{name: s3}]"))
+	for namespace, want := range map[string][]string{"default": {"s1", "s2"}, "other": {"s2"}, "third": {"s3"}} {
+		p := compileFor(t, namespace, entry, first, second, public)
+		if got := subsets(p, "s1", "s2", "s3"); !slices.Equal(got, want) {
+			t.Errorf("from %s: subsets %v, want %v", namespace, got, want)
+		}
+	}
+}
+
 // subsets of a.com that exist, of those asked for.
 func subsets(p *plan.Plan, names ...string) (out []string) {
 	for _, s := range names {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	networking "istio.io/api/networking/v1alpha3"
@@ -24,11 +25,12 @@ type policyPool struct {
 	wild  wildcards[[]party]
 }
 
-// A party is the rules of one namespace for one host to the same others, which are
-// merged.
+// A party is the rules of one namespace for one host that are merged: those to the
+// same others, and to them and more.
 type party struct {
-	exportTo []string // sorted; the own namespace by its name, none as "*"
-	rules    []int    // places in the set, in order of precedence
+	exportTo []string          // sorted; the own namespace by its name, none as "*"
+	selector map[string]string // of the callers that it is for; nil: all
+	rules    []int             // places in the set, in order of precedence
 }
 
 // A destinationRule is what the rules of a party say together.
@@ -52,7 +54,7 @@ func indexPolicies(all []*rules.DestinationRule, b *basis) policyIndex {
 		}
 		host, to := b.names.canonical(dr.Spec.Host, dr.Namespace), exports(dr, everyone)
 		if pool := ix.pool(dr.Namespace, to, b.root); pool != nil {
-			pool.add(host, to, i)
+			pool.add(host, party{to, selectorOf(dr), []int{i}})
 		}
 		_, visible := visibility(to, dr.Namespace, w.Namespace)
 		if _, wild := wildcardSuffix(host); visible && !wild {
@@ -66,9 +68,22 @@ func indexPolicies(all []*rules.DestinationRule, b *basis) policyIndex {
 	return ix
 }
 
-// exports are the namespaces that see a rule, in one spelling.
+// selectorOf is whom a rule is for; nil: all.
+func selectorOf(dr *rules.DestinationRule) map[string]string {
+	s := dr.Spec.WorkloadSelector
+	if s != nil && s.MatchLabels == nil {
+		return map[string]string{}
+	}
+	return s.GetMatchLabels()
+}
+
+// exports are the namespaces that see a rule, in one spelling: "destination rules
+// with workloadSelector should not be exported to other namespaces" (Istio).
 func exports(dr *rules.DestinationRule, everyone []string) []string {
-	if len(dr.Spec.ExportTo) == 0 {
+	switch {
+	case dr.Spec.WorkloadSelector != nil:
+		return []string{dr.Namespace}
+	case len(dr.Spec.ExportTo) == 0:
 		return everyone
 	}
 	out := slices.Clone(dr.Spec.ExportTo)
@@ -121,19 +136,39 @@ func newPolicyPool(size int) *policyPool {
 	return &policyPool{exact: make(map[string][]party, size), wild: wildcards[[]party]{bySuffix: map[string][]party{}}}
 }
 
-// add puts a rule with those of the namespace for the host to the same others.
-func (pool *policyPool) add(host string, to []string, rule int) {
+// add puts a rule with those of the namespace for the host that it is merged with,
+// and, unless one of them has the same callers, in a party of its own too.
+func (pool *policyPool) add(host string, one party) {
 	in, key := pool.exact, host
 	if suffix, wild := wildcardSuffix(host); wild {
 		in, key = pool.wild.bySuffix, suffix
 	}
-	for i, have := range in[key] {
-		if slices.Equal(have.exportTo, to) {
-			in[key][i].rules = append(have.rules, rule)
-			return
+	own := true
+	for i := range in[key] {
+		if have := &in[key][i]; have.takes(&one) {
+			have.rules = append(have.rules, one.rules...)
+			own = own && !have.like(&one)
 		}
 	}
-	in[key] = append(in[key], party{to, []int{rule}})
+	if own {
+		in[key] = append(in[key], one)
+	}
+}
+
+// takes says that a later rule is merged with those of the party: all who see the
+// party see it, and it is for all callers or for the party's.
+func (p *party) takes(later *party) bool {
+	for _, to := range p.exportTo {
+		if !slices.Contains(later.exportTo, to) {
+			return false
+		}
+	}
+	return later.selector == nil || maps.Equal(p.selector, later.selector)
+}
+
+// like says that both are for the same callers.
+func (p *party) like(o *party) bool {
+	return slices.Equal(p.exportTo, o.exportTo) && (p.selector == nil) == (o.selector == nil) && maps.Equal(p.selector, o.selector)
 }
 
 // find returns the rules of the most specific host.
