@@ -15,8 +15,8 @@ import (
 // one client. The zero Locality makes all hosts one flat set at priority 0.
 type Locality struct {
 	// Failover orders hosts into priorities by how near they are; a priority takes over what the
-	// ones before it are not healthy enough for. Istio has it on exactly where outlierDetection
-	// is. Zero: off, and FailoverRegions and FailoverPriority mean nothing.
+	// ones before it are not healthy enough for. Istio has it on where outlierDetection is, or
+	// zone-aware balancing. Zero: off, and FailoverRegions and FailoverPriority mean nothing.
 	Failover bool
 	// Local is where this process runs. Zero: unknown, which is near to endpoints of unknown
 	// place only.
@@ -34,6 +34,9 @@ type Locality struct {
 	// FailoverPriority orders hosts by labels instead of places: "key" wants the endpoint's value
 	// to be LocalLabels', "key=value" wants that value. Zero: by places.
 	FailoverPriority []string
+	// RegionsOnly makes all places of a region alike: Istio's ZoneAwareLoadBalancerSetting, which
+	// fails over from region to region. Zero: zones and subzones count too.
+	RegionsOnly bool
 }
 
 // A Distribute fixes which percentage of the traffic from one place goes to which places.
@@ -90,7 +93,7 @@ func (f RegionFailover) validate() error {
 // weighted reports whether a priority's traffic is split by place before it is split by host.
 // Istio does so only where the rule speaks of places or labels itself.
 func (l Locality) weighted() bool {
-	return len(l.Distribute) > 0 || l.Failover && len(l.FailoverRegions)+len(l.FailoverPriority) > 0
+	return len(l.Distribute) > 0 || l.Failover && !l.RegionsOnly && len(l.FailoverRegions)+len(l.FailoverPriority) > 0
 }
 
 // shares returns what each place gets under the first matching entry of Distribute, and whether

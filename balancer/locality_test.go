@@ -34,6 +34,8 @@ func TestPriorityFollowsThePlace(t *testing.T) {
 	byLabels.LocalLabels = map[string]string{"tier": "gold"}
 	off := toEurope
 	off.Failover = false
+	regions, labelled := toEurope, byLabels
+	regions.RegionsOnly, labelled.RegionsOnly, labelled.FailoverRegions = true, true, nil
 	for _, c := range []struct {
 		name string
 		l    balancer.Locality
@@ -47,6 +49,8 @@ func TestPriorityFollowsThePlace(t *testing.T) {
 		{"unknown is near to unknown", failover(""), []int{1, 1, 1, 1, 1, 0}},
 		// Rank by label is 0 for the gold ones (even) and 1 for the others, times five.
 		{"labels, then places", byLabels, []int{0, 3, 1, 4, 2, 5}},
+		{"a region's zones are alike", regions, []int{0, 0, 0, 1, 2, 2}},
+		{"labels, then regions, though none takes over", labelled, []int{0, 2, 0, 3, 1, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var eps []discovery.Endpoint

@@ -46,7 +46,7 @@ func (r ranker) rank(ep *discovery.Endpoint) int {
 		return 0
 	case len(r.wants) == 0:
 		return r.placeRank(ep.Locality)
-	case len(r.FailoverRegions) == 0:
+	case len(r.FailoverRegions) == 0 && !r.RegionsOnly:
 		return r.labelRank(ep)
 	}
 	return r.labelRank(ep)*placeRanks + r.placeRank(ep.Locality)
@@ -57,7 +57,7 @@ func (r ranker) rank(ep *discovery.Endpoint) int {
 func (r ranker) placeRank(place discovery.Locality) int {
 	local := r.Local
 	switch {
-	case place == local:
+	case place == local, r.RegionsOnly && place.Region == local.Region:
 		return 0
 	case place.Region == local.Region && place.Zone == local.Zone:
 		return 1

@@ -19,7 +19,7 @@ var unsupported = map[protoreflect.FullName]fate{
 	"VirtualService.tls":              noEffect("TLS that a client brings of its own is not looked into; connections of Mesh.DialContext go by tcp"),
 	"L4MatchAttributes.source_subnet": ineffective("Istio's sidecars do not implement it either"),
 	"HTTPMatchRequest.stat_prefix":    noEffect("it names statistics of Envoy"),
-	"HTTPRoute.cors_policy":           {Warning, "not yet enforced; the server edge will"},
+	"HTTPRoute.cors_policy":           {Warning, "has no effect: Mesh.Handler adds no CORS headers and answers no preflight, which is left to the application"},
 
 	"TrafficPolicy.tunnel":              notYet("refusing rather than connecting without the tunnel"),
 	"TrafficPolicy.proxy_protocol":      notYet("refusing rather than connecting without the PROXY header"),
@@ -27,7 +27,7 @@ var unsupported = map[protoreflect.FullName]fate{
 
 	"OutlierDetection.consecutive_errors":                 ineffective("deprecated, Istio ignores it too; use consecutive5xxErrors or consecutiveGatewayErrors"),
 	"OutlierDetection.outlier_detection_http_error_codes": ineffective("Istio does not use it either"),
-	"LoadBalancerSettings.zone_aware_lb_setting":          {Warning, "enforced in part: endpoints fail over by locality, the zone's own share of traffic is not computed"},
+	"LoadBalancerSettings.zone_aware_lb_setting":          {Warning, "enforced in part: endpoints fail over from region to region; within one, zones are alike"},
 
 	"AuthorizationPolicy.targetRef":    forGateways,
 	"AuthorizationPolicy.targetRefs":   forGateways,

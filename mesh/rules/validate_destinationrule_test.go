@@ -253,7 +253,7 @@ func TestLocality(t *testing.T) {
 		{`zoneAwareLbSetting: {}, localityLbSetting: {}`, `invalid ` + zone + `: stands beside localityLbSetting` + part},
 	})
 	verify(t, policy, []row{
-		{`loadBalancer: {zoneAwareLbSetting: {failover: [{from: a, to: b}]}}`, `warning ` + zone + `: without outlierDetection` + part},
+		{`loadBalancer: {zoneAwareLbSetting: {failover: [{from: a, to: b}]}}`, `warning ` + zone + `: without outlierDetection only discovery tells who is healthy` + part},
 	})
 }
 

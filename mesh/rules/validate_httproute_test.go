@@ -22,7 +22,7 @@ func TestActionsOfARoute(t *testing.T) {
 		{`redirect: {uri: /x}, mirror: {host: b}`, `warning spec.http[0].mirror: has no effect beside redirect`},
 		{`redirect: {uri: /x}, timeout: 1s`, `warning spec.http[0].timeout: has no effect beside redirect`},
 		{`directResponse: {status: 200}, retries: {attempts: 1}`, `warning spec.http[0].retries: has no effect beside directResponse`},
-		{`redirect: {uri: /x}, corsPolicy: {allowMethods: [GET]}`, `warning spec.http[0].corsPolicy: not yet enforced; the server edge will`},
+		{`redirect: {uri: /x}, corsPolicy: {allowMethods: [GET]}`, `warning spec.http[0].corsPolicy: has no effect: Mesh.Handler adds no CORS headers`},
 		{`directResponse: {status: 200}, route: [{destination: {host: a}}]`, `invalid spec.http[0].route: stands beside directResponse`},
 		{`directResponse: {status: 200}, fault: {abort: {httpStatus: 500, percentage: {value: 1}}}`, `invalid spec.http[0].fault: stands beside directResponse`},
 		{`directResponse: {status: 200}, rewrite: {uri: /y}`, `invalid spec.http[0].rewrite: stands beside directResponse`},
@@ -333,7 +333,7 @@ func TestMirrors(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	const later = "\nwarning spec.http[0].corsPolicy: the server edge will"
+	const later = "\nwarning spec.http[0].corsPolicy: answers no preflight"
 	verify(t, func(p string) string { return forward("corsPolicy: {" + p + "}") }, []row{
 		{`allowOrigins: [{exact: "https://a.com"}, {prefix: "https://"}, {regex: ".*"}]`, later},
 		{`allowOrigin: ["*"]`, later},

@@ -13,7 +13,9 @@ import (
 func validateLocality(c *checker, path string, lb *networking.LoadBalancerSettings, outlier *networking.OutlierDetection) {
 	if zone := lb.GetZoneAwareLbSetting(); zone != nil {
 		validateZoneAware(c, path+".zoneAwareLbSetting", zone)
-		warnFailover(c, path+".zoneAwareLbSetting", outlier, len(zone.Failover)+len(zone.FailoverPriority))
+		if outlier == nil && len(zone.Failover)+len(zone.FailoverPriority) > 0 {
+			c.warn(path+".zoneAwareLbSetting", "without outlierDetection only discovery tells who is healthy, and so when to fail over")
+		}
 	}
 	if setting := lb.GetLocalityLbSetting(); setting != nil {
 		validateLocalitySetting(c, path+".localityLbSetting", setting)

@@ -71,10 +71,11 @@ func TestLocalities(t *testing.T) {
 			Failover: true, FailoverPriority: []string{"app", "tier=x"}}),
 		"loadBalancer: {localityLbSetting: {distribute: [{from: r/z, to: {r/z: 80, s: 20}}]}}": place(balancer.Locality{
 			Distribute: []balancer.Distribute{{From: "r/z", To: map[string]uint32{"r/z": 80, "s": 20}}}}), // works without outlier detection
-		outlier + "loadBalancer: {zoneAwareLbSetting: {failover: [{from: r, to: s}]}}": place(balancer.Locality{
-			Failover: true, FailoverRegions: []balancer.RegionFailover{{From: "r", To: "s"}}}),
-		outlier + "loadBalancer: {zoneAwareLbSetting: {failoverPriority: [app]}}": place(balancer.Locality{Failover: true, FailoverPriority: []string{"app"}}),
-		outlier + "loadBalancer: {zoneAwareLbSetting: {enabled: false}}":          place(balancer.Locality{}),
+		"loadBalancer: {zoneAwareLbSetting: {}}": place(balancer.Locality{Failover: true, RegionsOnly: true}), // without outlier detection too
+		"loadBalancer: {zoneAwareLbSetting: {failover: [{from: r, to: s}]}}": place(balancer.Locality{
+			Failover: true, RegionsOnly: true, FailoverRegions: []balancer.RegionFailover{{From: "r", To: "s"}}}),
+		outlier + "loadBalancer: {zoneAwareLbSetting: {failoverPriority: [app]}}": place(balancer.Locality{Failover: true, RegionsOnly: true, FailoverPriority: []string{"app"}}),
+		outlier + "loadBalancer: {zoneAwareLbSetting: {enabled: false}}":          place(balancer.Locality{RegionsOnly: true}),
 	} {
 		document := destinationRule("d", "host: a.com\ntrafficPolicy: {"+spec+"}")
 		if spec == "" {

@@ -93,9 +93,8 @@ func compileOutlier(spec *networking.OutlierDetection) breaker.Outlier {
 	}
 	o.ConsecutiveGateway = spec.GetConsecutiveGatewayErrors().GetValue()
 	o.SplitLocalOrigin = spec.SplitExternalLocalOriginErrors
-	if v := spec.ConsecutiveLocalOriginFailures; v != nil {
-		o.ConsecutiveLocalOrigin = v.Value
-	}
+	// Unlike the others Istio does not hand on a 0, so that Envoy's default stands.
+	o.ConsecutiveLocalOrigin = cmp.Or(spec.GetConsecutiveLocalOriginFailures().GetValue(), o.ConsecutiveLocalOrigin)
 	o.Interval = cmp.Or(spec.GetInterval().AsDuration(), o.Interval)
 	o.BaseEjectionTime = cmp.Or(spec.GetBaseEjectionTime().AsDuration(), o.BaseEjectionTime)
 	o.MaxEjectionPercent = cmp.Or(int(spec.MaxEjectionPercent), o.MaxEjectionPercent)
@@ -203,11 +202,11 @@ func compileWarmup(lb *networking.LoadBalancerSettings) balancer.Warmup {
 }
 
 // compileLocality: failover by locality needs outlier detection, which is what
-// tells that a place is down.
+// tells that a place is down. Zone-aware balancing keeps to the region without it.
 func compileLocality(lb *networking.LoadBalancerSettings, outlier bool, w Workload) balancer.Locality {
 	out := balancer.Locality{Local: w.Locality, LocalLabels: w.Labels, Failover: outlier}
 	if zone := lb.GetZoneAwareLbSetting(); zone != nil {
-		out.Failover = outlier && (zone.Enabled == nil || zone.Enabled.Value)
+		out.RegionsOnly, out.Failover = true, zone.Enabled == nil || zone.Enabled.Value
 		out.FailoverPriority = zone.FailoverPriority
 		for _, f := range zone.Failover {
 			out.FailoverRegions = append(out.FailoverRegions, balancer.RegionFailover{From: f.From, To: f.To})

@@ -93,6 +93,7 @@ func TestOutlierDetection(t *testing.T) {
 		"outlierDetection: {consecutiveGatewayErrors: 0}":                                             on(func(*breaker.Outlier) {}),
 		"outlierDetection: {splitExternalLocalOriginErrors: true}":                                    on(func(o *breaker.Outlier) { o.SplitLocalOrigin = true }),
 		"outlierDetection: {splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2}": on(func(o *breaker.Outlier) { o.SplitLocalOrigin, o.ConsecutiveLocalOrigin = true, 2 }),
+		"outlierDetection: {splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 0}": on(func(o *breaker.Outlier) { o.SplitLocalOrigin = true }),
 		"outlierDetection: {interval: 1s, baseEjectionTime: 2m}":                                      on(func(o *breaker.Outlier) { o.Interval, o.BaseEjectionTime = time.Second, 2*time.Minute }),
 		"outlierDetection: {maxEjectionPercent: 50}":                                                  on(func(o *breaker.Outlier) { o.MaxEjectionPercent, o.AlwaysEjectOne = 50, false }), // written: to the letter
 		"outlierDetection: {maxEjectionPercent: 0}":                                                   on(func(*breaker.Outlier) {}),
