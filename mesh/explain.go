@@ -1,10 +1,9 @@
 package mesh
 
 import (
-	"cmp"
 	"fmt"
+	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -112,14 +111,19 @@ func (m *Mesh) Explain(r *http.Request) Explanation {
 // explainRoutes tells all routes of one rule in the order in which they are
 // written, those too that this workload can never take.
 func (m *Mesh) explainRoutes(v *plan.VirtualHost, c *engine.Call, port uint16) (out []RouteExplanation) {
+	left := m.engine.Plan().LeftOut(v)
+	tell := func(before int) {
+		for ; len(left) > 0 && left[0].Index < before; left = left[1:] {
+			l := &left[0]
+			out = append(out, RouteExplanation{l.Name, l.Field, l.Line, false, l.Reasons})
+		}
+	}
 	for _, route := range v.Routes {
+		tell(route.Index)
 		verdict := route.Explain(&c.Request, port)
 		out = append(out, RouteExplanation{route.Name, route.Field, route.Line, verdict.Matched && route == c.Route, verdict.Failed})
 	}
-	for _, l := range m.engine.Plan().LeftOut(v) {
-		out = append(out, RouteExplanation{l.Name, l.Field, l.Line, false, l.Reasons})
-	}
-	slices.SortStableFunc(out, func(a, b RouteExplanation) int { return cmp.Compare(a.Line, b.Line) })
+	tell(math.MaxInt)
 	return out
 }
 

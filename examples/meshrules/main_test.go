@@ -140,6 +140,14 @@ func TestJSONExplanationDecodesToTheMeshsOwn(t *testing.T) {
 	}
 }
 
+func TestAnIPv6HostHasBracketsBeforeAPort(t *testing.T) {
+	for url, want := range map[string]string{"http://[fd00::1]:8080/": "host     [fd00::1]:8080\n", "http://[fd00::1]/": "host     fd00::1\n"} {
+		if _, stdout, _ := command(t, "explain", "-f", "testdata/valid", "GET", url); !strings.Contains(stdout, want) {
+			t.Errorf("%s:\n%s\nwant %q", url, stdout, want)
+		}
+	}
+}
+
 func TestAnEmptyDirectoryIsSeenToBeEmpty(t *testing.T) {
 	code, _, stderr := command(t, "lint", t.TempDir())
 	if code != exitValid || !strings.Contains(stderr, " 0 rules in force") {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -37,11 +39,7 @@ func writeExplanation(w io.Writer, q question, e mesh.Explanation) error {
 }
 
 func (p page) who(e mesh.Explanation) {
-	host := e.Service
-	if e.Port != 0 {
-		host = fmt.Sprintf("%s:%d", host, e.Port)
-	}
-	p.fact("host", "%s", host)
+	p.fact("host", "%s", address(e.Service, e.Port))
 	switch {
 	case e.Rule != nil:
 		p.fact("rule", "%s", reference(e.Rule))
@@ -53,6 +51,14 @@ func (p page) who(e mesh.Explanation) {
 	for _, loser := range e.Losers {
 		p.fact("", "%s has no effect: the host belongs to the one above", reference(&loser))
 	}
+}
+
+// address is a host, and a port if there is one.
+func address(host string, port uint16) string {
+	if port == 0 {
+		return host
+	}
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
 // reference is a rule and where it stands, as editors and terminals open it.
@@ -155,10 +161,7 @@ func endpoints(d mesh.DestinationExplanation) (lines []string) {
 func percent(share float64) string { return fmt.Sprintf("%.4g%%", 100*share) }
 
 func target(d mesh.DestinationExplanation) string {
-	text := d.Host
-	if d.Port != 0 {
-		text = fmt.Sprintf("%s:%d", text, d.Port)
-	}
+	text := address(d.Host, d.Port)
 	if d.Subset != "" {
 		text += " subset " + d.Subset
 	}

@@ -13,7 +13,7 @@ import (
 func TestRefusesWhatCannotBeRead(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{
 		{"syntax", "a.yaml", "a: b\n---\n\nx: [1,\ny: }\n", "a.yaml:5: not YAML: "},
-		{"tab", "a.yaml", "kind: a\n\tb: c\n", "a.yaml:2: not YAML: "},
+		{"tab", "a.yaml", "---\n---\nkind: a\nx:\n \tb: c\n", "a.yaml:5: not YAML: found character that cannot start any token; the line begins with a tab, which indents nothing in YAML"},
 		{"two flow roots", "a.yaml", "{kind: a}\n{kind: b}\n", "a.yaml:2: not YAML: "},
 		{"unknown anchor", "a.yaml", "---\n---\na: *nowhere\n", "a.yaml:2: not YAML: unknown anchor"},
 		{"json syntax", "a.json", "{\n\"a\": 1,\n}", "a.json:3: not JSON: "},
@@ -31,6 +31,7 @@ func TestRefusesWhatCannotBeRead(t *testing.T) {
 		{"null as key", "a.yaml", "kind: a\n~: c\n", "a.yaml:2: a key must be a string, not null"},
 		{"merged text", "a.yaml", "kind: a\n<<: b\n", "a.yaml:2: << merges a mapping or a list of mappings, not a string"},
 		{"merged texts", "a.yaml", "kind: a\n<<: [b]\n", "a.yaml:2: << merges a mapping or a list of mappings, not a string"},
+		{"null in a list", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n-\n", "a.yaml:4: List default/: items[0]: want an object, got null"},
 		{"cycle", "a.yaml", "kind: a\nspec: &a\n  b: *a\n", "a.yaml:3: anchor &a contains itself"},
 		{"deep", "a.yaml", "---\nkind:\n  " + strings.Repeat("[", 200) + strings.Repeat("]", 200), "a.yaml:3: values nest deeper than 100 levels"},
 		{"deep json", "a.json", strings.Repeat("[", 200) + strings.Repeat("]", 200), "a.json:1: values nest deeper than 100 levels"},

@@ -158,7 +158,11 @@ func (d *document) list(file string, n *node, w walker) {
 		return
 	}
 	for i := range items.items {
-		d.object(file, &items.items[i])
+		if item := &items.items[i]; item.shape == null {
+			w.bad(item.line, nth("items", i), "want an object, got null")
+		} else {
+			d.object(file, item)
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func readYAML(data []byte, first int) (docs []node, fault *syntaxError) {
 		if err := decodeYAML(decoder, &doc); err == io.EOF {
 			return docs, nil
 		} else if err != nil {
-			return docs, yamlError(err, first)
+			return docs, tabbed(yamlError(err, first), data, first)
 		}
 		n, err := expand(&doc, first)
 		if err != nil {
@@ -77,6 +77,18 @@ func yamlError(err error, first int) *syntaxError {
 		line++
 	}
 	return &syntaxError{first + line - 1, "not YAML: " + what}
+}
+
+// tabbed says it in words where the line at fault is indented by a tab, of which the
+// reader tells that it is "a character that cannot start any token".
+func tabbed(fault *syntaxError, data []byte, first int) *syntaxError {
+	for line := first; line < fault.line; line++ {
+		_, data, _ = bytes.Cut(data, []byte{'\n'})
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(data, " "), []byte{'\t'}) {
+		fault.message += "; the line begins with a tab, which indents nothing in YAML"
+	}
+	return fault
 }
 
 // separators counts what stands between the values of a YAML or JSON text:

@@ -13,7 +13,7 @@ import (
 // whatever it looks like.
 type LeftOut struct {
 	Name, Field string
-	Line        int
+	Index, Line int
 	Reasons     []string
 }
 
@@ -24,18 +24,18 @@ func (p *Plan) LeftOut(v *VirtualHost) (out []LeftOut) {
 		return nil
 	}
 	for i, spec := range v.source.Spec.Http {
-		field := fieldOf(i)
-		if slices.ContainsFunc(v.Routes, func(r *Route) bool { return r.Field == field }) {
+		if slices.ContainsFunc(v.Routes, func(r *Route) bool { return r.Index == i }) {
 			continue
 		}
-		out = append(out, LeftOut{or(spec.Name, field), field, v.source.LineOf(field), p.whyLeftOut(v, i)})
+		field := fieldOf(i)
+		out = append(out, LeftOut{or(spec.Name, field), field, i, v.source.LineOf(field), p.whyLeftOut(v, i)})
 	}
 	return out
 }
 
 func (p *Plan) whyLeftOut(v *VirtualHost, i int) (reasons []string) {
 	spec, last := v.source.Spec.Http[i], v.Routes[len(v.Routes)-1]
-	if v.source.LineOf(fieldOf(i)) > last.Line && last.catchAll() {
+	if i > last.Index && last.catchAll() {
 		return []string{"it stands behind " + last.Name + ", which takes everything"}
 	}
 	for _, e := range p.expand(v.source, spec) {

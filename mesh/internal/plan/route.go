@@ -17,6 +17,7 @@ type Route struct {
 	Name  string
 	Rule  *rules.Meta // nil: the default route
 	Field string      // where in the rule: spec.http[2]
+	Index int         // of the entry there: 2
 	Line  int
 
 	Redirect     *Redirect
@@ -121,9 +122,8 @@ func (r *Route) Explain(req *Request, port uint16) (v Verdict) {
 func (p *Plan) compileRoutes(vs *rules.VirtualService) []*Route {
 	var out []*Route
 	for i, spec := range vs.Spec.Http {
-		field := fieldOf(i)
 		for _, e := range p.expand(vs, spec) {
-			route := p.compileRoute(e, &vs.Meta, field, vs.LineOf(field))
+			route := p.compileRoute(e, vs, i)
 			if route == nil {
 				continue
 			}
@@ -137,8 +137,9 @@ func (p *Plan) compileRoutes(vs *rules.VirtualService) []*Route {
 }
 
 // compileRoute returns nil for a route that no request of this workload takes.
-func (p *Plan) compileRoute(e expanded, rule *rules.Meta, field string, line int) *Route {
-	r := &Route{Name: e.spec.Name, Rule: rule, Field: field, Line: line}
+func (p *Plan) compileRoute(e expanded, vs *rules.VirtualService, i int) *Route {
+	field := fieldOf(i)
+	r := &Route{Name: e.spec.Name, Rule: &vs.Meta, Field: field, Index: i, Line: vs.LineOf(field)}
 	for _, m := range e.spec.Match {
 		if why := p.excluded(m); why != "" {
 			r.excluded = append(r.excluded, why)
