@@ -20,7 +20,7 @@ func ended(t *testing.T, ctx context.Context) (err, cause error) {
 	t.Helper()
 	select {
 	case <-ctx.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the context has not ended")
 	}
 	return ctx.Err(), context.Cause(ctx)
@@ -298,7 +298,7 @@ func mustHaveErr(t *testing.T, ctx context.Context) {
 
 func awaitCount(t *testing.T, n *atomic.Int32, want int32) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for n.Load() != want {
 		select {
 		case <-deadline:

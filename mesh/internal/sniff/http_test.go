@@ -60,7 +60,7 @@ func (s *site) client(t testing.TB, set func(*http.Protocols)) *http.Client {
 	}
 	set(transport.Protocols)
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
+	return &http.Client{Transport: transport, Timeout: time.Minute}
 }
 
 func (s *site) post(client *http.Client, scheme string, n int) (string, error) {
