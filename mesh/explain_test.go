@@ -19,7 +19,7 @@ func explained(t *testing.T, routes, url string) (out []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := mesh.New(t.Context(), mesh.Config{Discovery: where, Rules: rules.Static("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: play}\nspec: {hosts: [play], http: "+routes+"}")})
+	m, err := mesh.New(t.Context(), mesh.Config{Discovery: where, Rules: rules.Static("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: play}\nspec: {hosts: [play], http: " + routes + "}")})
 	if err != nil {
 		t.Fatal(err)
 	}
