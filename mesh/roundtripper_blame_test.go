@@ -94,15 +94,6 @@ func TestNoHostIsBlamedForACallerThatLeaves(t *testing.T) {
 				_ = resp.Body.Close()
 			}
 		},
-		"is out of time while it reads": func(t *testing.T, c *carrier) {
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-			defer cancel()
-			resp := mustAnswer(t, c, get(ctx, "http://play/drip").Request)
-			if _, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("reading: %v", err)
-			}
-			_ = resp.Body.Close()
-		},
 	}
 	for name, f := range leave {
 		t.Run(name, func(t *testing.T) {
@@ -115,6 +106,21 @@ func TestNoHostIsBlamedForACallerThatLeaves(t *testing.T) {
 			c.mustBeIdle(t)
 		})
 	}
+}
+
+func TestNoHostIsBlamedForACallerThatIsOutOfTimeWhileItReads(t *testing.T) {
+	inPausedTime(t, stageInMemory(), func(t *testing.T, c *carrier) {
+		for range 20 {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+			resp := mustAnswer(t, c, get(ctx, "http://play/drip").Request)
+			if _, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("reading: %v", err)
+			}
+			_ = resp.Body.Close()
+			cancel()
+		}
+		c.mustBlame(t, 0)
+	}, oneFailure)
 }
 
 func mustAnswer(t *testing.T, rt http.RoundTripper, r *http.Request) *http.Response {
@@ -148,20 +154,19 @@ func mustFail(t *testing.T, rt http.RoundTripper, r *http.Request, want ...error
 
 // The route's time is up in the middle of an answer: the host had answered.
 func TestARouteTimeoutInTheMiddleOfAnAnswerBlamesNobody(t *testing.T) {
-	s := startStage(t)
 	var flags atomic.Value
 	observer := mesh.Observer{Request: func(i mesh.RequestInfo) { flags.Store(i.Flags) }}
-	c := carry(t, services{"play": s.addresses()}, false, mesh.Config{Observer: observer}, oneFailure,
-		playRule(`[{timeout: 50ms, route: [{destination: {host: play}}]}]`))
-	resp := mustAnswer(t, c, get(t.Context(), "http://play/drip").Request)
-	if _, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("reading: %v", err)
-	}
-	_ = resp.Body.Close()
-	c.mustBlame(t, 0)
-	if flags.Load() != "UT" {
-		t.Errorf("flags %v, want UT", flags.Load())
-	}
+	inPausedTimeWith(t, mesh.Config{Observer: observer}, stageInMemory(), func(t *testing.T, c *carrier) {
+		resp := mustAnswer(t, c, get(t.Context(), "http://play/drip").Request)
+		if _, err := io.Copy(io.Discard, resp.Body); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("reading: %v", err)
+		}
+		_ = resp.Body.Close()
+		c.mustBlame(t, 0)
+		if flags.Swap("") != "UT" {
+			t.Error("the flags are not UT")
+		}
+	}, oneFailure, playRule(`[{timeout: 50ms, route: [{destination: {host: play}}]}]`))
 }
 
 // What the caller's own writer says about an answer is not the host's fault.
@@ -256,11 +261,10 @@ func TestLeavingBetweenTwoTriesGivesAllBackOnce(t *testing.T) {
 // A delay is injected before the route's time begins, and before that of the
 // first try.
 func TestAnInjectedDelayIsNotPartOfAnyTimeout(t *testing.T) {
-	s := startStage(t)
-	c := carry(t, services{"play": s.addresses()}, false, mesh.Config{},
-		playRule(`[{fault: {delay: {percentage: {value: 100}, fixedDelay: 400ms}}, timeout: 390ms, retries: {attempts: 1, perTryTimeout: 380ms}, route: [{destination: {host: play}}]}]`))
-	resp := mustAnswer(t, c, get(t.Context(), "http://play/echo").Request)
-	_ = resp.Body.Close()
+	inPausedTime(t, stageInMemory(), func(t *testing.T, c *carrier) {
+		resp := mustAnswer(t, c, get(t.Context(), "http://play/echo").Request)
+		_ = resp.Body.Close()
+	}, playRule(`[{fault: {delay: {percentage: {value: 100}, fixedDelay: 400ms}}, timeout: 390ms, retries: {attempts: 1, perTryTimeout: 380ms}, route: [{destination: {host: play}}]}]`))
 }
 
 func TestACauseOfTheCallersIsToldAndTimeIsStillTime(t *testing.T) {
@@ -431,18 +435,18 @@ func TestNoHostIsBlamedForARequestThatIsCancelledByItsChannel(t *testing.T) {
 // A client that is out of time before there is an answer says something of the
 // host; in the middle of an answer it does not.
 func TestNoHostIsBlamedForAClientThatIsOutOfTimeWhileItReads(t *testing.T) {
-	s := startStage(t)
-	c := carry(t, services{"play": s.addresses()}, false, mesh.Config{}, oneFailure)
-	client := &http.Client{Transport: c, Timeout: 300 * time.Millisecond}
-	for range 4 {
-		resp, err := client.Get("http://play/drip")
-		if err != nil {
-			t.Fatal(err)
+	inPausedTime(t, stageInMemory(), func(t *testing.T, c *carrier) {
+		client := &http.Client{Transport: c, Timeout: 300 * time.Millisecond}
+		for range 4 {
+			resp, err := client.Get("http://play/drip")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); !os.IsTimeout(err) {
+				t.Error(err)
+			}
+			_ = resp.Body.Close()
 		}
-		if _, err := io.Copy(io.Discard, resp.Body); !os.IsTimeout(err) {
-			t.Error(err)
-		}
-		_ = resp.Body.Close()
-	}
-	c.mustBlame(t, 0)
+		c.mustBlame(t, 0)
+	}, oneFailure)
 }

@@ -36,6 +36,9 @@ func startStage(t *testing.T) *stageServer {
 	return s
 }
 
+// stageInMemory does the same for inPausedTime, where nothing stalls for ever.
+func stageInMemory() http.HandlerFunc { return (&stageServer{tries: map[string]int{}}).serve }
+
 // listen starts a server of HTTP/1.1 and of HTTP/2 in the clear.
 func listen(t *testing.T, h http.Handler) *httptest.Server {
 	t.Helper()

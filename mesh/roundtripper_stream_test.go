@@ -28,9 +28,9 @@ import (
 // try, limits on connections.
 var streamRegimes = map[string][]string{
 	"no rule": nil,
-	"retries": {playRule(`[{route: [{destination: {host: play}}], retries: {attempts: 2, perTryTimeout: 300ms, retryOn: "5xx,reset"}}]`)},
+	"retries": {playRule(`[{route: [{destination: {host: play}}], retries: {attempts: 2, perTryTimeout: 60s, retryOn: "5xx,reset"}}]`)},
 	"mirror":  {playRule(`[{route: [{destination: {host: play}}], mirrors: [{destination: {host: nowhere}}]}]`)},
-	"h2c": {playRule(`[{route: [{destination: {host: play}}], retries: {attempts: 2, perTryTimeout: 300ms, retryOn: "5xx,reset"}}]`),
+	"h2c": {playRule(`[{route: [{destination: {host: play}}], retries: {attempts: 2, perTryTimeout: 60s, retryOn: "5xx,reset"}}]`),
 		"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: play}\nspec: {host: play, trafficPolicy: {connectionPool: {http: {h2UpgradePolicy: UPGRADE}}}}\n"},
 }
 
@@ -52,13 +52,19 @@ func underStreamRegimes(t *testing.T, h http.HandlerFunc, test func(t *testing.T
 // inPausedTime runs a test against one server in memory, under rules of its own.
 func inPausedTime(t *testing.T, h http.HandlerFunc, test func(t *testing.T, c *carrier), documents ...string) {
 	t.Helper()
+	inPausedTimeWith(t, mesh.Config{}, h, test, documents...)
+}
+
+func inPausedTimeWith(t *testing.T, cfg mesh.Config, h http.HandlerFunc, test func(t *testing.T, c *carrier), documents ...string) {
+	t.Helper()
 	for _, withLedger := range []bool{false, true} {
 		t.Run(fmt.Sprintf("ledger %v", withLedger), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fleet := meshtest.New(t)
 				fleet.Start("play", h, nil)
 				fleet.Start("shadow", h, nil)
-				c := &carrier{mesh: fleet.Mesh(mesh.Config{Rules: rules.Static(documents...)})}
+				cfg.Rules = rules.Static(documents...)
+				c := &carrier{mesh: fleet.Mesh(cfg)}
 				base := fleet.Base()
 				base.ExpectContinueTimeout = 10 * time.Second
 				if c.Transport = c.mesh.Transport(base); withLedger {
@@ -329,28 +335,27 @@ func TestConnectTunnels(t *testing.T) {
 
 // What http.Client adds holds: its timeout, its errors, its redirects.
 func TestAClientsOwnTimeoutIsATimeout(t *testing.T) {
-	s := startStage(t)
 	for name, documents := range streamRegimes {
-		t.Run(name, func(t *testing.T) {
-			c := carry(t, services{"play": s.addresses(), "nowhere": nil}, false, mesh.Config{}, documents...)
-			client := &http.Client{Transport: c, Timeout: 20 * time.Millisecond}
-			_, err := client.Get("http://play/stall")
-			var u *url.Error
-			if !errors.As(err, &u) || !u.Timeout() || !os.IsTimeout(err) || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("waiting for headers: %v", err)
-			}
-			resp, err := client.Get("http://play/drip")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = io.Copy(io.Discard, resp.Body)
-			if !os.IsTimeout(err) || !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("reading: %v", err)
-			}
-			_ = resp.Body.Close()
-			c.mustBeIdle(t)
-		})
+		t.Run(name, func(t *testing.T) { inPausedTime(t, stageInMemory(), timeOut, documents...) })
 	}
+}
+
+func timeOut(t *testing.T, c *carrier) {
+	client := &http.Client{Transport: c, Timeout: 20 * time.Millisecond}
+	_, err := client.Get("http://play/stall")
+	var u *url.Error
+	if !errors.As(err, &u) || !u.Timeout() || !os.IsTimeout(err) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting for headers: %v", err)
+	}
+	resp, err := client.Get("http://play/drip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	if !os.IsTimeout(err) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("reading: %v", err)
+	}
+	_ = resp.Body.Close()
 }
 
 func TestErrorsShowThroughAClient(t *testing.T) {

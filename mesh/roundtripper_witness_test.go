@@ -17,7 +17,7 @@ import (
 // eventually waits for what happens on another goroutine.
 func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for deadline := time.After(10 * time.Second); !happened(); {
+	for deadline := time.After(time.Minute); !happened(); {
 		select {
 		case <-deadline:
 			t.Errorf("never: %s", what)

@@ -172,7 +172,7 @@ func TestTheCountsAgreeInTheEnd(t *testing.T) {
 						_ = ask(c, strings.Repeat("x", 1000*i+j+1))
 					}
 					if j%5 == 0 {
-						go func() { _ = c.Close() }()
+						calling.Go(func() { _ = c.Close() }) // who closes first tells it, perhaps later than the others return
 					}
 					_, _ = c.Close(), c.Close()
 				}

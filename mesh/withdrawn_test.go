@@ -46,7 +46,7 @@ func TestIdleConnectionsToAnEndpointThatIsWithdrawnAreClosed(t *testing.T) {
 	if err := where.Set("reviews", discovery.Addresses(other.Listener.Addr().String())); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	select {
 	case <-closed:
