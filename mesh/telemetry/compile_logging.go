@@ -6,6 +6,8 @@ import (
 	api "istio.io/api/telemetry/v1alpha1"
 )
 
+// logging: a later entry replaces those before. One that names neither providers nor
+// a filter keeps the filter that its providers have: Istio's mergeLogs.
 func (c *compiler) logging() {
 	for i, l := range c.resource.Spec.GetAccessLogging() {
 		field := fmt.Sprintf("spec.accessLogging[%d]", i)
@@ -16,7 +18,7 @@ func (c *compiler) logging() {
 		}
 		for _, s := range c.sides(l.GetMatch().GetMode()) {
 			inherited := s.logging.filter
-			if s.logging = rule; rule.filter == nil {
+			if s.logging = rule; l.GetFilter() == nil && len(l.GetProviders()) == 0 {
 				s.logging.filter = inherited
 			}
 		}

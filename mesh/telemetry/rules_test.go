@@ -373,7 +373,8 @@ func TestAccessLogRules(t *testing.T) {
 		{"one that is no bool", `[{"filter": {"expression": "response.code"}}]`, false, 200, false},
 		{"by mutual TLS", `[{"filter": {"expression": "connection.mtls && request.url_path == '/reviews/7'"}}]`, false, 200, true},
 		{"by a flag", `[{"filter": {"expression": "response.flags == 0 && xds.route_name == 'reviews'"}}]`, false, 200, true},
-		{"inherited", `[{"filter": {"expression": "response.code == 1"}}, {"providers": [{"name": "otel"}]}]`, false, 200, false},
+		{"inherited", `[{"filter": {"expression": "response.code == 1"}}, {}]`, false, 200, false},
+		{"none beside providers, who log all", `[{"filter": {"expression": "response.code == 1"}}, {"providers": [{"name": "otel"}]}]`, false, 200, true},
 		{"the later one", `[{"filter": {"expression": "response.code == 1"}}, {"filter": {"expression": "true"}}]`, false, 200, true},
 	} {
 		b, out := logged(t, func(c *telemetry.Config) { c.LogRequests = tc.always })
