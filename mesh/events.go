@@ -91,7 +91,11 @@ func (m *Mesh) rulesApplied(set *rules.Set) {
 }
 
 func (m *Mesh) rulesRejected(err error) {
-	m.config.Logger.Error("rules rejected; the last good ones stand", "err", err)
+	outcome := "rules rejected; the last good ones stand"
+	if m.Rules() == nil {
+		outcome = "rules rejected; there are none in force"
+	}
+	m.config.Logger.Error(outcome, "err", err)
 	if hook := m.config.Observer.Rules; hook != nil {
 		hook(RulesInfo{Err: err})
 	}

@@ -247,7 +247,7 @@ func TestRulesThatAreWrongAtTheStartEndIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := program(t, "-rules", dir, "-once", "-n", "1", "-json")
-	if code != exitFailure || stdout != "" || !strings.Contains(stderr, "bad.yaml:1: ") {
+	if code != exitFailure || stdout != "" || strings.Count(stderr, "bad.yaml:1: want a string: without apiVersion") > 1 || strings.Contains(stderr, "stay in force") || !strings.Contains(stderr, "bad.yaml:1: ") {
 		t.Errorf("exit %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }

@@ -57,14 +57,19 @@ func (o observer) circuit(p peer, i mesh.CircuitInfo) {
 }
 
 // rules says that rules are in force, or each reason why not; warnings again
-// only if they are others than before. Rules come one after the other.
+// only if they are others than before. Rules come one after the other; where the
+// first are rejected there is no tour, whose error says so.
 func (o observer) rules() func(mesh.RulesInfo) {
 	var warned rules.Faults
+	standing := false
 	return func(i mesh.RulesInfo) {
 		if i.Err != nil {
-			o.screen.event("rules rejected, those before stay in force:\n%v", i.Err)
+			if standing {
+				o.screen.event("rules rejected, those before stay in force:\n%v", i.Err)
+			}
 			return
 		}
+		standing = true
 		o.counts.restart()
 		o.screen.event("rules in force, version %.8s", i.Version)
 		if !slices.Equal(warned, i.Warnings) {
