@@ -55,7 +55,7 @@ func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) *attempt {
 	h.x, h.call = x, c
 	h.deadline, _ = c.TryDeadline()
 	switch {
-	case endsBefore(h.deadline, ctx):
+	case !h.deadline.IsZero() && endsBefore(h.deadline, ctx):
 		t := new(timedAttempt)
 		h.told, h.trace = &t.told, &t.trace
 		x.held.limit = &t.limit
@@ -71,9 +71,6 @@ func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) *attempt {
 }
 
 func endsBefore(deadline time.Time, ctx context.Context) bool {
-	if deadline.IsZero() {
-		return false
-	}
 	own, ok := ctx.Deadline()
 	return !ok || deadline.Before(own)
 }

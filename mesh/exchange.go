@@ -50,13 +50,6 @@ type trip struct {
 	ownHeader bool
 }
 
-// newExchange begins the journey of a request.
-func newExchange(t *Transport, r *http.Request) *exchange {
-	x := t.mesh.exchanges.Get().(*exchange)
-	x.begin(t, r)
-	return x
-}
-
 // free lets the exchange be used again. Nothing may refer to it any more.
 func (x *exchange) free() {
 	pool := &x.t.mesh.exchanges
@@ -72,8 +65,9 @@ const (
 	headerOriginalPath    = "X-Envoy-Original-Path"
 )
 
-// begin fills the call in from the request.
-func (x *exchange) begin(t *Transport, r *http.Request) {
+// newExchange begins the journey of a request: it fills the call in from it.
+func newExchange(t *Transport, r *http.Request) *exchange {
+	x := t.mesh.exchanges.Get().(*exchange)
 	x.t, x.in = t, r
 	c := &x.call
 	c.Flight = &x.flight
@@ -91,6 +85,7 @@ func (x *exchange) begin(t *Transport, r *http.Request) {
 	q.Origin = x
 	x.host = q.Authority
 	c.Idempotent = idempotent(r)
+	return x
 }
 
 // RemoteAddress implements plan.Origin.
@@ -109,8 +104,9 @@ func plainPath(path string) bool {
 	if path == "" || path[0] != '/' {
 		return false
 	}
-	for i := range len(path) {
-		if !plainBytes[path[i]] {
+	plain := &plainBytes // found once, not for each byte
+	for _, c := range []byte(path) {
+		if !plain[c] {
 			return false
 		}
 	}

@@ -32,7 +32,8 @@ func (h *hop) tells(r *http.Request) bool {
 // no report has looked at the head, that is looked for only if it could be believed:
 // of a caller who has proven nothing nobody believes it.
 func (h *hop) passesOn(r *http.Request) bool {
-	return (h.x.held.secure || h.x.report.Begun() || r.URL.Scheme == "https") && h.bears(r, bearsPeer)
+	x := h.x
+	return (x.held.secure || x.report.Begun() || r.URL.Scheme != "http") && h.bears(r, bearsPeer)
 }
 
 // introduces: who is calling is told as Istio's proxies do, for the labels of the

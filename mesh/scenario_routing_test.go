@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh"
@@ -223,6 +224,26 @@ func TestRulesAreForTheWorkloadsThatTheyName(t *testing.T) {
 			s.start("reviews.default", "v2", "version", "v2")
 			if a := s.get("http://reviews.default/"); a.body != c.want {
 				t.Errorf("%+v: went to %q (%v), want %s", c.workload, a.body, a, c.want)
+			}
+		})
+	}
+}
+
+// Which port a request is for says its URL's scheme where nothing else does, whatever
+// those before it were for.
+func TestTheSchemeSaysWhichPortARequestIsFor(t *testing.T) {
+	for _, urls := range [][]string{{"http://reviews/", "https://reviews/"}, {"https://reviews/", "http://reviews/"}} {
+		play(t, []string{route("reviews", "retries: {attempts: 0}")}, func(s *scene) {
+			s.start("reviews", "only")
+			for _, url := range urls {
+				s.get(url)
+			}
+			var ports []uint16
+			for _, cl := range s.mesh.Clusters() {
+				ports = append(ports, cl.Port)
+			}
+			if slices.Sort(ports); !slices.Equal(ports, []uint16{0, 443}) {
+				t.Errorf("%v: the clusters have ports %v, want 0 and 443", urls, ports)
 			}
 		})
 	}

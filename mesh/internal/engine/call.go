@@ -184,15 +184,17 @@ func (c *Call) remaining(now time.Time) time.Duration {
 // TryDeadline is when the current try must have its headers; zero: no limit.
 // A per-try timeout that is not shorter than the rest of the call does not count.
 func (c *Call) TryDeadline() (deadline time.Time, perTry bool) {
-	if t := c.Route.Retry.PerTryTimeout; t > 0 {
-		return c.soonest(c.sent.Add(t))
+	if c.Route.Retry.PerTryTimeout > 0 {
+		return c.sooner()
 	}
 	return c.Deadline, false
 }
 
-func (c *Call) soonest(tryEnds time.Time) (deadline time.Time, perTry bool) {
-	if c.Deadline.IsZero() || tryEnds.Before(c.Deadline) {
-		return tryEnds, true
+// sooner is the end of the try or of the call, whichever comes first.
+func (c *Call) sooner() (deadline time.Time, perTry bool) {
+	at := c.sent.Add(c.Route.Retry.PerTryTimeout)
+	if c.Deadline.IsZero() || at.Before(c.Deadline) {
+		return at, true
 	}
 	return c.Deadline, false
 }

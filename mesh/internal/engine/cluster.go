@@ -125,14 +125,10 @@ func (cl *Cluster) farewell(gone []*Host) {
 	}
 }
 
-// ready waits until the cluster's endpoints have been heard of once.
-func (cl *Cluster) ready(ctx context.Context, c *Call) error {
-	if u := cl.upstream; u != nil && !u.settled() {
-		return cl.await(ctx, c)
-	}
-	return nil
-}
+// ready reports whether the cluster's endpoints have been heard of.
+func (cl *Cluster) ready() bool { return cl.upstream == nil || cl.upstream.settled() }
 
+// await waits until that is so.
 func (cl *Cluster) await(ctx context.Context, c *Call) error {
 	if c.Route != nil { // else this is asked for the route's sake
 		c.fly()

@@ -62,26 +62,26 @@ func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
 // has a say in the request at all; if not, it is to pass unchanged.
 func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
 	c.engine, c.state = e, e.state.Load()
-	ours, err = c.route(ctx)
-	if err != nil {
-		e.events.Done(c)
-	}
-	return ours, err
-}
-
-func (c *Call) route(ctx context.Context) (ours bool, err error) {
 	c.Target = c.state.plan.Lookup(c.Request.Authority)
 	c.Target.Secure = c.Request.Scheme == "https"
 	c.Target.Via = c.Via
 	if c.Target.VirtualHost == nil {
-		if known, err := c.engine.unknown(ctx, c.state, c); !known {
-			return err != nil, err
+		if known, err := e.unknown(ctx, c.state, c); !known {
+			return err != nil, e.grounded(c, err)
 		}
 	}
 	if c.Route = c.Target.Match(&c.Request, c.Target.Port); c.Route == nil {
-		return true, c.refuse(NoRoute, "no route matches", nil)
+		return true, e.grounded(c, c.refuse(NoRoute, "no route matches", nil))
 	}
 	return true, nil
+}
+
+// grounded tells of a call that ends with err before it is under way.
+func (e *Engine) grounded(c *Call, err error) error {
+	if err != nil {
+		e.events.Done(c)
+	}
+	return err
 }
 
 // destination is stage 2: one arm of the split, and its cluster with endpoints.
@@ -89,7 +89,9 @@ func (e *Engine) destination(ctx context.Context, c *Call) error {
 	if c.Route.Timeout > 0 {
 		c.limit()
 	}
-	c.Destination = c.arm()
+	if c.Destination = c.Route.Sole(); c.Destination == nil {
+		c.Destination = c.arm()
+	}
 	c.Cluster = e.cluster(c.state, c.Destination, &c.Target)
 	spec := c.Cluster.Spec()
 	if spec.Missing != "" {
@@ -99,7 +101,10 @@ func (e *Engine) destination(ctx context.Context, c *Call) error {
 		c.hashed = false
 		c.identify(spec.Hash)
 	}
-	return c.Cluster.ready(ctx, c)
+	if c.Cluster.ready() {
+		return nil
+	}
+	return c.Cluster.await(ctx, c)
 }
 
 // limit takes the route's timeout into the deadline. It starts after an injected
@@ -110,17 +115,10 @@ func (c *Call) limit() {
 	}
 }
 
-// arm is one of the split; mostly there is no other.
+// arm is one of the split. In a sticky split it is chosen by the user's hash, in
+// another mix than the balancer's, so that the arm says nothing about the host
+// within it.
 func (c *Call) arm() *plan.Destination {
-	if arms := c.Route.Destinations; len(arms) == 1 && c.Route.Sticky == nil {
-		return &arms[0]
-	}
-	return c.draw()
-}
-
-// draw chooses the arm. In a sticky split it goes by the user's hash, in another mix
-// than the balancer's, so that the arm says nothing about the host within it.
-func (c *Call) draw() *plan.Destination {
 	if key := c.Route.Sticky; key != nil && c.identify(key) {
 		return c.Route.Choose(uint32(mix(c.hash)))
 	}

@@ -14,19 +14,27 @@ type state struct {
 	unknown sync.Map // host → *plan.VirtualHost
 }
 
-// A binding is the clusters that serve one destination under one state, by the
-// port that requests write. The destination holds it, for a copy may outlive the
-// plan that it was decided by; it is immutable.
+// A binding is the clusters that serve one destination under one state, by what of
+// their target requests choose them by. The destination holds it, for a copy may
+// outlive the plan that it was decided by; it is immutable.
 type binding struct {
 	of    *state
-	known []portCluster
+	known []bound
 }
 
-type portCluster struct {
-	name    string
-	port    uint16
+type bound struct {
+	name    string // "": the rule names the host
+	port    uint16 // that requests write
+	secure  bool
 	via     string
 	cluster *Cluster
+}
+
+// serves reports whether requests for t are the cluster's. Most write no name of a
+// connection, which takes no comparison to see.
+func (b *bound) serves(t *plan.Target) bool {
+	return b.port == t.Port && b.secure == t.Secure && len(b.via) == len(t.Via) &&
+		(b.via == "" || b.via == t.Via) && (b.name == "" || b.name == t.Name)
 }
 
 // maxBound is how many clusters a binding remembers; a wildcard's destination
@@ -36,20 +44,27 @@ const maxBound = 16
 // cluster finds the live cluster of a destination; the first call to it brings
 // it to life.
 func (e *Engine) cluster(s *state, d *plan.Destination, t *plan.Target) *Cluster {
-	b, _ := d.Live.Load().(*binding)
-	if b == nil || b.of != s {
-		b = &binding{of: s}
-	}
-	for i := range b.known {
-		if k := &b.known[i]; k.port == t.Port && k.via == t.Via && (d.Host != "" || k.name == t.Name) {
-			return k.cluster
+	if b, _ := d.Live.Load().(*binding); b != nil && b.of == s {
+		for i := range b.known {
+			if k := &b.known[i]; k.serves(t) {
+				return k.cluster
+			}
 		}
+		return e.bind(b, d, t)
 	}
-	cl := e.live(s.plan.Key(d, *t))
+	return e.bind(&binding{of: s}, d, t)
+}
+
+// bind adds a cluster to those that b knows.
+func (e *Engine) bind(b *binding, d *plan.Destination, t *plan.Target) *Cluster {
+	k := bound{port: t.Port, secure: t.Secure, via: t.Via, cluster: e.live(b.of.plan.Key(d, *t))}
+	if d.Host == "" {
+		k.name = t.Name
+	}
 	if n := len(b.known); n < maxBound {
-		d.Live.Store(&binding{s, append(b.known[:n:n], portCluster{t.Name, t.Port, t.Via, cl})})
+		d.Live.Store(&binding{b.of, append(b.known[:n:n], k)})
 	}
-	return cl
+	return k.cluster
 }
 
 // Cluster finds the live cluster of a destination for a call that Route has seen.

@@ -36,8 +36,10 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 	}
 	vh := v.(*plan.VirtualHost)
 	cl := e.cluster(s, &vh.Routes[0].Destinations[0], &c.Target)
-	if err := cl.ready(ctx, c); err != nil {
-		return false, err
+	if !cl.ready() {
+		if err := cl.await(ctx, c); err != nil {
+			return false, err
+		}
 	}
 	if cl.strange() || cl.silent() && !s.plan.Local(c.Target.Name) {
 		return false, nil

@@ -38,6 +38,7 @@ type Route struct {
 	excluded    []string   // why further matches leave this workload out
 	rewrite     rewrite
 	total       uint32 // of the weights
+	sole        *Destination
 	special     bool
 }
 
@@ -198,8 +199,15 @@ func (p *Plan) bind(r *Route, retries *networking.HTTPRetry) {
 			r.Sticky = p.hashKey(d)
 		}
 	}
+	if len(r.Destinations) == 1 && r.Sticky == nil {
+		r.sole = &r.Destinations[0]
+	}
 	r.Retry = compileRetry(retries, len(r.Destinations) == 1 && r.Sticky != nil)
 }
+
+// Sole is the destination of a route that needs nothing of a request to choose it; nil
+// if it is to be chosen.
+func (r *Route) Sole() *Destination { return r.sole }
 
 // Choose picks an arm by a number that is uniform over all uint32 values.
 func (r *Route) Choose(random uint32) *Destination {

@@ -164,10 +164,10 @@ type Attempt struct {
 // Try begins the span of a try of c, if it is recorded. That is the call itself or,
 // in a race, that of the one try: the call may be over before it begins.
 func (o *Outbound) Try(ctx context.Context, c *engine.Call) (context.Context, *Attempt) {
-	if !o.span.Recording() {
-		return ctx, nil
+	if o.span.Recording() {
+		return o.try(ctx, c)
 	}
-	return o.try(ctx, c)
+	return ctx, nil
 }
 
 func (o *Outbound) try(ctx context.Context, c *engine.Call) (context.Context, *Attempt) {
