@@ -135,6 +135,7 @@ func measureGRPC(p plan, t *table) error {
 	const mesh, alone, equal = "the mesh, everything on", "grpc-go with round_robin", "grpc-go's xDS (retries, timeout, outliers, limits) with otelgrpc"
 	for _, m := range []match{
 		{mesh, alone, meshedGRPC, plainGRPC, 0.90},
+		{mesh, "grpc-go with round_robin and the same timeout, set by the caller", meshedGRPC, limitedGRPC, 0},
 		{"the mesh, everything on, telemetry by an SDK", "grpc-go with round_robin and otelgrpc", toldGRPC, observedGRPC, 0},
 		{mesh, equal, meshedGRPC, xdsGRPC, 1.25},
 		{"a timeout, set by the caller", alone, limitedGRPC, plainGRPC, 0},
