@@ -28,7 +28,8 @@ type stream struct {
 	done  chan struct{} // closed when the journey is over; what follows is written before
 
 	answer grpc.ClientStream
-	err    error // why there is none
+	err    error    // why there is none
+	fallen *relayed // likewise
 
 	limit limiter
 
@@ -57,6 +58,7 @@ func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (g
 	<-s.start
 	select {
 	case <-s.done:
+		s.await()
 		if s.err != nil {
 			return nil, s.err
 		}
@@ -75,16 +77,28 @@ func (s *stream) passOn() (grpc.ClientStream, error) {
 	return opened, err
 }
 
-// run is the journey. A caller who waits for a connection takes it as often as
-// need be.
+// run is the journey, to its end.
 func (s *stream) run(err error) {
+	arrived := false
+	defer func() {
+		if !arrived {
+			s.fall(recover())
+		}
+	}()
+	s.settle(s.travel(err))
+	arrived = true
+}
+
+// travel is the journey. A caller who waits for a connection takes it as often as
+// need be.
+func (s *stream) travel(err error) error {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		ctx := s.reported(s.ctx)
 		if err == nil {
 			err = s.client.mesh.Engine.Do(ctx, &s.call, s)
 		}
 		if !s.opts.wait || !s.unready(err) || !sleep(s.ctx, wait) {
-			break
+			return err
 		}
 		s.about.End()
 		s.report.Drop()
@@ -93,7 +107,6 @@ func (s *stream) run(err error) {
 		s.begin(c, o)
 		_, err = c.mesh.Engine.Route(o.ctx, &s.call)
 	}
-	s.settle(err)
 }
 
 // settle ends the journey. The answer's stream has an end of its own.
@@ -195,7 +208,7 @@ func (s *stream) over(err error) {
 
 // Header implements grpc.ClientStream.
 func (s *stream) Header() (metadata.MD, error) {
-	<-s.done
+	s.await()
 	if s.err != nil {
 		return nil, nil // RecvMsg says why
 	}
@@ -205,7 +218,7 @@ func (s *stream) Header() (metadata.MD, error) {
 
 // Trailer implements grpc.ClientStream.
 func (s *stream) Trailer() metadata.MD {
-	<-s.done
+	s.await()
 	if s.err != nil {
 		return nil
 	}
@@ -220,7 +233,7 @@ func (s *stream) CloseSend() error {
 
 // Context implements grpc.ClientStream.
 func (s *stream) Context() context.Context {
-	<-s.done
+	s.await()
 	if s.err != nil {
 		return s.ctx
 	}
@@ -238,7 +251,7 @@ func (s *stream) SendMsg(m any) error {
 
 // RecvMsg implements grpc.ClientStream.
 func (s *stream) RecvMsg(m any) error {
-	<-s.done
+	s.await()
 	if s.err != nil {
 		return s.err
 	}

@@ -66,22 +66,30 @@ const (
 // wait than be told that nobody can be reached, and has waited.
 func (c *client) once(o order, wait time.Duration, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
 	x := c.unaries.Get().(*unaryCall)
-	defer x.free()
+	returned := false
+	defer func() { x.leave(returned) }()
 	x.reply, x.invoke = reply, invoke
 	x.begin(c, o)
 	x.message = request
-	ours, err := c.mesh.Engine.Route(o.ctx, &x.call)
+	again, err = x.travel(wait)
+	returned = true
+	return again, err
+}
+
+func (x *unaryCall) travel(wait time.Duration) (again bool, err error) {
+	e := x.client.mesh.Engine
+	ours, err := e.Route(x.ctx, &x.call)
 	if !ours && err == nil {
 		p := x.passage()
-		err = invoke(x.pass(), o.method, request, reply, o.conn, o.options...)
+		err = x.invoke(x.pass(), x.method, x.message, x.reply, x.conn, x.options...)
 		p.over(err)
 		return false, err
 	}
-	ctx := x.reported(o.ctx)
+	ctx := x.reported(x.ctx)
 	if err == nil {
-		err = c.mesh.Engine.Do(ctx, &x.call, x)
+		err = e.Do(ctx, &x.call, x)
 	}
-	if x.opts.wait && x.unready(err) && sleep(o.ctx, wait) {
+	if x.opts.wait && x.unready(err) && sleep(x.ctx, wait) {
 		x.report.Drop()
 		return true, nil
 	}
@@ -89,6 +97,17 @@ func (c *client) once(o order, wait time.Duration, request, reply any, invoke gr
 	x.tellEnd(err)
 	x.opts.finish(err)
 	return false, err
+}
+
+// leave ends the use of a call. Where an interceptor or a hook of the observer's has
+// panicked, it gives back what the call holds, and is not used again: who has panicked
+// may not have let go of it.
+func (x *unaryCall) leave(returned bool) {
+	if returned {
+		x.free()
+	} else {
+		x.call.Abort()
+	}
 }
 
 func (x *unaryCall) free() {
