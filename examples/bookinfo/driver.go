@@ -16,7 +16,7 @@ import (
 
 const (
 	readers  = 16              // pages under way at once, at most
-	patience = 5 * time.Second // of a reader
+	patience = 9 * time.Second // of a reader; the table has no room for more
 )
 
 // A driver is the readers of the page, outside the mesh: plain HTTP clients.
