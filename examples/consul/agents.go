@@ -119,7 +119,7 @@ func (a *agent) settings(join []string) settings {
 			"http": json.Number(port), "server": a.raft, "serf_lan": a.serf,
 			"serf_wan": -1, "grpc": -1, "grpc_tls": -1, "dns": -1, "https": -1,
 		},
-		"connect": settings{"enabled": true}, "performance": settings{"raft_multiplier": 1},
+		"connect": settings{"enabled": true}, "performance": settings{"raft_multiplier": 3},
 		"log_level": "warn", "disable_update_check": true,
 	}
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // startTime bounds the start of the cluster, and that of the services.
-const startTime = time.Minute
+const startTime = 2 * time.Minute
 
 // deployments are the services' processes. reviews has one at each server.
 func deployments() []service {
@@ -65,11 +65,9 @@ func (f *fleet) start(ctx context.Context, path string, files []rules.Text, stde
 	if err := f.startCluster(ctx, path, stderr); err != nil {
 		return err
 	}
-	plan, err := consul.Publish(ctx, f.client, prefix, files...)
-	if err != nil {
+	if err := f.publish(ctx, files); err != nil {
 		return err
 	}
-	f.version = plan.Version
 	if err := f.intend(ctx, api.IntentionActionAllow); err != nil {
 		return err
 	}
@@ -99,6 +97,17 @@ func (f *fleet) startCluster(ctx context.Context, path string, stderr io.Writer)
 	}
 	f.client, err = dial(f.agents[0].address)
 	return err
+}
+
+// publish pushes the rules. A new cluster may have to elect another leader.
+func (f *fleet) publish(ctx context.Context, files []rules.Text) error {
+	return until(ctx, "the rules are published", func() error {
+		plan, err := consul.Publish(ctx, f.client, prefix, files...)
+		if err == nil {
+			f.version = plan.Version
+		}
+		return err
+	})
 }
 
 // startServices starts each service beside one of the servers.

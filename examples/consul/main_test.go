@@ -80,7 +80,7 @@ func (s *stopper) Write(p []byte) (int, error) {
 
 func TestWithoutABoundItRunsUntilItIsStopped(t *testing.T) {
 	binary := consultest.Binary(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	stdout := &stopper{want: "20 pages, 0 failed", stop: cancel}
 	code, stderr := start(t, ctx, stdout, "-consul", binary)

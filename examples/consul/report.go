@@ -37,7 +37,7 @@ type reader struct {
 }
 
 func newReader(f *fleet) *reader {
-	return &reader{&http.Client{Timeout: 10 * time.Second, Transport: new(http.Transport)}, f}
+	return &reader{&http.Client{Timeout: 30 * time.Second, Transport: new(http.Transport)}, f}
 }
 
 func (r *reader) close() { r.client.CloseIdleConnections() }

@@ -85,22 +85,32 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	return errors.Join(err, registration.Close()) // it still serves while it drains
 }
 
-// mesh has everything from Consul: where the others are, the rules, who it is, and
-// who may call it.
-func (s service) mesh(ctx context.Context, client *api.Client, source discovery.Source) (*mesh.Mesh, error) {
+// mesh starts one. It tries again where that fails: a new cluster may have to elect
+// another leader, and signs nothing meanwhile.
+func (s service) mesh(ctx context.Context, client *api.Client, source discovery.Source) (m *mesh.Mesh, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
+	err = until(ctx, s.name+" has a mesh", func() error {
+		m, err = mesh.New(ctx, s.config(client, source))
+		return err
+	})
+	return m, err
+}
+
+// config has everything from Consul: where the others are, the rules, who it is, and
+// who may call it.
+func (s service) config(client *api.Client, source discovery.Source) mesh.Config {
 	rules := consul.NewRules(client, consul.RulesConfig{
 		Prefix: prefix, Subscriber: fmt.Sprintf("%s-%s-%d", s.name, s.version, os.Getpid()),
 	})
-	return mesh.New(ctx, mesh.Config{
+	return mesh.Config{
 		Workload:       mesh.Workload{Service: s.name, Labels: map[string]string{"app": s.name, "version": s.version}},
 		Discovery:      source,
 		Rules:          rules,
 		Identity:       consulca.New(client, s.name),
 		Access:         s.access(client),
 		OutboundPolicy: mesh.RegistryOnly,
-	})
+	}
 }
 
 // access is the cluster's intentions, but for productpage, whose readers have no
