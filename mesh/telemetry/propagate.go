@@ -128,17 +128,19 @@ func injectTrace(sc *trace.SpanContext, c Carrier) {
 	injectParent(sc, c)
 	if ts := sc.TraceState(); ts.Len() > 0 {
 		c.Header[c.names().tracestate] = []string{ts.String()}
-	} else {
-		delete(c.Header, c.names().tracestate) // another trace's
 	}
 }
 
+// injectParent writes the one of a trace that has no tracestate.
 func injectParent(sc *trace.SpanContext, c Carrier) {
-	room := c.Room
+	room, names := c.Room, c.names()
 	if room == nil {
 		room = new(Room)
 	}
-	c.Header[c.names().traceparent] = room.write(sc)
+	c.Header[names.traceparent] = room.write(sc)
+	if !c.Untraced {
+		delete(c.Header, names.tracestate) // another trace's
+	}
 }
 
 // Carried is what Span.Inject has to write.

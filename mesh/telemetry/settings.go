@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -45,6 +46,12 @@ type tracingRule struct {
 	noIstioTags   bool
 	tags          []customTag
 }
+
+// hit rolls for the sampling.
+func (r *tracingRule) hit() bool { return r.sampling > 0 && roll(r.sampling) }
+
+// roll is certain of a hundred percent.
+func roll(percent float64) bool { return rand.Float64()*100 < percent }
 
 // A customTag is an attribute of spans.
 type customTag struct {

@@ -64,12 +64,7 @@ func (s *Span) Inject(ctx context.Context, c Carrier) {
 }
 
 // InjectParent is Inject of a span that CarriesParent.
-func (s *Span) InjectParent(c Carrier) {
-	injectParent(&s.context, c)
-	if !c.Untraced {
-		delete(c.Header, c.names().tracestate) // another trace's
-	}
-}
+func (s *Span) InjectParent(c Carrier) { injectParent(&s.context, c) }
 
 // AppendTraceparent appends the value of the header traceparent, for wires that
 // write headers themselves; it appends nothing if Inject would write none of that

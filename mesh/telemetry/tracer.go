@@ -114,7 +114,16 @@ func (s *Span) begin(ctx context.Context, t *Telemetry, r Reporter) {
 
 // placeIn gives a span the place of the one in ctx, if there is one.
 func (s *Span) placeIn(ctx context.Context) {
-	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+	if in := trace.SpanFromContext(ctx); in != none {
+		s.place(in)
+	}
+}
+
+// none is what a context without a span has.
+var none = trace.SpanFromContext(context.Background())
+
+func (s *Span) place(in trace.Span) {
+	if sc := in.SpanContext(); sc.IsValid() {
 		s.context, s.placed = sc, true
 	}
 }
@@ -128,7 +137,7 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 	switch {
 	case s.rule.noSpans:
 		return ctx
-	case s.rule.decided && !s.placed && !hit(s.rule.sampling):
+	case s.rule.decided && !s.placed && !s.rule.hit():
 		s.context, s.placed = unsampled(), true
 		if s.reporter == Destination { // the calls of the handler go by this decision
 			ctx = trace.ContextWithSpanContext(ctx, s.context)
@@ -144,9 +153,6 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 	}
 	return ctx
 }
-
-// hit rolls for a percentage.
-func hit(percent float64) bool { return percent >= 100 || percent > 0 && rand.Float64()*100 < percent }
 
 // unsampled is the root of a trace that nobody records: it tells those who are
 // called that it has been decided. No ID is all zero. That of the span is drawn with
