@@ -64,51 +64,51 @@ func firstLine(parts int) int64 {
 }
 
 // A headReader remembers the names in the head that it has read last. Those in the
-// next one are mostly the same: then a search for each, if they are few, takes less
-// than to go through the map.
+// next one are mostly the same, with one value each: then a search for each, if they
+// are few, takes less than to go through the map.
 type headReader struct {
-	names [4]string
-	count int // of names; 0: none are remembered
-	bears bearing
+	names []string // of room
+	room  [4]string
+	head  // without the values
 }
 
 func (r *headReader) read(h http.Header) head {
-	if len(h) == r.count {
+	if len(h) == len(r.names) {
 		if size, same := r.again(h); same {
 			return head{size, r.bears}
 		}
 	}
-	out := headOf(h)
-	if len(h) <= len(r.names) {
-		r.remember(h, out.bears)
+	if len(h) <= len(r.room) {
+		r.remember(h)
 	}
-	return out
+	return headOf(h)
 }
 
 // again reports false if the names are not those that are remembered, of which
-// there are as many.
+// there are as many, or one has not one value.
 func (r *headReader) again(h http.Header) (size int64, same bool) {
-	for i := range r.count {
-		name := r.names[i]
+	size = r.size
+	for _, name := range r.names {
 		values := h[name]
-		if len(values) == 0 {
+		if len(values) != 1 {
 			return 0, false
 		}
-		size += linesOf(name, values)
+		size += int64(len(values[0]))
 	}
 	return size, true
 }
 
-// remember keeps names, unless somebody makes them long.
-func (r *headReader) remember(h http.Header, bears bearing) {
-	r.count, r.bears = 0, bears
-	for name := range h {
-		if len(name) > longestName {
-			r.count, r.bears = 0, 0
+// remember keeps names that have one value each, unless somebody makes them long.
+func (r *headReader) remember(h http.Header) {
+	r.names, r.head = r.room[:0], head{}
+	for name, values := range h {
+		if len(values) != 1 || len(name) > longestName {
+			r.names, r.head = nil, head{}
 			return
 		}
-		r.names[r.count] = name
-		r.count++
+		r.names = append(r.names, name)
+		r.size += linesOf(name, values) - int64(len(values[0]))
+		r.bears |= bearingOf(name)
 	}
 }
 

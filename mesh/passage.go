@@ -53,8 +53,10 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 // attach wraps the body of resp; what else it can do is kept.
 func (p *passage) attach(resp *http.Response) {
 	p.resp = resp
-	p.answer.status = resp.StatusCode
-	p.answer.keep(resp, headOf(resp.Header), p.reporter.Wants())
+	p.answer.status, p.answer.size = resp.StatusCode, sizeOf(resp, headOf(resp.Header))
+	if p.reporter.Wants() {
+		p.answer.header = resp.Header.Clone()
+	}
 	p.grpc = grpcStatusIn(resp.Header, "Grpc-Status")
 	if resp.Body == http.NoBody || resp.Body == nil {
 		p.over(nil)

@@ -106,8 +106,8 @@ func (in *inbound) tell(m *Mesh, r *http.Request, refusal *guard.Refusal, return
 	}
 	s.Result.RequestBytes = in.asked.size
 	s.Result.ResponseBytes = in.counter.answered.read(a.Header()).size + firstLine(0) + a.written
-	if in.report.Detailed() {
-		in.describe(&s.Details, r, refusal)
+	if d := in.report.Wanted(s); d != nil {
+		in.describe(d, r, refusal)
 	}
 	in.report.Tell(in, s)
 	m.counters.Put(in.counter)

@@ -46,8 +46,8 @@ func (x *exchange) endReport(status int) {
 	r.Code, r.GRPC = status, x.grpcStatus()
 	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
 	o.Secure = x.held.secure
-	if o.Detailed() {
-		x.describe(&r.Details)
+	if d := o.Wanted(r); d != nil {
+		x.describe(d)
 	}
 	o.End(x.in.Context(), r)
 }
@@ -66,11 +66,16 @@ func saysGRPC(h http.Header) bool {
 	return len(v) > 0 && speaksGRPC(v[0])
 }
 
-// grpcStatus stands in the headers, or in the trailer; -1: in neither.
+// grpcStatus is -1 if there is none.
 func (x *exchange) grpcStatus() int {
 	if x.report.Protocol != telemetry.GRPC || x.resp == nil {
 		return -1
 	}
+	return x.grpcAnswer()
+}
+
+// grpcAnswer stands in the headers, or in the trailer; -1: in neither.
+func (x *exchange) grpcAnswer() int {
 	if code := x.call.Outcome.GRPCStatus; code >= 0 {
 		return code
 	}
@@ -125,15 +130,14 @@ func (x *exchange) keepAnswer(resp *http.Response) {
 }
 
 func (x *exchange) keepHead(resp *http.Response) {
-	x.answer.keep(resp, x.desk.answered.read(resp.Header), x.report.Detailed())
-}
-
-func (a *returned) keep(resp *http.Response, about head, detailed bool) {
-	a.size = about.size + firstLine(len(resp.Status))
-	if detailed {
-		a.header = resp.Header.Clone()
+	x.answer.size = sizeOf(resp, x.desk.answered.read(resp.Header))
+	if x.report.Detailed() {
+		x.answer.header = resp.Header.Clone()
 	}
 }
+
+// sizeOf is an answer's without its body.
+func sizeOf(resp *http.Response, about head) int64 { return about.size + firstLine(len(resp.Status)) }
 
 // describe tells what the engine does not see.
 func (x *exchange) describe(d *telemetry.Details) {

@@ -66,8 +66,8 @@ func (a *attendance) end(err error) {
 	}
 	r.RequestMessages, r.RequestBytes = a.got.all()
 	r.ResponseMessages, r.ResponseBytes = a.sent.all()
-	if a.report.Detailed() {
-		a.describe(&s.Details)
+	if d := a.report.Wanted(s); d != nil {
+		a.describe(d)
 	}
 	a.report.End(a.ctx, s)
 }

@@ -88,8 +88,8 @@ func (r *rpc) tellEnd(err error, out *report.Returned) {
 		out.Code = 0 // the caller was gone
 	}
 	r.report.Secure = r.secure()
-	if r.report.Detailed() {
-		r.describe(&out.Details)
+	if d := r.report.Wanted(out); d != nil {
+		r.describe(d)
 	}
 	r.report.End(r.ctx, out)
 }

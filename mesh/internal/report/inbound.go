@@ -38,7 +38,7 @@ type Served struct {
 	Protocol telemetry.Protocol
 	Peer     tlsid.ID // that the connection has proven; zero: none
 	Metadata string   // what the peer says of itself; it is believed if there is a Peer
-	// Result has all but times and the span; Details are to be filled in if Detailed.
+	// Result has all but times and the span; Details are to be filled in if Wanted.
 	Result  telemetry.Result
 	Details telemetry.Details
 
@@ -62,6 +62,15 @@ func (i *Inbound) Detailed() bool {
 	return i.span.Recording() || i.reporter.telemetry.Wants(telemetry.Destination)
 }
 
+// Wanted are the details that are to be filled in before Tell or End; nil: nobody
+// reads them. It decides for those, too, and is called before them.
+func (i *Inbound) Wanted(s *Served) *telemetry.Details {
+	if i.Detailed() {
+		s.Result.Details = &s.Details
+	}
+	return s.Result.Details
+}
+
 // Outcome is room for how the request came out, for who keeps none.
 func (i *Inbound) Outcome() *Served { return i.reporter.served.Get().(*Served) }
 
@@ -77,7 +86,7 @@ func (i *Inbound) Tell(ctx context.Context, s *Served) {
 	r.Start, r.Duration = i.start, time.Since(i.start)
 	e := i.reporter.from(s)
 	s.Metadata = "" // it is part of a request's head
-	if i.Detailed() {
+	if r.Details != nil {
 		i.tellDetailed(ctx, e, s)
 		return
 	}
@@ -90,7 +99,6 @@ func (i *Inbound) tellDetailed(ctx context.Context, e *telemetry.Edge, s *Served
 	if i.span.Recording() {
 		r.Span = i.span.Context()
 	}
-	r.Details = &s.Details
 	e.Record(r)
 	i.reporter.telemetry.Log(ctx, e, r)
 	i.span.Finish(e, r)

@@ -75,13 +75,22 @@ func (o *Outbound) AppendTraceparent(b []byte, a *Attempt) []byte {
 	return o.span.AppendTraceparent(b)
 }
 
-// Detailed reports whether somebody reads Details, which are to be filled in then.
+// Detailed reports whether somebody reads Details.
 func (o *Outbound) Detailed() bool {
 	return o.span.Recording() || o.reporter.Wants()
 }
 
+// Wanted are the details that are to be filled in before End; nil: nobody reads
+// them. It decides for End, too, and is called before it.
+func (o *Outbound) Wanted(out *Returned) *telemetry.Details {
+	if o.Detailed() {
+		out.Result.Details = &out.Details
+	}
+	return out.Result.Details
+}
+
 // A Returned is how a call came out: Code, GRPC, bytes and messages are the face's
-// to fill in, and Details if they are asked for; the rest is End's. The zero Returned
+// to fill in, and Details if they are Wanted; the rest is End's. The zero Returned
 // is good for one call; one of Reporter.Returned is quicker, and is to be kept for
 // those that follow.
 type Returned struct {
@@ -99,7 +108,7 @@ func (o *Outbound) End(ctx context.Context, out *Returned) {
 	c, r := o.call, &out.Result
 	r.Start, r.Duration, r.Flags = c.Start, time.Since(c.Start), Flags(c.Flags)
 	e := o.reporter.to(c, o.Protocol, o.Secure)
-	if o.Detailed() {
+	if r.Details != nil {
 		o.endDetailed(ctx, e, out)
 		return
 	}
@@ -112,8 +121,7 @@ func (o *Outbound) endDetailed(ctx context.Context, e *telemetry.Edge, out *Retu
 	if o.span.Recording() {
 		r.Span = o.span.Context()
 	}
-	o.describe(&out.Details)
-	r.Details = &out.Details
+	o.describe(r.Details)
 	e.Record(r)
 	o.reporter.telemetry.Log(ctx, e, r)
 	o.span.Finish(e, r)
