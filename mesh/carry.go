@@ -125,11 +125,17 @@ func (h *hold) overPlain(cl *engine.Cluster, p *h1.Pool, r *http.Request, more h
 	return p.Send(r, more)
 }
 
+// A lineError ends the wait for a connection: the try has not got to its host.
+type lineError struct{ err error }
+
+func (e *lineError) Error() string { return e.err.Error() }
+func (e *lineError) Unwrap() error { return e.err }
+
 func (h *hold) takeSlot(cl *engine.Cluster, r *http.Request) error {
 	gate := cl.Gate()
 	if !gate.TryAcquireSlot() {
 		if err := gate.AcquireSlot(r.Context()); err != nil {
-			return err
+			return &lineError{err}
 		}
 	}
 	h.slot = gate

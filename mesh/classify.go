@@ -29,9 +29,17 @@ func (x *exchange) answered(c *engine.Call, resp *http.Response) {
 	}
 }
 
-// failed classifies a try without an answer. Whose time was up decides first:
-// what the transport says then is only what it noticed.
+// failed classifies a try without an answer.
 func (x *exchange) failed(ctx context.Context, c *engine.Call, err error) engine.Outcome {
+	o := x.failure(ctx, c, err)
+	_, o.InLine = err.(*lineError)
+	o.Unsent = o.InLine
+	return o
+}
+
+// failure: whose time was up decides first; what the transport says then is only
+// what it noticed.
+func (x *exchange) failure(ctx context.Context, c *engine.Call, err error) engine.Outcome {
 	if o, ended := x.ended(ctx); ended {
 		return o
 	}

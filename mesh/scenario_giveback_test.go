@@ -126,3 +126,29 @@ func TestAProbeThatPanicsLeavesItsPlace(t *testing.T) {
 		}
 	})
 }
+
+// Who waits in line for a connection has not been sent anywhere yet: that its time is
+// up says nothing of the host that was picked.
+func TestAHostIsNotBlamedForTheWaitInLine(t *testing.T) {
+	limits := policy("reviews", "{connectionPool: {tcp: {maxConnections: 1}}, outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 100}}")
+	for name, documents := range map[string][]string{
+		"the caller's time": {limits, unretried("reviews")},
+		"a try's time":      {limits, route("reviews", "retries: {attempts: 1, perTryTimeout: 300ms, retryOn: connect-failure}")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, []string{limits}, func(s *scene) {
+				host := s.start("reviews", "only")
+				host.plays(later(10*time.Second, host.says(200)))
+				first := s.begin("http://reviews/")
+				s.rule(documents...)
+				for range 3 {
+					s.want(s.getWithin(time.Second, "http://reviews/"), "timeout")
+				}
+				if e := s.mesh.Clusters()[0].Endpoints[0]; e.Circuit != "closed" || e.Failures != 0 {
+					s.Errorf("the host's circuit is %s, with %d failures", e.Circuit, e.Failures)
+				}
+				s.want(<-first, "200")
+			})
+		})
+	}
+}

@@ -17,6 +17,9 @@ type Outcome struct {
 	// NotGRPC says that the request was none of gRPC's: a GRPCStatus in its answer is
 	// for retry conditions alone.
 	NotGRPC bool
+	// InLine says that the try ended while it waited for one of the cluster's
+	// connections to be free: it has not got to its host.
+	InLine bool
 }
 
 // Failed is the outcome of a try without an answer.
@@ -47,8 +50,12 @@ func Ended(ctx context.Context) Outcome {
 
 // circuit is what the outcome tells the host's circuit. A caller's own deadline
 // counts as the host's failure: in a process it is how most callers say that an
-// answer took too long. A cancellation says nothing of the host.
+// answer took too long. A cancellation says nothing of the host, nor does a wait in
+// line.
 func (o *Outcome) circuit() breaker.Outcome {
+	if o.InLine {
+		return breaker.Ignored
+	}
 	switch o.Failure {
 	case retry.None:
 		return breaker.OutcomeOf(o.status())
