@@ -248,3 +248,33 @@ func TestABudgetByTheRequestsOfAnInterval(t *testing.T) {
 		}
 	})
 }
+
+// Retries are not among the requests by which a budget goes: the more there were, the
+// more would be allowed.
+func TestRetriesAddNothingToTheirBudget(t *testing.T) {
+	documents := []string{
+		policy("reviews", "{retryBudget: {percent: 50, minRetryConcurrency: 1, budgetInterval: 100s}}"),
+		retried("attempts: 4, retryOn: 5xx"),
+	}
+	play(t, documents, func(s *scene) {
+		host := s.start("reviews", "only")
+		host.plays(host.says(503))
+		for range 10 {
+			s.want(s.get("http://reviews/"), "503") // five tries each
+		}
+		host.plays(func(w http.ResponseWriter, r *http.Request, n int) {
+			if r.Header.Get("X-Envoy-Attempt-Count") == "" {
+				later(time.Second, host.says(503))(w, r, n)
+			} else {
+				later(time.Second, host.says(200))(w, r, n)
+			}
+		})
+		got := map[string]int{}
+		for _, a := range s.crowd(20) {
+			got[fmt.Sprint(<-a)]++
+		}
+		if got["200"] != 15 || got["503"] != 5 {
+			t.Errorf("got %v, want retries for half of the 30 requests of the last hundred seconds", got)
+		}
+	})
+}

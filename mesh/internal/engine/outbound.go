@@ -140,7 +140,9 @@ func (c *Call) admit() error {
 		return c.over(Failed(retry.Overflow, err))
 	}
 	c.holds |= holdsRequest
-	c.Cluster.budget.Observe(c.Start)
+	if c.Tries == 0 { // a retry is no new request
+		c.Cluster.budget.Observe(c.Start)
+	}
 	return nil
 }
 
