@@ -73,12 +73,7 @@ func (b *Balancer[T]) Configure(cfg Config, now time.Time) error {
 // earlier has just returned as removed.
 func (b *Balancer[T]) Update(eps []discovery.Endpoint, now time.Time) (added, removed []*Host[T]) {
 	found := b.find(eps)
-	for i, h := range found {
-		if h == nil {
-			found[i] = new(Host[T])
-			b.begin(&found[i].State, eps[i])
-		}
-	}
+	b.complete(found, eps)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	added, changed := b.mergeLocked(eps, found, now)
@@ -101,6 +96,24 @@ func (b *Balancer[T]) find(eps []discovery.Endpoint) []*Host[T] {
 		found[i] = b.known[eps[i].Address]
 	}
 	return found
+}
+
+// complete makes the hosts that are missing, one for each address: who counts those
+// that begin has seen counts no host twice.
+func (b *Balancer[T]) complete(found []*Host[T], eps []discovery.Endpoint) {
+	fresh := map[string]*Host[T]{}
+	for i, h := range found {
+		if h != nil {
+			continue
+		}
+		h = fresh[eps[i].Address]
+		if h == nil {
+			h = new(Host[T])
+			b.begin(&h.State, eps[i])
+			fresh[eps[i].Address] = h
+		}
+		found[i] = h
+	}
 }
 
 // mergeLocked describes the hosts found for eps, and lets in those that are not known. Between
