@@ -78,8 +78,8 @@ func (x *exchange) ended(ctx context.Context) (o engine.Outcome, ended bool) {
 	if ctx.Err() != nil {
 		return engine.Ended(ctx), true
 	}
-	if at, ok := ctx.Deadline(); ok && !time.Now().Before(at) {
-		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded), true
+	if o, over := engine.Overdue(ctx); over {
+		return o, true
 	}
 	select {
 	case <-x.in.Cancel: //nolint:staticcheck // deprecated, still obeyed by net/http

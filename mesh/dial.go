@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -103,12 +102,14 @@ func (d *dialling) dial(ctx context.Context) engine.Outcome {
 	if d.conn, err = w.connect(ctx, d.to.network, d.line); err == nil {
 		return engine.Outcome{Try: retry.Try{GRPCStatus: -1}}
 	}
-	var connect *connectError
-	switch at, bound := ctx.Deadline(); {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return engine.Ended(ctx)
-	case bound && !time.Now().Before(at): // the dialler has noticed a moment before
-		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
+	}
+	if o, over := engine.Overdue(ctx); over {
+		return o
+	}
+	var connect *connectError
+	switch {
 	case errors.Is(err, breaker.ErrOverflow):
 		return engine.Failed(retry.Overflow, err)
 	case errors.As(err, &connect):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"testing"
@@ -309,6 +310,39 @@ func TestHeadersOfACallerDoNotOverrideTheRule(t *testing.T) {
 		s.want(a, "503")
 		if host.heard() != 2 {
 			t.Errorf("%d tries, the rule says two", host.heard())
+		}
+	})
+}
+
+// A lateContext ends a moment after its deadline, as any does when timers are late.
+type lateContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c lateContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// Who goes by the same deadline may notice it before the context does, which alone
+// knows why there was one.
+func TestTheCauseOfADeadlineIsToldThoughADiallerNoticesFirst(t *testing.T) {
+	early := func(_ *scene, c *mesh.Config) {
+		c.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			at, _ := ctx.Deadline()
+			<-time.After(time.Until(at))
+			return nil, os.ErrDeadlineExceeded
+		}
+	}
+	playWith(t, []string{unretried("reviews")}, early, func(s *scene) {
+		s.start("reviews", "only")
+		why, at := errors.New("why"), time.Now().Add(time.Second)
+		ends, cancel := context.WithDeadlineCause(s.Context(), at.Add(time.Millisecond), why)
+		defer cancel()
+		ctx := lateContext{ends, at}
+		if a := s.do(s.request(http.MethodGet, "http://reviews/", "").WithContext(ctx)); !errors.Is(a.err, why) || !errors.Is(a.err, mesh.ErrTimeout) {
+			s.Errorf("HTTP: got %v", a.err)
+		}
+		if _, err := s.mesh.DialContext(ctx, "tcp", "reviews:80"); !errors.Is(err, why) || !errors.Is(err, mesh.ErrTimeout) {
+			s.Errorf("TCP: got %v", err)
 		}
 	})
 }

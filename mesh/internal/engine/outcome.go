@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/retry"
@@ -46,6 +47,26 @@ func Ended(ctx context.Context) Outcome {
 		return Failed(retry.DeadlineExceeded, context.Cause(ctx))
 	}
 	return Failed(retry.Canceled, context.Cause(ctx))
+}
+
+// lateness bounds how long after its deadline a context may end.
+const lateness = time.Second
+
+// Overdue is Ended for a context whose deadline has passed, which may notice it a
+// moment after whoever goes by the same time, such as a dialler. It is waited for:
+// nobody else knows the cause that its caller has given.
+func Overdue(ctx context.Context) (o Outcome, over bool) {
+	if at, ok := ctx.Deadline(); !ok || time.Now().Before(at) {
+		return o, false
+	}
+	timer := time.NewTimer(lateness)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return Ended(ctx), true
+	case <-timer.C:
+		return Failed(retry.DeadlineExceeded, context.DeadlineExceeded), true
+	}
 }
 
 // circuit is what the outcome tells the host's circuit. A caller's own deadline
