@@ -24,7 +24,7 @@ func TestSourceConforms(t *testing.T) {
 		must(t, err)
 		return discoverytest.Harness{
 			Source: source, Set: c.set, Remove: c.remove,
-			Break: agent.Kill, Heal: agent.Restart, Patience: 30 * time.Second,
+			Break: agent.Kill, Heal: agent.Restart, Patience: patience,
 		}
 	})
 }

@@ -73,7 +73,10 @@ func TestRequestsFailOverToTheDatacenterThatTheRulesName(t *testing.T) {
 		"dc3": consultest.Start(t, consultest.Config{Node: "third", Datacenter: "dc3", Federated: []*consultest.Agent{home}}),
 	} {
 		ports[name] = serve(t)
-		at[name] = register(t, agent, consul.Service{Name: "reviews", Address: "127.0.0.1", Port: ports[name], Drain: -1})
+		at[name] = register(t, agent, consul.Service{
+			Name: "reviews", Address: "127.0.0.1", Port: ports[name], Drain: -1,
+			Check: consul.Check{TTL: 2 * patience}, // longer than this machine pauses
+		})
 	}
 	follow(t, source, reviews).await("all three", func(endpoints []discovery.Endpoint) bool { return len(endpoints) == 3 })
 	m := newMesh(t, mesh.Config{

@@ -45,8 +45,10 @@ func newField(t *testing.T, cluster *consultest.Cluster, local *consultest.Agent
 	source, err := consul.NewSource(dial(t, f.local), consul.Config{Wait: 5 * time.Second})
 	must(t, err)
 	f.source = source
-	_, err = dial(t, cluster.Leader()).Catalog().Deregister(&api.CatalogDeregistration{Node: "machine"}, nil) // of another field
-	must(t, err)
+	f.write("no instances of another field", func(leader *api.Client) error {
+		_, err := leader.Catalog().Deregister(&api.CatalogDeregistration{Node: "machine"}, nil)
+		return err
+	})
 	f.add()
 	f.add()
 	f.follower = follow(t, witnessed{f.source, f.lost}, reviews)
@@ -80,12 +82,27 @@ func (w witnessed) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]d
 func (f *field) add() {
 	f.t.Helper()
 	port := serve(f.root)
-	_, err := dial(f.t, f.cluster.Leader()).Catalog().Register(&api.CatalogRegistration{
-		Node: "machine", Address: "127.0.0.1",
-		Service: &api.AgentService{ID: fmt.Sprint("reviews-", port), Service: "reviews", Port: port, Address: "127.0.0.1"},
-	}, nil)
-	must(f.t, err)
+	f.write(fmt.Sprint("the instance ", port), func(leader *api.Client) error {
+		_, err := leader.Catalog().Register(&api.CatalogRegistration{
+			Node: "machine", Address: "127.0.0.1",
+			Service: &api.AgentService{ID: fmt.Sprint("reviews-", port), Service: "reviews", Port: port, Address: "127.0.0.1"},
+		}, nil)
+		return err
+	})
 	f.ports = append(f.ports, port)
+}
+
+// write has the leader do something. Another one may be elected meanwhile, also
+// because this machine is busy.
+func (f *field) write(what string, do func(leader *api.Client) error) {
+	f.t.Helper()
+	eventually(f.t, what, func() bool {
+		err := do(dial(f.t, f.cluster.Leader()))
+		if err != nil {
+			f.t.Logf("%s: %v", what, err)
+		}
+		return err == nil
+	})
 }
 
 // awaitAll waits until the instances that were added are the endpoints.
@@ -161,7 +178,7 @@ func (f *field) freezeLocal() {
 	f.add()
 	f.awaitError("no answer within")
 	<-thawed
-	f.troubled(25 * time.Second) // some of the first seconds may have gone by before the last answer was read
+	f.troubled(10 * time.Second) // the first seconds may have gone by before the last answer was read
 	f.local.Resume()
 	f.t.Logf("followed after the agent woke up: %v", f.awaitAll())
 }
@@ -200,20 +217,27 @@ func (f *field) troubled(age time.Duration) {
 // restore takes the state of the cluster back to before 30 writes and the last
 // instance.
 func (f *field) restore() {
-	client := dial(f.t, f.cluster.Leader())
-	snapshot, _, err := client.Snapshot().Save(nil)
-	must(f.t, err)
-	saved, err := io.ReadAll(snapshot)
-	must(f.t, err)
-	must(f.t, snapshot.Close())
+	var saved []byte
+	f.write("a snapshot", func(leader *api.Client) error {
+		snapshot, _, err := leader.Snapshot().Save(nil)
+		if err != nil {
+			return err
+		}
+		saved, err = io.ReadAll(snapshot)
+		return errors.Join(err, snapshot.Close())
+	})
 	for i := range 30 {
-		_, err := client.KV().Put(&api.KVPair{Key: fmt.Sprint("key", i)}, nil)
-		must(f.t, err)
+		f.write("a key", func(leader *api.Client) error {
+			_, err := leader.KV().Put(&api.KVPair{Key: fmt.Sprint("key", i)}, nil)
+			return err
+		})
 	}
 	before := f.ports
 	f.add()
 	f.awaitAll()
-	must(f.t, client.Snapshot().Restore(nil, bytes.NewReader(saved)))
+	f.write("the snapshot again", func(leader *api.Client) error {
+		return leader.Snapshot().Restore(nil, bytes.NewReader(saved))
+	})
 	f.ports = before
 	f.t.Logf("followed back: %v", f.awaitAll())
 	f.add()

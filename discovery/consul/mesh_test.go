@@ -126,7 +126,10 @@ func TestRequestsFollowTheCatalogueAndNoneFails(t *testing.T) {
 	agent := consultest.Start(t, consultest.Config{})
 	client := dial(t, agent)
 	instance := func(port int) *consul.Registration {
-		return register(t, agent, consul.Service{Name: "reviews", Address: "127.0.0.1", Port: port, Drain: time.Second})
+		return register(t, agent, consul.Service{
+			Name: "reviews", Address: "127.0.0.1", Port: port, Drain: time.Second,
+			Check: consul.Check{TTL: 2 * patience}, // longer than this machine pauses
+		})
 	}
 	one, two := serve(t), serve(t)
 	instance(one)

@@ -102,7 +102,7 @@ func TestARegistrationLivesFromRegisterToCloseThroughAllItsStates(t *testing.T) 
 	register(t, agent, consul.Service{Name: "reviews", Address: "127.0.0.1", Port: 1001, Drain: -1})
 	r := register(t, agent, consul.Service{
 		Name: "reviews", Address: "127.0.0.1", Port: 1002, Tags: []string{"v2"}, Meta: map[string]string{"team": "books"},
-		Weight: 7, WarningWeight: 3, Drain: time.Second, Locality: discovery.Locality{Region: "eu", Zone: "a"},
+		Weight: 7, WarningWeight: 3, Drain: 10 * time.Second, Locality: discovery.Locality{Region: "eu", Zone: "a"},
 	})
 	f.await("both healthy", func(endpoints []discovery.Endpoint) bool {
 		want := discovery.Endpoint{
