@@ -78,7 +78,7 @@ func (s *scene) trip(through http.RoundTripper) (status int, panicked bool) {
 	defer func() {
 		if got := recover(); got != nil {
 			status, panicked = 0, true
-			if got != errPanic {
+			if err, ok := got.(error); !ok || !errors.Is(err, errPanic) {
 				s.Errorf("got %v, not the panic as it was", got)
 			}
 		}
@@ -89,6 +89,26 @@ func (s *scene) trip(through http.RoundTripper) (status int, panicked bool) {
 	}
 	_ = resp.Body.Close()
 	return resp.StatusCode, false
+}
+
+// A race is run on goroutines of its own.
+func TestABaseThatPanicsInARaceDoesSoOnItsCallersGoroutineAndHoldsNothing(t *testing.T) {
+	hedged := func(_ *scene, c *mesh.Config) { c.Hedge = retry.Hedge{Delay: time.Second, Max: 2} }
+	limits := policy("reviews", "{connectionPool: {tcp: {maxConnections: 1}, http: {http2MaxRequests: 1}}}")
+	playWith(t, []string{limits}, hedged, func(s *scene) {
+		s.start("reviews", "only")
+		transport := s.mesh.Transport(&panicky{[]int{0, 0, 200}})
+		for _, want := range []int{0, 0, 200} {
+			if status, panicked := s.trip(transport); status != want || panicked != (want == 0) {
+				s.Errorf("got %d, panicked %v, want %d", status, panicked, want)
+			}
+		}
+		synctest.Wait()
+		cl := s.mesh.Clusters()[0]
+		if cl.Requests != 0 || cl.Connections != 0 || cl.Endpoints[0].Active != 0 || len(s.mesh.Underway()) != 0 {
+			s.Errorf("held: %+v, under way %+v", cl, s.mesh.Underway())
+		}
+	})
 }
 
 // A handler's panic is caught by its server: the process lives on, and so do its

@@ -28,8 +28,8 @@ type stream struct {
 	done  chan struct{} // closed when the journey is over; what follows is written before
 
 	answer grpc.ClientStream
-	err    error    // why there is none
-	fallen *relayed // likewise
+	err    error         // why there is none
+	fallen *engine.Panic // likewise
 
 	limit limiter
 
@@ -204,6 +204,24 @@ func (s *stream) over(err error) {
 	s.finish(err)
 	s.tellEnd(err)
 	s.opts.finish(err)
+}
+
+// fall ends a journey on which somebody has panicked, or has left the goroutine.
+func (s *stream) fall(value any) {
+	s.fallen = engine.Caught(value)
+	s.call.Abort()
+	s.limit.stop()
+	s.out.settle(false)
+	close(s.done)
+	s.begun()
+}
+
+// await returns when the journey is over, and panics if it has ended so.
+func (s *stream) await() {
+	<-s.done
+	if s.fallen != nil {
+		panic(s.fallen)
+	}
 }
 
 // Header implements grpc.ClientStream.

@@ -52,6 +52,7 @@ type runner struct {
 	call   Call
 	wire   Fork
 	cancel context.CancelFunc
+	fallen *Panic // of whoever carries it
 }
 
 // hedge is the attempt stage with hedging. It reports false if the first try
@@ -64,7 +65,11 @@ func (c *Call) hedge(ctx context.Context, w Hedger) bool {
 		return false
 	}
 	c.holds &= holdsRetry
-	r.adopt(r.run(ctx))
+	winner := r.run(ctx)
+	r.adopt(winner)
+	if winner.fallen != nil {
+		panic(winner.fallen)
+	}
 	return true
 }
 
@@ -89,9 +94,10 @@ func (r *race) run(ctx context.Context) *runner {
 	}
 }
 
+// wins: nothing comes after a panic.
 func (r *race) wins(done *runner) bool {
 	o := &done.call.Outcome
-	return o.Failure == retry.None && !r.call.Route.Retry.On.Match(&o.Try)
+	return done.fallen != nil || o.Failure == retry.None && !r.call.Route.Retry.On.Match(&o.Try)
 }
 
 // start sends one try on a goroutine of the call's, which run waits for or, if the
@@ -106,10 +112,21 @@ func (r *race) start(ctx context.Context, call Call) bool {
 	one.call.triedBuf, one.call.tried = [3]*Host{}, nil
 	r.running[one] = struct{}{}
 	go func() {
-		one.wire.Send(ctx, &one.call)
+		one.send(ctx)
 		r.results <- one
 	}()
 	return true
+}
+
+func (one *runner) send(ctx context.Context) {
+	returned := false
+	defer func() {
+		if !returned {
+			one.fallen = Caught(recover())
+		}
+	}()
+	one.wire.Send(ctx, &one.call)
+	returned = true
 }
 
 // another starts a hedge, if limits, budget and hosts allow it.
@@ -163,6 +180,9 @@ func (r *race) adopt(winner *runner) {
 			loser := <-results
 			loser.call.Outcome = Failed(retry.Canceled, context.Canceled)
 			loser.lost()
+			if loser.fallen != nil { // nobody is left who could catch it
+				panic(loser.fallen)
+			}
 		}
 	})
 }
