@@ -139,7 +139,7 @@ func (x *exchange) Prepare(c *engine.Call) {
 	c.Replayable = x.body.Replayable()
 	if len(c.Destination.Request) > 0 {
 		x.ownHeaders()
-		c.Destination.Request.Apply(x.header, c.Values(x.in.Proto))
+		c.Destination.Request.ApplyToRequest(x.header, c.Values(x.in.Proto))
 	}
 	if c.Route.Rewrites() {
 		x.ownHeaders()
@@ -230,8 +230,8 @@ func (x *exchange) respond() *http.Response {
 	resp.Request = x.in
 	if len(c.Destination.Response) > 0 {
 		v := c.Values(resp.Proto)
-		v.Upstream, v.Status, v.Response = c.Host.Address(), resp.StatusCode, resp.Header
-		c.Destination.Response.Apply(resp.Header, v)
+		v.Upstream, v.Status = c.Host.Address(), resp.StatusCode
+		c.Destination.Response.ApplyToResponse(resp.Header, v)
 	}
 	if c.Cookie != nil {
 		resp.Header.Add("Set-Cookie", setCookie(c.Cookie, c.Key))

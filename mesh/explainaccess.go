@@ -85,7 +85,7 @@ func (m *Mesh) received(x *exchange, d *plan.Destination) authz.Request {
 		r.Path = p
 	}
 	v := c.Values(x.in.Proto)
-	d.Request.Apply(r.Header, v)
+	d.Request.ApplyToRequest(r.Header, v)
 	if d.RewritesAuthority() {
 		r.Host = cmp.Or(d.Authority(v), r.Host)
 	}

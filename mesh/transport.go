@@ -136,7 +136,7 @@ func (x *exchange) local() *http.Response {
 	}
 	v := x.call.Values(x.in.Proto)
 	v.Status = status
-	l.Headers.Apply(h, v)
+	l.Headers.ApplyToResponse(h, v)
 	resp := &http.Response{
 		Status:        strconv.Itoa(status) + " " + http.StatusText(status),
 		StatusCode:    status,

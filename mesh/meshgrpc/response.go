@@ -31,8 +31,8 @@ func (r *rpc) changed(header metadata.MD) metadata.MD {
 		return header
 	}
 	v := r.values()
-	v.Upstream, v.Status, v.Response = c.Host.Address(), c.Outcome.Status, header
-	c.Destination.Response.Apply(header, v)
+	v.Upstream, v.Status = c.Host.Address(), c.Outcome.Status
+	c.Destination.Response.ApplyToResponse(header, v)
 	if c.Cookie != nil {
 		header.Append("set-cookie", c.Cookie.Name+"="+c.Key)
 	}

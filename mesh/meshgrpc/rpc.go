@@ -83,7 +83,7 @@ const protocol = "HTTP/2"
 // change.
 func (r *rpc) Prepare(c *engine.Call) {
 	if len(c.Destination.Request) > 0 {
-		c.Destination.Request.Apply(r.own(), r.values())
+		c.Destination.Request.ApplyToRequest(r.own(), r.values())
 	}
 	if c.Route.Rewrites() {
 		r.path = c.Route.Path(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))

@@ -94,7 +94,7 @@ func TestHeadersOfTheResponseAreWrittenToAnswersOfRulesToo(t *testing.T) {
 		} else {
 			ops = r.Redirect.Headers
 		}
-		ops.Apply(h, plan.Values{Request: get("http://a.com/p")})
+		ops.ApplyToResponse(h, plan.Values{Request: get("http://a.com/p")})
 		if len(h) != 1 || first(h["X"]) != "/p" {
 			t.Errorf("%s: %v", action, h)
 		}

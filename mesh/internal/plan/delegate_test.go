@@ -220,7 +220,7 @@ func TestDelegatesInheritWhatTheyDoNotSay(t *testing.T) {
 	} {
 		r := route(t, c.p, "http://a.com/")
 		h := map[string][]string{}
-		r.Destinations[0].Request.Apply(h, plan.Values{Request: get("http://a.com/")})
+		r.Destinations[0].Request.ApplyToRequest(h, plan.Values{Request: get("http://a.com/")})
 		mirror := r.Mirrors[0]
 		got := fmt.Sprintf("%v %d %s %s/%s %d %s %d", r.Timeout, r.Retry.Attempts, r.Path(get("http://a.com/"), 80), first(h["X"]), first(h["W"]),
 			r.Fault.AbortStatus, mirror.Route.Destinations[0].Host, mirror.Fraction)

@@ -80,10 +80,10 @@ func askRoute(t testing.TB, p *plan.Plan, target plan.Target, route *plan.Route,
 	switch {
 	case route.Redirect != nil:
 		route.Location(r, port)
-		route.Redirect.Headers.Apply(map[string][]string{}, v)
+		route.Redirect.Headers.ApplyToResponse(map[string][]string{}, v)
 		return
 	case route.Direct != nil:
-		route.Direct.Headers.Apply(map[string][]string{}, v)
+		route.Direct.Headers.ApplyToResponse(map[string][]string{}, v)
 		return
 	}
 	route.Path(r, port)
@@ -105,8 +105,8 @@ func askRoute(t testing.TB, p *plan.Plan, target plan.Target, route *plan.Route,
 func askDestination(t testing.TB, p *plan.Plan, target plan.Target, d *plan.Destination, v plan.Values) {
 	t.Helper()
 	d.Authority(v)
-	d.Request.Apply(map[string][]string{}, v)
-	d.Response.Apply(map[string][]string{}, v)
+	d.Request.ApplyToRequest(map[string][]string{}, v)
+	d.Response.ApplyToResponse(map[string][]string{}, v)
 	c := p.Cluster(p.Key(d, target))
 	if err := c.Balancer.Validate(); err != nil {
 		t.Errorf("cluster %v: a valid rule made a balancer that is not: %v", c.Key, err)

@@ -13,6 +13,8 @@ type HeaderOps []headerOp
 
 type headerOp struct {
 	kind  opKind
+	last  bool // of the route, whose operations follow those of one destination of several
+	asks  bool // that the value depends on a message
 	name  headerName
 	value template
 }
@@ -35,7 +37,11 @@ func mergeOps(single bool, route, destination *networking.Headers_HeaderOperatio
 	if single {
 		return slices.Concat(removes(route), removes(destination), sets(route), sets(destination), adds(route), adds(destination))
 	}
-	return slices.Concat(removes(destination), sets(destination), adds(destination), removes(route), sets(route), adds(route))
+	then := slices.Concat(removes(route), sets(route), adds(route))
+	for i := range then {
+		then[i].last = true
+	}
+	return slices.Concat(removes(destination), sets(destination), adds(destination), then)
 }
 
 func removes(ops *networking.Headers_HeaderOperations) (out HeaderOps) {
@@ -52,7 +58,8 @@ func adds(ops *networking.Headers_HeaderOperations) HeaderOps { return writes(ad
 func writes(kind opKind, values map[string]string) (out HeaderOps) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !isAuthority(name) {
-			out = append(out, headerOp{kind, newHeaderName(name), compileTemplate(values[name])})
+			value := compileTemplate(values[name])
+			out = append(out, headerOp{kind: kind, name: newHeaderName(name), value: value, asks: value.asks()})
 		}
 	}
 	return out
@@ -62,26 +69,79 @@ func isAuthority(name string) bool {
 	return strings.EqualFold(name, "host") || strings.EqualFold(name, ":authority")
 }
 
-// Apply makes the changes. An operation whose value is empty does nothing: it
-// neither clears nor adds the header.
-func (ops HeaderOps) Apply(h map[string][]string, v Values) {
-	for _, op := range ops {
-		key := op.name.canonical
-		if v.LowerKeys {
-			key = op.name.lower
+// ApplyToRequest makes the changes to the headers of a request, h.
+func (ops HeaderOps) ApplyToRequest(h map[string][]string, v Values) {
+	ops.apply(h, v, func() Values {
+		request := *v.Request
+		request.Header, v.Request = h, &request
+		return v
+	})
+}
+
+// ApplyToResponse makes them to those of a response.
+func (ops HeaderOps) ApplyToResponse(h map[string][]string, v Values) {
+	v.Response = h
+	ops.apply(h, v, func() Values { return v })
+}
+
+// apply makes the changes level by level. "Only after all the formatters produced
+// the new values of the headers, the headers are set" (Envoy, header_parser.cc),
+// and after those to be removed are: so a value may ask for what it replaces, and
+// the route's for what the destination has written. now are the values of h as it
+// has become.
+func (ops HeaderOps) apply(h map[string][]string, v Values, now func() Values) {
+	for len(ops) > 0 {
+		n := ops.level()
+		ops[:n].applyLevel(h, v, now)
+		ops = ops[n:]
+	}
+}
+
+// level is how many operations are of one level.
+func (ops HeaderOps) level() int {
+	n := 1
+	for n < len(ops) && ops[n].last == ops[0].last {
+		n++
+	}
+	return n
+}
+
+func (ops HeaderOps) applyLevel(h map[string][]string, v Values, now func() Values) {
+	for len(ops) > 0 && ops[0].kind == remove {
+		delete(h, ops[0].name.key(v.LowerKeys))
+		ops = ops[1:]
+	}
+	var asked []string
+	if slices.ContainsFunc(ops, func(op headerOp) bool { return op.asks }) {
+		asked = ops.format(now())
+	}
+	for i := range ops {
+		if asked != nil {
+			ops[i].write(h, v.LowerKeys, asked[i])
+		} else {
+			ops[i].write(h, v.LowerKeys, ops[i].value.format(v))
 		}
-		if op.kind == remove {
-			delete(h, key)
-			continue
-		}
-		value := op.value.format(v)
-		switch {
-		case value == "":
-		case op.kind == set:
-			h[key] = []string{value}
-		default:
-			h[key] = append(h[key][:len(h[key]):len(h[key])], value)
-		}
+	}
+}
+
+func (ops HeaderOps) format(v Values) []string {
+	out := make([]string, len(ops))
+	for i := range ops {
+		out[i] = ops[i].value.format(v)
+	}
+	return out
+}
+
+// write sets or adds a value. An empty one does nothing: it neither clears nor adds
+// the header.
+func (op *headerOp) write(h map[string][]string, lower bool, value string) {
+	key := op.name.key(lower)
+	switch {
+	case value == "":
+	case op.kind == set:
+		h[key] = []string{value}
+	default:
+		h[key] = append(h[key][:len(h[key]):len(h[key])], value)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
@@ -15,13 +16,46 @@ func written(t *testing.T, spec string, response bool) map[string][]string {
 	t.Helper()
 	p := compile(t, virtualService("v", "hosts: [a.com]\nhttp: ["+spec+"]"))
 	d := route(t, p, "http://a.com/").Choose(0)
-	ops := d.Request
-	if response {
-		ops = d.Response
-	}
 	h := map[string][]string{"X": {"was"}}
-	ops.Apply(h, plan.Values{Request: get("http://a.com/")})
+	v := plan.Values{Request: get("http://a.com/")}
+	if response {
+		d.Response.ApplyToResponse(h, v)
+	} else {
+		v.Header = maps.Clone(h)
+		d.Request.ApplyToRequest(h, v)
+	}
 	return h
+}
+
+// Values are formatted after what is to be removed is gone, and before anything of
+// their level is written.
+func TestValuesAskForHeadersAsTheyWere(t *testing.T) {
+	for _, c := range []struct {
+		name, route, destination string
+		want                     []string // of z
+	}{
+		{"what is set as well", "set: {x: new, z: '%REQ(x)%'}", "", []string{"was"}},
+		{"each other", "set: {x: '%REQ(z)%-', z: '%REQ(x)%'}", "", []string{"was"}},
+		{"what is removed", "remove: [x], set: {z: '%REQ(x)%'}", "", nil},
+		{"what the destination removes", "set: {z: '%REQ(x)%'}", "remove: [x]", nil},
+		{"what the destination sets", "set: {z: '%REQ(x)%'}", "set: {x: new}", []string{"was"}},
+		{"itself", "add: {x: more, z: 'a-%REQ(x)%'}", "", []string{"a-was"}},
+	} {
+		for _, side := range []string{"request", "response"} {
+			spec := "{headers: {" + side + ": {" + c.route + "}}, route: [{destination: {host: b.com}, headers: {" + side + ": {" + c.destination + "}}}]}"
+			if side == "response" {
+				spec = strings.ReplaceAll(spec, "REQ(", "RESP(")
+			}
+			if got := written(t, spec, side == "response")["Z"]; !slices.Equal(got, c.want) {
+				t.Errorf("%s, %s: z = %v, want %v", side, c.name, got, c.want)
+			}
+		}
+	}
+	// Of several destinations one is through before the route begins.
+	spec := "{headers: {request: {set: {z: '%REQ(x)%'}}}, route: [{destination: {host: b.com}, weight: 1, headers: {request: {set: {x: new}}}}, {destination: {host: c.com}, weight: 1}]}"
+	if got := written(t, spec, false)["Z"]; !slices.Equal(got, []string{"new"}) {
+		t.Errorf("several destinations: z = %v", got)
+	}
 }
 
 func TestHeaderOperationsOfOneDestinationAreOneList(t *testing.T) {
@@ -82,7 +116,7 @@ func TestHeaderOperationsLeaveTheCallersValuesAlone(t *testing.T) {
 	values := append(make([]string, 0, 4), "a")
 	mine := map[string][]string{"X": values}
 	copied := maps.Clone(mine)
-	route(t, p, "http://a.com/").Destinations[0].Request.Apply(copied, plan.Values{Request: get("http://a.com/")})
+	route(t, p, "http://a.com/").Destinations[0].Request.ApplyToRequest(copied, plan.Values{Request: get("http://a.com/")})
 	if !slices.Equal(copied["X"], []string{"a", "b"}) || values[:2][1] != "" {
 		t.Errorf("copy %v, and behind the caller's slice %q", copied, values[:2][1])
 	}
@@ -93,7 +127,7 @@ func TestMetadataOfGRPCHasLowerCaseKeys(t *testing.T) {
 	r := get("http://a.com/")
 	r.LowerKeys = true
 	md := map[string][]string{"x-a": {"was"}, "x-b": {"was"}}
-	route(t, p, "http://a.com/").Destinations[0].Request.Apply(md, plan.Values{Request: r})
+	route(t, p, "http://a.com/").Destinations[0].Request.ApplyToRequest(md, plan.Values{Request: r})
 	if want := map[string][]string{"x-a": {"a"}}; !reflect.DeepEqual(md, want) {
 		t.Errorf("metadata %v, want %v", md, want)
 	}
@@ -120,7 +154,7 @@ func TestTheHostIsRewrittenByTheRouteBeforeTheDestination(t *testing.T) {
 				t.Errorf("%s: host %q, want %q", c.name, got, c.want)
 			}
 			h := map[string][]string{}
-			if d.Request.Apply(h, v); len(h) > 0 {
+			if d.Request.ApplyToRequest(h, v); len(h) > 0 {
 				t.Errorf("%s: the rewrite of the host became a header: %v", c.name, h)
 			}
 		}

@@ -52,6 +52,13 @@ func newHeaderName(name string) headerName {
 	return headerName{textproto.CanonicalMIMEHeaderKey(name), lower, pseudoHeaders[lower]}
 }
 
+func (n *headerName) key(lower bool) string {
+	if lower {
+		return n.lower
+	}
+	return n.canonical
+}
+
 // A pseudo is a header that stands elsewhere than among the headers: those that
 // HTTP/2 calls so, and Host, which is :authority.
 type pseudo uint8
@@ -74,10 +81,7 @@ var pseudoHeaders = map[string]pseudo{
 
 // values returns the values of a header that is no pseudo-header.
 func (r *Request) values(name *headerName) []string {
-	if r.LowerKeys {
-		return r.Header[name.lower]
-	}
-	return r.Header[name.canonical]
+	return r.Header[name.key(r.LowerKeys)]
 }
 
 // value returns a header as matchers see it: several values joined by a comma.

@@ -3,6 +3,7 @@ package plan
 import (
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -124,6 +125,11 @@ func compileOperator(command string) part {
 	name, rest, _ := strings.Cut(command, "(")
 	argument, _, _ := strings.Cut(rest, ")")
 	return part{operator: operators[name], argument: argument}
+}
+
+// asks says that the value is not the same for all messages.
+func (t template) asks() bool {
+	return slices.ContainsFunc(t, func(p part) bool { return p.operator != nil })
 }
 
 func (t template) format(v Values) string {

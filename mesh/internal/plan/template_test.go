@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -29,9 +30,12 @@ func values() plan.Values {
 func formatted(t *testing.T, value string, v plan.Values) string {
 	t.Helper()
 	p := compile(t, virtualService("v", "hosts: [a.com]\nhttp: [{headers: {response: {set: {x: '"+value+"'}}}, route: [{destination: {host: b.com}}]}]"))
-	h := map[string][]string{}
-	route(t, p, "http://a.com/").Destinations[0].Response.Apply(h, v)
-	if len(h) == 0 {
+	h := maps.Clone(v.Response)
+	if h == nil {
+		h = map[string][]string{}
+	}
+	route(t, p, "http://a.com/").Destinations[0].Response.ApplyToResponse(h, v)
+	if h["X"] == nil {
 		return "unset"
 	}
 	return h["X"][0]
