@@ -231,6 +231,9 @@ func (x *exchange) respond() *http.Response {
 	if len(c.Destination.Response) > 0 {
 		v := c.Values(resp.Proto)
 		v.Upstream, v.Status = c.Host.Address(), resp.StatusCode
+		if c.Destination.Response.Asks() {
+			v.Request = x.sent()
+		}
 		c.Destination.Response.ApplyToResponse(resp.Header, v)
 	}
 	if c.Cookie != nil {
@@ -239,6 +242,13 @@ func (x *exchange) respond() *http.Response {
 	x.keepAnswer(resp)
 	x.last.body.attach(x, resp)
 	return resp
+}
+
+// sent is the request as the rules have made it.
+func (x *exchange) sent() *plan.Request {
+	r := x.call.Request
+	r.Header, r.Authority, r.Path = x.header, x.host, cmp.Or(x.path, r.Path)
+	return &r
 }
 
 // over ends the exchange when the answer has been read or closed, or has broken

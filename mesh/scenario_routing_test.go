@@ -133,6 +133,20 @@ func TestRewrites(t *testing.T) {
 	}
 }
 
+// What an answer's headers say of the request is what was sent, as in a proxy, which
+// has no other.
+func TestHeadersOfAnswersAskForTheRequestThatWasSent(t *testing.T) {
+	const route = `[{route: [{destination: {host: reviews}}], rewrite: {uri: /new, authority: there.example},
+  headers: {request: {set: {x-user: "<%REQ(x-user)%>"}}, response: {set: {x-told: "%REQ(x-user)% %REQ(:authority)% %REQ(:path)% %REQ(x-envoy-original-path)%"}}}}]`
+	play(t, []string{routes("reviews", route)}, func(s *scene) {
+		s.start("reviews", "only")
+		a := s.get("http://reviews/old?q=1", "X-User", "alice")
+		if got, want := a.header.Get("X-Told"), "<alice> there.example /newold?q=1 /old?q=1"; got != want {
+			t.Errorf("%v tells %q, want %q", a, got, want)
+		}
+	})
+}
+
 func TestRedirectsAreAnsweredAndNotFollowed(t *testing.T) {
 	for _, c := range []struct {
 		redirect string

@@ -379,7 +379,7 @@ var scenarios = []scenario{
   - route: [{destination: {host: ratings, subset: v1}}]
     headers:
       request: {set: {x-set: "by rule"}, add: {x-add: two}, remove: [x-remove]}
-      response: {set: {x-answer: "by rule"}}`),
+      response: {set: {x-answer: "by rule", x-told: "%REQ(x-set)%, %REQ(x-remove)%"}}`),
 		check: func(t *testing.T, s *stage, call func(headers) result) {
 			got := call(headers{"x-set": "by caller", "x-add": "one", "x-remove": "yes"})
 			sent := s.requests()[0].headers
@@ -389,7 +389,7 @@ var scenarios = []scenario{
 					t.Errorf("%s: got %q, want %q", name, sent[name], value)
 				}
 			}
-			if _, there := sent["x-remove"]; there || got.headers["x-answer"] != "by rule" {
+			if _, there := sent["x-remove"]; there || got.headers["x-answer"] != "by rule" || got.headers["x-told"] != "by rule, " {
 				t.Errorf("sent %v, got %v", sent, got.headers)
 			}
 		},

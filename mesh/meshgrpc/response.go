@@ -1,11 +1,13 @@
 package meshgrpc
 
 import (
+	"cmp"
 	"errors"
 
 	"google.golang.org/grpc/metadata"
 
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
 // unready reports whether a call was ended because nobody could be reached.
@@ -24,6 +26,13 @@ func (r *rpc) respond() {
 	}
 }
 
+// sent is the request as the rules have made it.
+func (r *rpc) sent() *plan.Request {
+	q := r.call.Request
+	q.Header, q.Path, q.Authority = r.own(), r.path, cmp.Or(r.authority, q.Authority)
+	return &q
+}
+
 // changed is the answer's header as the rules want it.
 func (r *rpc) changed(header metadata.MD) metadata.MD {
 	c := &r.call
@@ -32,6 +41,9 @@ func (r *rpc) changed(header metadata.MD) metadata.MD {
 	}
 	v := r.values()
 	v.Upstream, v.Status = c.Host.Address(), c.Outcome.Status
+	if c.Destination.Response.Asks() {
+		v.Request = r.sent()
+	}
 	c.Destination.Response.ApplyToResponse(header, v)
 	if c.Cookie != nil {
 		header.Append("set-cookie", c.Cookie.Name+"="+c.Key)

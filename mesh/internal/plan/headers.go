@@ -69,6 +69,11 @@ func isAuthority(name string) bool {
 	return strings.EqualFold(name, "host") || strings.EqualFold(name, ":authority")
 }
 
+// Asks says that some value depends on a message.
+func (ops HeaderOps) Asks() bool {
+	return slices.ContainsFunc(ops, func(op headerOp) bool { return op.asks })
+}
+
 // ApplyToRequest makes the changes to the headers of a request, h.
 func (ops HeaderOps) ApplyToRequest(h map[string][]string, v Values) {
 	ops.apply(h, v, func() Values {
@@ -78,7 +83,8 @@ func (ops HeaderOps) ApplyToRequest(h map[string][]string, v Values) {
 	})
 }
 
-// ApplyToResponse makes them to those of a response.
+// ApplyToResponse makes them to those of a response. Its request is v's as it was
+// sent: with the changes that were made to it.
 func (ops HeaderOps) ApplyToResponse(h map[string][]string, v Values) {
 	v.Response = h
 	ops.apply(h, v, func() Values { return v })
@@ -112,7 +118,7 @@ func (ops HeaderOps) applyLevel(h map[string][]string, v Values, now func() Valu
 		ops = ops[1:]
 	}
 	var asked []string
-	if slices.ContainsFunc(ops, func(op headerOp) bool { return op.asks }) {
+	if ops.Asks() {
 		asked = ops.format(now())
 	}
 	for i := range ops {
