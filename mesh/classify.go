@@ -51,7 +51,7 @@ func (x *exchange) failure(ctx context.Context, c *engine.Call, err error) engin
 		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
 	case x.body.Err() != nil: // the caller's own reader broke
 		return engine.Failed(retry.Canceled, x.body.Err())
-	case !sendable(x.in.Method, x.header):
+	case x.misstated(), !sendable(x.in, x.header):
 		return engine.Failed(retry.Canceled, err)
 	}
 	return engine.Failed(failureOf(err), err)
@@ -67,8 +67,18 @@ func (x *exchange) brokeOff(err error) engine.Outcome {
 		return engine.Failed(retry.DeadlineExceeded, err)
 	case x.body.Err() != nil: // the answer broke off because the request did
 		return engine.Failed(retry.Canceled, x.body.Err())
+	case x.misstated():
+		return engine.Failed(retry.Canceled, err)
 	}
 	return engine.Failed(retry.Reset, err)
+}
+
+// misstated reports that the body has turned out to have another length than the
+// request says, which ends a connection in the middle of a message.
+func (x *exchange) misstated() bool {
+	said := x.in.ContentLength
+	taken, whole := x.body.Taken()
+	return said > 0 && (taken > said || whole && taken < said)
 }
 
 // ended is the outcome of a request that its caller has ended, if it has.

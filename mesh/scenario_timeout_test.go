@@ -3,6 +3,7 @@ package mesh_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -334,15 +335,37 @@ func TestTheCauseOfADeadlineIsToldThoughADiallerNoticesFirst(t *testing.T) {
 	}
 	playWith(t, []string{unretried("reviews")}, early, func(s *scene) {
 		s.start("reviews", "only")
-		why, at := errors.New("why"), time.Now().Add(time.Second)
-		ends, cancel := context.WithDeadlineCause(s.Context(), at.Add(time.Millisecond), why)
+		why := errors.New("why")
+		late := func() (context.Context, context.CancelFunc) {
+			at := time.Now().Add(time.Second)
+			ctx, cancel := context.WithDeadlineCause(s.Context(), at.Add(time.Millisecond), why)
+			return lateContext{ctx, at}, cancel
+		}
+		ctx, cancel := late()
 		defer cancel()
-		ctx := lateContext{ends, at}
 		if a := s.do(s.request(http.MethodGet, "http://reviews/", "").WithContext(ctx)); !errors.Is(a.err, why) || !errors.Is(a.err, mesh.ErrTimeout) {
 			s.Errorf("HTTP: got %v", a.err)
 		}
+		ctx, cancel = late()
+		defer cancel()
 		if _, err := s.mesh.DialContext(ctx, "tcp", "reviews:80"); !errors.Is(err, why) || !errors.Is(err, mesh.ErrTimeout) {
 			s.Errorf("TCP: got %v", err)
+		}
+	})
+}
+
+// So may the wait for the first word of a source, in a call that comes too late.
+func TestTheCauseOfADeadlineThatHasPassedIsTold(t *testing.T) {
+	play(t, []string{unretried("reviews")}, func(s *scene) {
+		s.start("reviews", "only")
+		why := errors.New("why")
+		ctx, cancel := context.WithDeadlineCause(s.Context(), time.Now().Add(-time.Second), why)
+		defer cancel()
+		for port := range 50 {
+			url := fmt.Sprintf("http://reviews:%d/", 8000+port) // whose endpoints nobody has asked for yet
+			if a := s.do(s.request(http.MethodGet, url, "").WithContext(ctx)); !errors.Is(a.err, why) {
+				s.Errorf("port %d: got %v", port, a.err)
+			}
 		}
 	})
 }

@@ -10,10 +10,16 @@ import (
 // or a value is not what RFC 9110 §5.1 and §5.5 allow, net/http refuses it before
 // it uses a connection, in words alone; so a try that failed is asked about here,
 // lest its host be blamed for what a caller passed on from somebody else.
-func sendable(method string, h http.Header) bool {
-	if h == nil || method != "" && !token(method) {
-		return false
-	}
+func sendable(r *http.Request, h http.Header) bool {
+	return h != nil && (r.Method == "" || token(r.Method)) && fields(h) && fields(r.Trailer) &&
+		!slices.ContainsFunc(notTrailers, func(name string) bool { return r.Trailer[name] != nil }) &&
+		!strings.ContainsFunc(r.URL.RequestURI(), control)
+}
+
+// notTrailers are fields that say how a message is to be read.
+var notTrailers = []string{"Transfer-Encoding", "Trailer", "Content-Length"}
+
+func fields(h http.Header) bool {
 	for name, values := range h {
 		if !token(name) || slices.ContainsFunc(values, unwritable) {
 			return false
@@ -31,5 +37,7 @@ func token(s string) bool {
 }
 
 func unwritable(value string) bool {
-	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	return strings.ContainsFunc(value, func(r rune) bool { return control(r) && r != '\t' })
 }
+
+func control(r rune) bool { return r < ' ' || r == 0x7f }

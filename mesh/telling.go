@@ -100,7 +100,8 @@ func (x *exchange) requestSize() int64 {
 	case x.in.ContentLength > 0:
 		n += x.in.ContentLength
 	case x.body != nil:
-		n += x.body.Taken()
+		taken, _ := x.body.Taken()
+		n += taken
 	}
 	return n
 }

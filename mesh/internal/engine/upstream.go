@@ -187,6 +187,9 @@ func (u *upstream) await(ctx context.Context, remaining time.Duration) Outcome {
 	case <-timer.C:
 	}
 	if remaining < firstAnswer {
+		if o, over := Overdue(ctx); over {
+			return o
+		}
 		return Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
 	}
 	u.giveUp()

@@ -145,14 +145,15 @@ func (b *Body) Err() error {
 	return b.end
 }
 
-// Taken is how many bytes of the original have been read so far.
-func (b *Body) Taken() int64 {
+// Taken is how many bytes of the original have been read so far, and whether these
+// are all.
+func (b *Body) Taken() (n int64, whole bool) {
 	if b.original == nil {
-		return 0
+		return 0, false
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.taken
+	return b.taken, b.end == io.EOF
 }
 
 // Copy returns a body of its own to somebody who is no attempt, such as a
