@@ -45,11 +45,11 @@ func follow(t *testing.T, s rules.Source) *follower {
 	return f
 }
 
-// next is the next news, which a second is enough for; ten of them are so that
-// the slowest machine tells a bug from its own load.
+// next is the next news, which a second is enough for; a minute is so that the
+// slowest machine tells a bug from its own load.
 func (f *follower) next() news {
 	f.Helper()
-	ctx, cancel := context.WithTimeout(f.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(f.Context(), time.Minute)
 	defer cancel()
 	select {
 	case n := <-f.news:
@@ -105,10 +105,13 @@ func (d folder) must(err error) {
 	}
 }
 
+// write writes in one step: nobody sees half a file, however long this process
+// pauses in between.
 func (d folder) write(name, text string) {
 	d.Helper()
 	d.must(os.MkdirAll(filepath.Dir(d.path(name)), 0o755))
-	d.must(os.WriteFile(d.path(name), []byte(text), 0o644))
+	d.must(os.WriteFile(d.path(".next"), []byte(text), 0o644))
+	d.rename(".next", name)
 }
 
 func (d folder) rename(from, to string) { d.Helper(); d.must(os.Rename(d.path(from), d.path(to))) }
@@ -146,6 +149,20 @@ func TestDirTellsEveryChange(t *testing.T) {
 
 	d.remove("new")
 	f.hosts("c")
+}
+
+// Who writes in place may be seen in between, but not for long.
+func TestDirTellsWhatIsWrittenInPlace(t *testing.T) {
+	d := newFolder(t)
+	d.write("a.yaml", rule("a", "{host: a0}"))
+	f := follow(t, rules.Dir(d.dir))
+	f.hosts("a0")
+	for _, host := range []string{"a1", "longer", "a"} {
+		d.must(os.WriteFile(d.path("a.yaml"), []byte(rule("a", "{host: "+host+"}")), 0o644))
+		for n := f.next(); n.err != nil || len(n.set.DestinationRules) == 0 || n.set.DestinationRules[0].Spec.Host != host; {
+			n = f.next()
+		}
+	}
 }
 
 func TestDirSurvivesEditorsThatReplaceByRename(t *testing.T) {
@@ -229,10 +246,11 @@ func TestMissingFilesAreNewsUntilTheyAreThere(t *testing.T) {
 	d.write("later/a.yaml", rule("a", "{host: a}"))
 	dir.hosts("a")
 	file.hosts("a")
-	d.remove("later")
+	d.rename("later", "gone")
 	dir.fault("no such file")
 	file.fault("no such file")
-	d.write("later/a.yaml", rule("a", "{host: again}"))
+	d.write("again/a.yaml", rule("a", "{host: again}"))
+	d.rename("again", "later")
 	dir.hosts("again")
 	file.hosts("again")
 }

@@ -43,7 +43,7 @@ func serve(listener net.Listener, config *tls.Config) (state tls.ConnectionState
 	}
 	conn := tls.Server(raw, config)
 	defer conn.Close()
-	if err := firstError(conn.SetDeadline(time.Now().Add(10*time.Second)), conn.Handshake()); err != nil {
+	if err := firstError(conn.SetDeadline(time.Now().Add(time.Minute)), conn.Handshake()); err != nil {
 		return state, err
 	}
 	_, err = conn.Write([]byte("!"))
@@ -57,7 +57,7 @@ func dial(addr string, config *tls.Config) (state tls.ConnectionState, err error
 	}
 	conn := tls.Client(raw, config)
 	defer conn.Close()
-	if err := firstError(conn.SetDeadline(time.Now().Add(10*time.Second)), conn.Handshake()); err != nil {
+	if err := firstError(conn.SetDeadline(time.Now().Add(time.Minute)), conn.Handshake()); err != nil {
 		return state, err
 	}
 	_, err = io.ReadFull(conn, make([]byte, 1))

@@ -45,7 +45,7 @@ func watch(t *testing.T, config spiffe.Config) *watcher {
 // the test.
 func pull(t *testing.T, ctx context.Context, source tlsid.Source) *watcher {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	next, stop := iter.Pull2(source.Watch(ctx))
 	t.Cleanup(func() { stop(); cancel() })
 	return &watcher{t: t, next: next, stop: stop}
