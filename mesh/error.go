@@ -34,7 +34,7 @@ type Error struct {
 	Flags    string // Envoy's response flags: "UF,URX"
 	Service  string // canonical host of the request
 	Rule     string // the VirtualService in force, namespace/name; "" if none is
-	Route    string // the route's name; "" before one matched
+	Route    string // the route's name, route.match where the match has one; "" before one matched
 	Subset   string
 	Endpoint string // the last endpoint tried; "" if none was
 	Attempts int    // tries made
@@ -136,9 +136,7 @@ func newError(c *engine.Call, err error) *Error {
 	if c.Target.VirtualHost != nil && c.Target.Rule != nil {
 		e.Rule = c.Target.Rule.Namespace + "/" + c.Target.Rule.Name
 	}
-	if c.Route != nil {
-		e.Route = c.Route.Name
-	}
+	e.Route = c.RouteName()
 	if c.Destination != nil {
 		e.Subset = c.Destination.Subset
 	}

@@ -27,7 +27,7 @@ type Observer struct {
 type RequestInfo struct {
 	Service string // canonical host
 	Rule    string // VirtualService, namespace/name; "" if none is in force
-	Route   string
+	Route   string // its name; with that of the match, where that has one: route.match
 	// Destination is the host that the route sends to, which may be another one
 	// than Service; "" if the request was not sent anywhere.
 	Destination string
@@ -114,9 +114,7 @@ func requestInfo(c *engine.Call, now time.Time) RequestInfo {
 	if c.Target.VirtualHost != nil && c.Target.Rule != nil {
 		info.Rule = c.Target.Rule.Namespace + "/" + c.Target.Rule.Name
 	}
-	if c.Route != nil {
-		info.Route = c.Route.Name
-	}
+	info.Route = c.RouteName()
 	if c.Cluster != nil {
 		info.Destination, info.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset
 	}

@@ -133,6 +133,24 @@ func TestRewrites(t *testing.T) {
 	}
 }
 
+func TestARequestsRouteIsNamedByTheMatchToo(t *testing.T) {
+	const route = `[{name: shop, match: [{name: cart, uri: {prefix: /cart}}, {uri: {prefix: /plain}}, {name: post, method: {exact: POST}}], route: [{destination: {host: reviews}}]},
+  {match: [{name: other, uri: {prefix: /other}}], route: [{destination: {host: reviews}}]}]`
+	play(t, []string{routes("reviews", route)}, func(s *scene) {
+		s.start("reviews", "only")
+		for path, want := range map[string]string{"/cart/1": "shop.cart", "/plain": "shop", "/other": "spec.http[1].other"} {
+			s.want(s.get("http://reviews"+path), "200")
+			if got := s.journal.last().Route; got != want {
+				t.Errorf("%s: route %q, want %q", path, got, want)
+			}
+		}
+		s.want(s.post("http://reviews/plain", ""), "200")
+		if got := s.journal.last().Route; got != "shop" {
+			t.Errorf("the first match that holds has no name, and the route is %q", got)
+		}
+	})
+}
+
 // What an answer's headers say of the request is what was sent, as in a proxy, which
 // has no other.
 func TestHeadersOfAnswersAskForTheRequestThatWasSent(t *testing.T) {

@@ -81,7 +81,7 @@ func (r *rpc) answer() error {
 }
 
 func (r *rpc) route() string {
-	name := fmt.Sprintf("route %q", r.call.Route.Name)
+	name := fmt.Sprintf("route %q", r.call.RouteName())
 	if rule := r.call.Target.Rule; rule != nil {
 		name += fmt.Sprintf(" of VirtualService %s/%s", rule.Namespace, rule.Name)
 	}

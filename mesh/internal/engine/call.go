@@ -161,6 +161,17 @@ func (c *Call) refuse(flag Flag, reason string, err error) error {
 	return r
 }
 
+// RouteName is that of the call's route, for those who are told of it; "" for none.
+func (c *Call) RouteName() string {
+	if c.Route == nil {
+		return ""
+	}
+	if c.Target.VirtualHost == nil {
+		return c.Route.Name
+	}
+	return c.Route.NameFor(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
+}
+
 // Values is what header templates may ask for.
 func (c *Call) Values(protocol string) plan.Values {
 	return plan.Values{Request: &c.Request, Protocol: protocol, Start: c.Start}

@@ -61,7 +61,7 @@ func (e *Engine) Underway() (out []Underway) {
 		c := f.call
 		u := Underway{
 			Start: c.Start, Method: c.Request.Method, Authority: c.Request.Authority, Path: c.Request.Path,
-			Service: c.Target.Name, Route: c.Route.Name, Shadow: c.Shadow,
+			Service: c.Target.Name, Route: c.RouteName(), Shadow: c.Shadow,
 		}
 		if f.host != nil {
 			u.Endpoint, u.Tries = f.host.State.Address, f.tries

@@ -14,7 +14,7 @@ import (
 
 // A match is one HTTPMatchRequest: all its conditions must hold.
 type match struct {
-	name       string
+	name       string // of its requests' route: with that of the match, route.match; "": the route's own
 	port       uint16 // the service port that the request must be addressed to; 0 any
 	uri        *stringMatch
 	conditions []condition

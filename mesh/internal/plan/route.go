@@ -40,6 +40,7 @@ type Route struct {
 	total       uint32 // of the weights
 	sole        *Destination
 	special     bool
+	named       bool // some match has a name of its own
 }
 
 // A Destination is one arm of a route.
@@ -155,9 +156,31 @@ func (p *Plan) compileRoute(e expanded, vs *rules.VirtualService, i int) *Route 
 	if r.Name == "" {
 		r.Name = field
 	}
+	r.nameMatches()
 	p.compileAction(r, e.spec, e.namespace)
 	p.bind(r, e.spec.GetRetries())
 	return r
+}
+
+// nameMatches: "the match's name will be concatenated with the parent route's name
+// and will be logged in the access logs" (Istio, HTTPMatchRequest.name).
+func (r *Route) nameMatches() {
+	for i := range r.matches {
+		if m := &r.matches[i]; m.name != "" {
+			m.name, r.named = r.Name+"."+m.name, true
+		}
+	}
+}
+
+// NameFor is the route's name, with that of the match by which it takes the request.
+func (r *Route) NameFor(req *Request, port uint16) string {
+	if !r.named {
+		return r.Name
+	}
+	if m := r.matched(req, port); m != nil && m.name != "" {
+		return m.name
+	}
+	return r.Name
 }
 
 // catchAll says that nothing behind the route can be reached.

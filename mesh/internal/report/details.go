@@ -12,9 +12,7 @@ import (
 func (o *Outbound) describe(d *telemetry.Details) {
 	c := o.call
 	d.Method, d.Scheme, d.Attempts = c.Request.Method, c.Request.Scheme, c.Tries
-	if c.Route != nil {
-		d.Route = c.Route.Name
-	}
+	d.Route = c.RouteName()
 	if c.Cluster != nil {
 		d.Cluster = c.Cluster.Key.String()
 	}
