@@ -74,7 +74,7 @@ func follow(t *testing.T, client *api.Client, name string) {
 func awaitStatus(t *testing.T, agent *consultest.Agent, code int, want string) {
 	t.Helper()
 	pattern := regexp.MustCompile(want)
-	late := time.After(30 * time.Second)
+	late := time.After(time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
