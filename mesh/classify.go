@@ -51,7 +51,7 @@ func (x *exchange) failure(ctx context.Context, c *engine.Call, err error) engin
 		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
 	case x.body.Err() != nil: // the caller's own reader broke
 		return engine.Failed(retry.Canceled, x.body.Err())
-	case x.misstated(), !sendable(x.in, x.header):
+	case x.trailsIll, x.misstated(), !sendable(x.in, x.header):
 		return engine.Failed(retry.Canceled, err)
 	}
 	return engine.Failed(failureOf(err), err)

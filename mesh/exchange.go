@@ -48,6 +48,8 @@ type trip struct {
 	path      string         // escaped; "" keeps the caller's
 	copies    []*plan.Mirror // that wait for the body to have been read
 	ownHeader bool
+	trailsIll bool // no transport can write the request's trailers
+	closed    bool // by the caller, before the end of the answer was read
 }
 
 // free lets the exchange be used again. Nothing may refer to it any more.
@@ -137,6 +139,7 @@ func (x *exchange) Prepare(c *engine.Call) {
 		x.body = replay.New(x.in.Body, x.in.GetBody, x.in.ContentLength, 0)
 	}
 	c.Replayable = x.body.Replayable()
+	x.trailsIll = !trailing(x.in.Trailer)
 	if len(c.Destination.Request) > 0 {
 		x.ownHeaders()
 		c.Destination.Request.ApplyToRequest(x.header, c.Values(x.in.Proto))

@@ -24,7 +24,7 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	return &exchange{
 		report: x.report.Fork(), alarms: x.alarms,
 		trip: trip{
-			t: x.t, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true,
+			t: x.t, in: in, header: x.header.Clone(), host: x.host, path: x.path, ownHeader: true, trailsIll: x.trailsIll,
 			body: replay.New(body, nil, x.in.ContentLength, 0), held: hold{race: ended},
 		},
 	}

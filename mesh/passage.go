@@ -29,6 +29,7 @@ type passage struct {
 	grpc     int          // the status in the head; -1: none
 	read     atomic.Int64 // bytes; a Close may come while a Read is under way
 	ended    atomic.Bool
+	closed   bool // by the caller, before the end of the answer was read
 }
 
 // passOn sends a request that is not the mesh's. It is not changed: nobody out
@@ -85,7 +86,10 @@ func (p *passage) Read(b []byte) (int, error) {
 
 // Close passes on.
 func (p *passage) Close() error {
-	p.over(nil)
+	if !p.ended.Swap(true) {
+		p.closed = true
+		p.end(nil)
+	}
 	return p.ReadCloser.Close()
 }
 
@@ -113,9 +117,12 @@ func (p *writerToPassage) WriteTo(w io.Writer) (int64, error) {
 
 // over tells how the answer ended, once.
 func (p *passage) over(err error) {
-	if p.ended.Swap(true) {
-		return
+	if !p.ended.Swap(true) {
+		p.end(err)
 	}
+}
+
+func (p *passage) end(err error) {
 	result := p.result(p.answer.status)
 	if err != nil && !errors.Is(err, io.EOF) {
 		result.Flags = p.flags(err)
@@ -162,9 +169,17 @@ func (p *passage) result(status int) telemetry.Result {
 	}
 	r.ResponseBytes = p.answer.size + p.read.Load()
 	if p.protocol() == telemetry.GRPC {
-		r.GRPC = max(p.grpc, grpcStatusIn(p.resp.Trailer, "Grpc-Status"))
+		r.GRPC = max(p.grpc, grpcStatusIn(p.trailer(), "Grpc-Status"))
 	}
 	return r
+}
+
+// trailer is as an exchange's.
+func (p *passage) trailer() http.Header {
+	if p.closed {
+		return nil
+	}
+	return p.resp.Trailer
 }
 
 func (p *passage) protocol() telemetry.Protocol { return protocolOf(p.in.Method, p.in.Header) }
@@ -181,6 +196,6 @@ func (p *passage) describe(d *telemetry.Details) {
 		Protocol: p.in.Proto, RequestHeader: p.in.Header, Cluster: telemetry.Passthrough, Attempts: 1,
 	}
 	if p.resp != nil {
-		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.answer.header, p.resp.Trailer
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.answer.header, p.trailer()
 	}
 }

@@ -55,6 +55,7 @@ func (b *responseBody) Close() error {
 	x := b.x.Swap(nil) // before a Read on another goroutine hears of it, and takes it for a failure
 	err := b.ReadCloser.Close()
 	if x != nil {
+		x.closed = true
 		x.over(nil)
 	}
 	return err

@@ -11,9 +11,13 @@ import (
 // it uses a connection, in words alone; so a try that failed is asked about here,
 // lest its host be blamed for what a caller passed on from somebody else.
 func sendable(r *http.Request, h http.Header) bool {
-	return h != nil && (r.Method == "" || token(r.Method)) && fields(h) && fields(r.Trailer) &&
-		!slices.ContainsFunc(notTrailers, func(name string) bool { return r.Trailer[name] != nil }) &&
-		!strings.ContainsFunc(r.URL.RequestURI(), control)
+	return h != nil && (r.Method == "" || token(r.Method)) && fields(h) && !strings.ContainsFunc(r.URL.RequestURI(), control)
+}
+
+// trailing reports whether a transport can write these trailers. They are the body's
+// to fill in while it is read, and so are looked at before.
+func trailing(h http.Header) bool {
+	return len(h) == 0 || fields(h) && !slices.ContainsFunc(notTrailers, func(name string) bool { return h[name] != nil })
 }
 
 // notTrailers are fields that say how a message is to be read.

@@ -79,7 +79,16 @@ func (x *exchange) grpcAnswer() int {
 	if code := x.call.Outcome.GRPCStatus; code >= 0 {
 		return code
 	}
-	return grpcStatusIn(x.resp.Trailer, "Grpc-Status")
+	return grpcStatusIn(x.trailer(), "Grpc-Status")
+}
+
+// trailer is the answer's, if its end has been read. A Read that is under way while
+// the caller closes may be writing it.
+func (x *exchange) trailer() http.Header {
+	if x.closed {
+		return nil
+	}
+	return x.resp.Trailer
 }
 
 func grpcStatusIn(h http.Header, name string) int {
@@ -148,6 +157,6 @@ func (x *exchange) describe(d *telemetry.Details) {
 		d.OriginalPath, d.Path = d.Path, x.path
 	}
 	if x.resp != nil {
-		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.answer.header, x.resp.Trailer
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.answer.header, x.trailer()
 	}
 }
