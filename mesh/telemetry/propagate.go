@@ -107,14 +107,14 @@ func (p *propagator) extract(ctx context.Context, c Carrier) context.Context {
 	return trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(sc))
 }
 
-// inject writes what belongs to sc, and to the baggage of ctx, into the headers.
-func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrier) {
+// inject writes what belongs to s, and to the baggage of ctx, into the headers.
+func (p *propagator) inject(ctx context.Context, s *Span, c Carrier) {
 	if p.other != nil {
-		p.other.Inject(trace.ContextWithSpanContext(ctx, *sc), c)
+		p.other.Inject(trace.ContextWithSpanContext(ctx, s.Context()), c)
 		return
 	}
-	if sc.IsValid() {
-		injectTrace(sc, c)
+	if s.placed {
+		injectTrace(&s.at, c)
 	}
 	if p.baggage {
 		if b := baggage.FromContext(ctx); b.Len() > 0 {
@@ -124,20 +124,20 @@ func (p *propagator) inject(ctx context.Context, sc *trace.SpanContext, c Carrie
 }
 
 // injectTrace writes the W3C's headers of a trace.
-func injectTrace(sc *trace.SpanContext, c Carrier) {
-	injectParent(sc, c)
-	if ts := sc.TraceState(); ts.Len() > 0 {
-		c.Header[c.names().tracestate] = []string{ts.String()}
+func injectTrace(at *trace.SpanContextConfig, c Carrier) {
+	injectParent(at, c)
+	if at.TraceState.Len() > 0 {
+		c.Header[c.names().tracestate] = []string{at.TraceState.String()}
 	}
 }
 
 // injectParent writes the one of a trace that has no tracestate.
-func injectParent(sc *trace.SpanContext, c Carrier) {
+func injectParent(at *trace.SpanContextConfig, c Carrier) {
 	room, names := c.Room, c.names()
 	if room == nil {
 		room = new(Room)
 	}
-	c.Header[names.traceparent] = room.write(sc)
+	c.Header[names.traceparent] = room.write(at)
 	if !c.Untraced {
 		delete(c.Header, names.tracestate) // another trace's
 	}
@@ -160,7 +160,7 @@ func (p *propagator) carried(ctx context.Context, s *Span) Carried {
 	case !s.placed:
 		return CarriesNothing
 	}
-	if ts := s.context.TraceState(); ts.Len() > 0 {
+	if s.at.TraceState.Len() > 0 {
 		return CarriesMore
 	}
 	return CarriesParent

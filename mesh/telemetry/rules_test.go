@@ -234,6 +234,7 @@ func TestSampling(t *testing.T) {
 	at := func(flags trace.TraceFlags) context.Context {
 		return trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: flags}))
 	}
+	nameless := trace.ContextWithSpanContext(context.Background(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, TraceFlags: trace.FlagsSampled}))
 	const n = 2000
 	for _, tc := range []struct {
 		name, tracing string
@@ -246,6 +247,7 @@ func TestSampling(t *testing.T) {
 		{"a quarter", `[{"randomSamplingPercentage": 25}]`, context.Background(), n / 5, n * 3 / 10},
 		{"decided before: yes", `[{"randomSamplingPercentage": 0}]`, at(trace.FlagsSampled), n, n},
 		{"decided before: no", `[{"randomSamplingPercentage": 100}]`, at(0), 0, 0},
+		{"a span without an ID decides nothing", `[{"randomSamplingPercentage": 0}]`, nameless, 0, 0},
 		{"the other side's", `[{"match": {"mode": "SERVER"}, "randomSamplingPercentage": 0}]`, context.Background(), n, n},
 		{"no spans", `[{"disableSpanReporting": true}]`, context.Background(), 0, 0},
 	} {

@@ -41,12 +41,18 @@ func (u *run) count(r *recorder) {
 		r.dirty = append(r.dirty, s)
 	}
 	s.counts[requestCount] += int64(len(u.records))
-	for i := range u.records {
-		s.counts[requestMessages] += int64(u.records[i].requestMessages)
-		s.counts[responseMessages] += int64(u.records[i].responseMessages)
+	if s.edge.link.Protocol == GRPC {
+		u.countMessages()
 	}
 	if r.listened {
 		u.measure(r)
+	}
+}
+
+func (u *run) countMessages() {
+	for i := range u.records {
+		u.counts[requestMessages] += int64(u.records[i].requestMessages)
+		u.counts[responseMessages] += int64(u.records[i].responseMessages)
 	}
 }
 

@@ -16,15 +16,26 @@ type Span struct {
 	rule     *tracingRule
 	reporter Reporter
 	span     trace.Span // nil: not recorded
-	context  trace.SpanContext
-	placed   bool // context is valid
+	at       trace.SpanContextConfig
+	placed   bool // at is valid; it is zero if not
 }
 
 // Recording reports whether anything that is said about the span is kept.
 func (s *Span) Recording() bool { return s.span != nil }
 
 // Context is the span's place in its trace: a Result's Span.
-func (s *Span) Context() trace.SpanContext { return s.context }
+func (s *Span) Context() trace.SpanContext { return trace.NewSpanContext(s.at) }
+
+// place gives the span its place in a trace, if sc is one. It is taken apart, for
+// each look at a SpanContext copies the whole.
+func (s *Span) place(sc trace.SpanContext) {
+	at := &s.at
+	at.TraceID, at.SpanID = sc.TraceID(), sc.SpanID()
+	at.TraceFlags, at.TraceState, at.Remote = sc.TraceFlags(), sc.TraceState(), sc.IsRemote()
+	if s.placed = at.TraceID.IsValid() && at.SpanID.IsValid(); !s.placed {
+		*at = trace.SpanContextConfig{}
+	}
+}
 
 // Attempt begins the span of a call's n-th try, from 1. It is a child of the
 // call's if that is recorded, and else the same.
@@ -35,8 +46,7 @@ func (s *Span) Attempt(ctx context.Context, n int, name string) (context.Context
 	ctx = trace.ContextWithSpan(ctx, s.span)
 	a := *s
 	ctx, a.span = s.t.tracer.tracer.Start(ctx, name, s.t.tracer.options[Source]...)
-	a.context = a.span.SpanContext()
-	a.placed = a.context.IsValid()
+	a.place(a.span.SpanContext())
 	if !a.span.IsRecording() {
 		a.span = nil
 		return ctx, a
@@ -59,12 +69,12 @@ func (s *Span) Carries(ctx context.Context) Carried {
 // headers of a try, which must be the try's own.
 func (s *Span) Inject(ctx context.Context, c Carrier) {
 	if s.t != nil && !s.rule.noPropagation {
-		s.t.tracer.inject(ctx, &s.context, c)
+		s.t.tracer.inject(ctx, s, c)
 	}
 }
 
 // InjectParent is Inject of a span that CarriesParent.
-func (s *Span) InjectParent(c Carrier) { injectParent(&s.context, c) }
+func (s *Span) InjectParent(c Carrier) { injectParent(&s.at, c) }
 
 // AppendTraceparent appends the value of the header traceparent, for wires that
 // write headers themselves; it appends nothing if Inject would write none of that
@@ -73,7 +83,7 @@ func (s *Span) AppendTraceparent(b []byte) []byte {
 	if s.t == nil || s.rule.noPropagation || s.t.tracer.other != nil || !s.placed {
 		return b
 	}
-	return appendTraceparent(b, &s.context)
+	return appendTraceparent(b, &s.at)
 }
 
 // Retry notes that a try failed and another follows after wait.

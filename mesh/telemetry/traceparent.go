@@ -68,29 +68,28 @@ type Room struct {
 }
 
 // write is the header as a map of headers has it.
-func (r *Room) write(sc *trace.SpanContext) []string {
-	writeTraceparent(&r.text, sc)
+func (r *Room) write(at *trace.SpanContextConfig) []string {
+	writeTraceparent(&r.text, at)
 	r.value[0] = unsafe.String(&r.text[0], len(r.text)) // nobody writes to it again
 	return r.value[:]
 }
 
 // appendTraceparent appends the header.
-func appendTraceparent(b []byte, sc *trace.SpanContext) []byte {
+func appendTraceparent(b []byte, at *trace.SpanContextConfig) []byte {
 	var text [traceparentLength]byte
-	writeTraceparent(&text, sc)
+	writeTraceparent(&text, at)
 	return append(b, text[:]...)
 }
 
-func writeTraceparent(b *[traceparentLength]byte, sc *trace.SpanContext) {
-	traceID, spanID := sc.TraceID(), sc.SpanID()
+func writeTraceparent(b *[traceparentLength]byte, at *trace.SpanContextConfig) {
 	b[0], b[1], b[2], b[35], b[52] = '0', '0', '-', '-', '-'
-	writeHex(b[3:], traceID[0:])
-	writeHex(b[11:], traceID[4:])
-	writeHex(b[19:], traceID[8:])
-	writeHex(b[27:], traceID[12:])
-	writeHex(b[36:], spanID[0:])
-	writeHex(b[44:], spanID[4:])
-	b[53], b[54] = '0', '0'+byte(sc.TraceFlags()&(trace.FlagsSampled|trace.FlagsRandom))
+	writeHex(b[3:], at.TraceID[0:])
+	writeHex(b[11:], at.TraceID[4:])
+	writeHex(b[19:], at.TraceID[8:])
+	writeHex(b[27:], at.TraceID[12:])
+	writeHex(b[36:], at.SpanID[0:])
+	writeHex(b[44:], at.SpanID[4:])
+	b[53], b[54] = '0', '0'+byte(at.TraceFlags&(trace.FlagsSampled|trace.FlagsRandom))
 }
 
 // writeHex writes four bytes in eight digits.

@@ -78,7 +78,8 @@ func (s *Span) Serve(ctx context.Context, t *Telemetry, c Carrier, name string) 
 	if t.tracer.reads(c) {
 		ctx = t.tracer.extract(ctx, c)
 	}
-	s.begin(ctx, t, Destination)
+	s.begin(t, Destination)
+	s.placeIn(ctx)
 	if t.tracer.asleep() {
 		return ctx
 	}
@@ -96,7 +97,8 @@ func (t *Telemetry) Call(ctx context.Context, c Carrier, name string) (context.C
 
 // Call is Telemetry's, for a zero Span that has a place already.
 func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) context.Context {
-	s.begin(ctx, t, Source)
+	s.begin(t, Source)
+	s.placeIn(ctx)
 	if t.tracer.asleep() { // what the headers carry goes on as it is
 		return ctx
 	}
@@ -107,26 +109,19 @@ func (s *Span) Call(ctx context.Context, t *Telemetry, c Carrier, name string) c
 	return s.start(ctx, name)
 }
 
-func (s *Span) begin(ctx context.Context, t *Telemetry, r Reporter) {
+func (s *Span) begin(t *Telemetry, r Reporter) {
 	s.t, s.rule, s.reporter = t, &t.side(r).tracing, r
-	s.placeIn(ctx)
 }
 
 // placeIn gives a span the place of the one in ctx, if there is one.
 func (s *Span) placeIn(ctx context.Context) {
 	if in := trace.SpanFromContext(ctx); in != none {
-		s.place(in)
+		s.place(in.SpanContext())
 	}
 }
 
 // none is what a context without a span has.
 var none = trace.SpanFromContext(context.Background())
-
-func (s *Span) place(in trace.Span) {
-	if sc := in.SpanContext(); sc.IsValid() {
-		s.context, s.placed = sc, true
-	}
-}
 
 // start begins a span, unless the rules say that there is none; then what came in
 // is passed on. The decision of a trace that exists is the tracer provider's to
@@ -138,15 +133,14 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 	case s.rule.noSpans:
 		return ctx
 	case s.rule.decided && !s.placed && !s.rule.hit():
-		s.context, s.placed = unsampled(), true
+		s.unsampled()
 		if s.reporter == Destination { // the calls of the handler go by this decision
-			ctx = trace.ContextWithSpanContext(ctx, s.context)
+			ctx = trace.ContextWithSpanContext(ctx, s.Context())
 		}
 		return ctx
 	}
 	ctx, span := t.tracer.Start(ctx, name, t.options[s.reporter]...)
-	s.context = span.SpanContext()
-	s.placed = s.context.IsValid()
+	s.place(span.SpanContext())
 	t.saw(s.placed)
 	if span.IsRecording() {
 		s.span = span
@@ -154,14 +148,14 @@ func (s *Span) start(ctx context.Context, name string) context.Context {
 	return ctx
 }
 
-// unsampled is the root of a trace that nobody records: it tells those who are
-// called that it has been decided. No ID is all zero. That of the span is drawn with
-// the trace's, of which it is the only span for all that anybody knows.
-func unsampled() trace.SpanContext {
+// unsampled makes the span, which has no place yet, the root of a trace that nobody
+// records: it tells those who are called that it has been decided. No ID is all zero.
+// That of the span is drawn with the trace's, of which it is the only span for all
+// that anybody knows.
+func (s *Span) unsampled() {
 	one, other := rand.Uint64(), rand.Uint64()|1
-	var c trace.SpanContextConfig
-	binary.LittleEndian.PutUint64(c.TraceID[:8], one)
-	binary.LittleEndian.PutUint64(c.TraceID[8:], other)
-	binary.LittleEndian.PutUint64(c.SpanID[:], one^bits.RotateLeft64(other, 32)|1)
-	return trace.NewSpanContext(c)
+	binary.LittleEndian.PutUint64(s.at.TraceID[:8], one)
+	binary.LittleEndian.PutUint64(s.at.TraceID[8:], other)
+	binary.LittleEndian.PutUint64(s.at.SpanID[:], one^bits.RotateLeft64(other, 32)|1)
+	s.placed = true
 }
