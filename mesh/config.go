@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
@@ -158,6 +159,7 @@ func (c Config) validate() error {
 	if c.PathNormalization > authz.DecodeAndMergeSlashes {
 		faults = append(faults, fmt.Errorf("mesh: PathNormalization: %d is none of authz's", c.PathNormalization))
 	}
+	faults = append(faults, c.nameFaults()...)
 	for _, alias := range c.TrustDomainAliases {
 		if _, err := tlsid.ParseTrustDomain(alias); err != nil {
 			faults = append(faults, fmt.Errorf("mesh: TrustDomainAliases: %w", err))
@@ -172,6 +174,34 @@ func (c Config) validate() error {
 		faults = append(faults, fmt.Errorf("mesh: Hedge: %w", err))
 	}
 	return errors.Join(faults...)
+}
+
+// nameFaults finds names that no rule can have: policies would be about somebody
+// else, and protect nobody.
+func (c Config) nameFaults() (faults []error) {
+	for _, n := range []struct{ field, name string }{{"Workload.Namespace", c.Workload.Namespace}, {"RootNamespace", c.RootNamespace}} {
+		if n.name != "" && !isDNSLabel(n.name) {
+			faults = append(faults, fmt.Errorf("mesh: %s: %.100q is no namespace: want 1 to 63 of a-z, 0-9 and -, that begin and end with a letter or digit", n.field, n.name))
+		}
+	}
+	if d := c.ClusterDomain; d != "" && !allDNSLabels(d) {
+		faults = append(faults, fmt.Errorf("mesh: ClusterDomain: %.100q is no domain in lower case, such as cluster.local", d))
+	}
+	return faults
+}
+
+func allDNSLabels(domain string) bool {
+	for label := range strings.SplitSeq(domain, ".") {
+		if !isDNSLabel(label) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDNSLabel(s string) bool {
+	odd := func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-') }
+	return s != "" && len(s) <= 63 && s[0] != '-' && s[len(s)-1] != '-' && !strings.ContainsFunc(s, odd)
 }
 
 // aliases are the valid TrustDomainAliases.

@@ -62,7 +62,11 @@ func (c *compiler) enter(policy *rules.AuthorizationPolicy) {
 }
 
 func (c *compiler) checkProvider(name string) {
-	if !slices.Contains(c.providers, name) {
+	switch {
+	case slices.Contains(c.providers, name):
+	case len(c.providers) == 0:
+		c.refuse("spec.provider.name", "no provider %q: this process has none", name)
+	default:
 		c.refuse("spec.provider.name", "no provider %q: want one of %q", name, c.providers)
 	}
 }

@@ -190,7 +190,7 @@ func TestOfAConnectionLessIsAsked(t *testing.T) {
 func TestWhatCannotBeEnforcedIsRefused(t *testing.T) {
 	for _, c := range []struct{ name, policy, want string }{
 		{"provider", policy("p", `action: CUSTOM, provider: {name: who}, rules: [{}]`),
-			`access.yaml:4: AuthorizationPolicy default/p: spec.provider.name: no provider "who": want one of []`},
+			`access.yaml:4: AuthorizationPolicy default/p: spec.provider.name: no provider "who": this process has none`},
 		{"remote blocks", allowing(`from: [{source: {remoteIpBlocks: [1.2.3.4]}}]`),
 			`access.yaml:4: AuthorizationPolicy default/p: spec.rules[0].from[0].source.remoteIpBlocks: needs the number of proxies that are trusted to name the client`},
 		{"remote condition", denying(`when: [{key: remote.ip, notValues: [1.2.3.4]}]`),
