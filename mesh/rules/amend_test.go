@@ -139,6 +139,7 @@ func TestRereadingSeesWhatVersionsSayOfOthers(t *testing.T) {
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, workloadSelector: {matchLabels: {a: b}}, exportTo: [.], trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}"},
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, exportTo: [x], trafficPolicy: {retryBudget: {}}}"},
 		{"pa ns/a {}", "pa ns/b {}", "pa ns/b {selector: {matchLabels: {a: b}}}"},
+		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: s}, total: {requestsPerSecond: 1}}", "vs ns/b {hosts: [b], http: [{name: s, route: [{destination: {host: b}}]}]}", "vs ns/b {hosts: [b], http: [{name: t, route: [{destination: {host: b}}]}]}"},
 		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: z}, total: {requestsPerSecond: 1}}"},
 	} {
 		rereads(t, several(c.other+"; "+c.before), several(c.other+"; "+c.after))

@@ -32,7 +32,7 @@ func sameRoutes(a, b *networking.VirtualService) bool {
 	return a == b || slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo) &&
 		meshBound(a.Gateways) == meshBound(b.Gateways) &&
 		slices.EqualFunc(a.Http, b.Http, func(x, y *networking.HTTPRoute) bool {
-			return (x.Delegate == nil) == (y.Delegate == nil) && x.Delegate.GetName() == y.Delegate.GetName() &&
+			return x.Name == y.Name && (x.Delegate == nil) == (y.Delegate == nil) && x.Delegate.GetName() == y.Delegate.GetName() &&
 				x.Delegate.GetNamespace() == y.Delegate.GetNamespace()
 		}) &&
 		slices.EqualFunc(slices.Collect(targets(a)), slices.Collect(targets(b)), func(x, y target) bool {

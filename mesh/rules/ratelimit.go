@@ -19,7 +19,9 @@ type RateLimit struct {
 // workload's service), or an HTTPRoute (by the name of a route of the
 // VirtualService that owns the service's host), of which Linkerd knows the former
 // only. It is of the policy's namespace. Of several policies for one target
-// Linkerd takes the oldest.
+// Linkerd takes the oldest. Which route a request takes is decided by the limited
+// workload, which knows no labels of callers: sourceLabels and sourceNamespace in
+// matches are held to its own.
 type RateLimitTarget struct {
 	Group string `json:"group"`
 	Kind  string `json:"kind"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // limitTargets are what a rate limit may be for, by group and kind.
@@ -94,4 +95,63 @@ func warnLimits(policies []*RateLimitPolicy) (faults Faults) {
 		first[key] = p
 	}
 	return faults
+}
+
+// warnRoutes names policies for a route that there is not: they limit nothing.
+func warnRoutes(policies []*RateLimitPolicy, services []*VirtualService) (faults Faults) {
+	var routes map[string]bool
+	for _, p := range policies {
+		if p.Spec.TargetRef.Kind != "HTTPRoute" {
+			continue
+		}
+		if routes == nil {
+			routes = routeNames(services)
+		}
+		if name := p.Spec.TargetRef.Name; !routes[name] {
+			faults = append(faults, warning(p, "spec.targetRef.name", "%q has no effect: no VirtualService of the mesh has a route of this name", brief(name)))
+		}
+	}
+	return faults
+}
+
+// routeNames are the names by which routes are known, of all VirtualServices.
+// Requests without a rule take the route default.
+func routeNames(services []*VirtualService) map[string]bool {
+	names := map[string]bool{"default": true}
+	delegates := map[string]*VirtualService{}
+	for _, vs := range services {
+		if len(vs.Spec.Hosts) == 0 {
+			delegates[vs.Namespace+"/"+vs.Name] = vs
+		}
+	}
+	for _, vs := range services {
+		if len(vs.Spec.Hosts) > 0 && meshBound(vs.Spec.Gateways) {
+			addRouteNames(names, vs, delegates)
+		}
+	}
+	return names
+}
+
+// addRouteNames: a route is known by its name, joined to that of the route that
+// delegates to it; without one, by where it stands.
+func addRouteNames(names map[string]bool, vs *VirtualService, delegates map[string]*VirtualService) {
+	for i, route := range vs.Spec.Http {
+		leaves := []string{""}
+		if route.Delegate != nil {
+			leaves = nil
+			if d := delegates[delegateName(route.Delegate, vs.Namespace)]; d != nil {
+				leaves = namesOf(d)
+			}
+		}
+		for _, leaf := range leaves {
+			names[cmp.Or(strings.Trim(route.Name+"-"+leaf, "-"), nth("spec.http", i))] = true
+		}
+	}
+}
+
+func namesOf(vs *VirtualService) (names []string) {
+	for _, route := range vs.Spec.Http {
+		names = append(names, route.Name)
+	}
+	return names
 }

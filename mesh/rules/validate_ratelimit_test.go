@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,8 +46,8 @@ func TestTargetsOfRateLimits(t *testing.T) {
 	const at = "spec.targetRef"
 	verify(t, wrap, []row{
 		{`, targetRef: {group: policy.linkerd.io, kind: Server, name: a}`, ``},
-		{`, targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: a}`, ``},
-		{`, targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: a}`, ``},
+		{`, targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: default}`, ``},
+		{`, targetRef: {group: gateway.networking.k8s.io, kind: HTTPRoute, name: default}`, ``},
 		{``, `invalid ` + at + `: missing`},
 		{`, targetRef: null`, `invalid ` + at + `: missing`},
 		{`, targetRef: {kind: Server, name: a}`, `invalid ` + at + `: "/Server": want one of`},
@@ -61,9 +62,23 @@ func TestOfTwoRateLimitsForOneTargetTheFirstCounts(t *testing.T) {
 	}
 	verify(t, several, []row{
 		{"rl ns/b " + limit("Server") + "; rl ns/a " + limit("Server"), `warning spec.targetRef: has no effect: HTTPLocalRateLimitPolicy ns/a, which comes first, is for the same Server`},
-		{"rl ns/b " + limit("Server") + "; rl ns/a " + limit("HTTPRoute"), ``},
+		{"rl ns/b " + limit("Server") + "; rl ns/a " + limit("HTTPRoute"), `warning spec.targetRef.name: "s" has no effect: no VirtualService of the mesh has a route of this name`},
 		{"rl ns/b " + limit("Server") + "; rl other/a " + limit("Server"), ``},
 	})
+}
+
+func TestRateLimitsForRoutesThatThereAreNot(t *testing.T) {
+	const to = "route: [{destination: {host: a}}]}"
+	services := "vs ns/a {hosts: [a], http: [{name: one, match: [{port: 1}], " + to + ", {match: [{port: 2}], " + to + ", {name: root, delegate: {name: d}}]}; " +
+		"vs ns/d {http: [{name: leaf, " + to + "]}; vs ns/g {hosts: [g], gateways: [g], http: [{name: theirs, " + to + "]}; "
+	for name, known := range map[string]bool{"one": true, `"spec.http[1]"`: true, "root-leaf": true, "default": true,
+		"root": false, "leaf": false, "theirs": false, "onne": false} {
+		want := "warning spec.gateways: has no effect"
+		if !known {
+			want += "\nwarning spec.targetRef.name: " + strconv.Quote(name) + " has no effect: no VirtualService of the mesh has a route of this name"
+		}
+		verify(t, several, []row{{services + "rl other/r {targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: " + name + "}, total: {requestsPerSecond: 1}}", want}})
+	}
 }
 
 func TestRateLimitsAreDecodedWhole(t *testing.T) {

@@ -19,6 +19,7 @@ func validateSet(s *Set) Faults {
 		warnSubsets(s),
 		warnPeers(s.PeerAuthentications),
 		warnLimits(s.RateLimitPolicies),
+		warnRoutes(s.RateLimitPolicies, s.VirtualServices),
 		warnTelemetries(s.Telemetries),
 	)
 }
