@@ -61,6 +61,23 @@ func (b *Balancer[T]) Pick(p Pick[T]) *Host[T] {
 	return pic.pick(a, p)
 }
 
+// Any is Pick for a request that says nothing of itself, by 64 random bits, where that
+// is all there is to ask: with one priority and one place, and hosts that neither
+// warm up nor are compared by the time that they take. Otherwise, and when the host
+// chosen may not be picked any more, it returns nil, and Pick finds one.
+func (b *Balancer[T]) Any(random uint64) *Host[T] {
+	pic := b.picture.Load()
+	g := pic.only
+	if g == nil || pic.clock {
+		return nil
+	}
+	i, _ := g.chooser.choose(ask{at: random})
+	if h := g.hosts[i]; !h.has(g.deny) {
+		return h
+	}
+	return nil
+}
+
 // pick is the long way: there is a choice of priorities or of places, or of a host's instead.
 func (pic *picture[T]) pick(a ask, p Pick[T]) *Host[T] {
 	chosen := pic.spill.choose(a.at, p.SkipPriorities)

@@ -21,6 +21,35 @@ func TestAPickGoesByTheRandomNumberOfItsCaller(t *testing.T) {
 	}
 }
 
+// Any says what Pick does, or nothing.
+func TestAnyAgreesWithPick(t *testing.T) {
+	for _, policy := range []balancer.Policy{balancer.LeastRequest, balancer.Random, balancer.RingHash, balancer.Maglev} {
+		for _, weights := range [][]uint32{nil, {1, 2, 3}} {
+			b := balance(balancer.Config{Policy: policy}, endpoints(10, weights...))
+			b.Hosts()[3].SetAvailable(false) // which nobody has been told of
+			for range 1000 {
+				r := rand.Uint64()
+				h, want := b.Any(r), b.Pick(pick{Random: r})
+				if h != want && h != nil || h == b.Hosts()[3] {
+					t.Fatalf("%v %v: %d leads to %s, and to %s", policy, weights, r, h.Address(), want.Address())
+				}
+			}
+		}
+	}
+}
+
+func TestAnySaysNothingWhereThereIsMoreToAsk(t *testing.T) {
+	for name, b := range map[string]*balancer.Balancer[int]{
+		"times":      balance(balancer.Config{Policy: balancer.PeakEWMA}, endpoints(3)),
+		"priorities": balance(balancer.Config{Locality: failover("us")}, append(at("us", 3, 0), at("eu", 3, 3)...)),
+		"nobody":     balance(balancer.Config{}, nil),
+	} {
+		if h := b.Any(rand.Uint64()); h != nil {
+			t.Errorf("%s: got %s", name, h.Address())
+		}
+	}
+}
+
 // A key is what counts where a policy goes by keys, and nowhere else.
 func TestTheRandomNumberOfACallerStandsBackBehindItsKey(t *testing.T) {
 	for _, policy := range []balancer.Policy{balancer.RingHash, balancer.Maglev} {

@@ -54,6 +54,13 @@ func generationOf(word uint64) uint64          { return word >> (stateBits + 1) 
 // State returns where the circuit stands; one atomic load.
 func (c *Circuit) State() State { return stateOf(c.word.Load()) }
 
+// Pass is Allow where the circuit is closed: one atomic load, and no need of the time.
+// If it reports false, it has done nothing.
+func (c *Circuit) Pass() (p Permit, ok bool) {
+	p.word = c.word.Load()
+	return p, p.word&stateMask == 0
+}
+
 // Allow admits a request to the host. For a closed circuit that is one atomic
 // load. A half-open one admits a single probe; while its outcome is awaited,
 // others get ErrProbing. An ejected host gives ErrOpen; it becomes half-open

@@ -58,7 +58,12 @@ func (h *host) do(what string, now time.Time) string {
 }
 
 func (h *host) send(id string, now time.Time) string {
+	closed := h.circuit.State() == breaker.Closed
+	quick, passed := h.circuit.Pass()
 	permit, err := h.circuit.Allow(now)
+	if passed != closed || passed && quick != permit {
+		return "Pass and Allow disagree"
+	}
 	h.sent[id] = permit
 	switch {
 	case errors.Is(err, breaker.ErrOpen):

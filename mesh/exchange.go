@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -93,36 +92,6 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 // RemoteAddress implements plan.Origin.
 func (x *exchange) RemoteAddress() string { return remoteOf(x.in.Context()) }
 
-// pathOf is the path that rules see. Most paths have nothing to escape or to
-// resolve, which one look at each byte tells.
-func pathOf(u *url.URL) string {
-	if u.RawPath == "" && plainPath(u.Path) {
-		return u.Path
-	}
-	return plan.NormalizePath(u.EscapedPath())
-}
-
-func plainPath(path string) bool {
-	if path == "" || path[0] != '/' {
-		return false
-	}
-	plain := &plainBytes // found once, not for each byte
-	for _, c := range []byte(path) {
-		if !plain[c] {
-			return false
-		}
-	}
-	return true
-}
-
-// plainBytes are letters, digits, "/", "-" and "_".
-var plainBytes = func() (plain [256]bool) {
-	for c := range plain {
-		plain[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '/' || c == '-' || c == '_'
-	}
-	return plain
-}()
-
 // idempotent: by its method, or because its sender says so, by the headers that
 // net/http knows too.
 func idempotent(r *http.Request) bool {
@@ -182,7 +151,9 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 			return
 		}
 	}
-	ctx, x.held.report = x.report.Try(ctx, c)
+	if x.report.Recording() {
+		ctx, x.held.report = x.report.Try(ctx, c)
+	}
 	x.last = x.newAttempt(ctx, c)
 	resp, err := x.t.carry(x, c, x.request(ctx, x.last))
 	if err == nil && !x.held.limit.Extend(c.Deadline) { // too late to be read
@@ -257,13 +228,12 @@ func (x *exchange) sent() *plan.Request {
 // over ends the exchange when the answer has been read or closed, or has broken
 // off with err.
 func (x *exchange) over(err error) {
-	var broken engine.Outcome
 	if err != nil {
-		broken = x.brokeOff(err)
+		x.call.Broken(x.brokeOff(err))
 	}
 	x.held.end()
 	x.sendCopies()
-	x.call.Finish(broken)
+	x.call.Finish()
 	x.tell(x.answer.status)
 	x.free()
 }

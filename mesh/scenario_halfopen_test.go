@@ -44,6 +44,25 @@ func TestOneProbeAloneBringsAHostBack(t *testing.T) {
 	})
 }
 
+func TestAHostIsProbedInItsTurn(t *testing.T) {
+	play(t, oneStrike("}, loadBalancer: {simple: ROUND_ROBIN"), func(s *scene) {
+		sick, well := s.start("reviews", "sick"), s.start("reviews", "well")
+		sick.plays(sick.says(500))
+		for sick.heard() == 0 {
+			s.get("http://reviews/")
+		}
+		s.pass(30 * time.Second)
+		sick.plays(sick.says(200))
+		before := well.heard()
+		for range 4 {
+			s.want(s.get("http://reviews/"), "200")
+		}
+		if sick.heard()-1 != 2 || well.heard()-before != 2 {
+			t.Errorf("the host that was probed got %d of 4 requests, the other %d", sick.heard()-1, well.heard()-before)
+		}
+	})
+}
+
 func TestOthersServeWhileAHostIsProbed(t *testing.T) {
 	play(t, oneStrike(""), func(s *scene) {
 		sick, well := s.start("reviews", "sick"), s.start("reviews", "well")

@@ -26,26 +26,17 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL == nil || r.URL.Scheme != "http" && r.URL.Scheme != "https" {
 		return t.pass.RoundTrip(r) // which knows other schemes, and what to say of a missing URL
 	}
-	resp, ours, err := t.through(r)
-	if !ours {
-		return t.passOn(r)
-	}
-	return resp, err
-}
-
-// through sends a request through the mesh, if it is the mesh's. Whoever panics on
-// the way, a base or a hook of the observer, a request that has ended holds nothing.
-func (t *Transport) through(r *http.Request) (resp *http.Response, ours bool, err error) {
-	x := newExchange(t, r)
-	returned := false
+	x, returned := newExchange(t, r), false
 	defer func() {
-		if !returned {
+		if !returned { // whoever panics on the way, a base or a hook of the observer: the request has ended
 			x.panicked()
 		}
 	}()
-	resp, ours, err = x.roundTrip()
-	returned = true
-	return resp, ours, err
+	resp, ours, err := x.roundTrip()
+	if returned = true; !ours {
+		return t.passOn(r)
+	}
+	return resp, err
 }
 
 // roundTrip is the journey. Afterwards the exchange is nobody's, or the answer's.

@@ -183,7 +183,8 @@ func (r *rpc) outgoing(ctx context.Context) metadata.MD {
 // finish ends a call that has been answered.
 func (r *rpc) finish(err error) {
 	r.call.Outcome.GRPCStatus = int(codeOf(err)) // what observers are told; decided upon it was before
-	r.call.Finish(r.broken)
+	r.call.Broken(r.broken)
+	r.call.Finish()
 }
 
 // hostOf is an authority without its port.

@@ -149,9 +149,23 @@ var (
 	errNoEndpoints = errors.New("no endpoint")
 )
 
-// pick finds a host that may be sent to now. In a panic, when too few hosts are
-// healthy, circuits are not asked.
+// pick finds a host that may be sent to now.
 func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
+	if c.Tries > 0 || c.hashed || c.Flight == nil {
+		return cl.choose(c, nil)
+	}
+	h := cl.balancer.Any(c.Flight.dice.roll()) // for most calls any host will do
+	if h != nil {
+		if permit, ok := h.State.circuit.Pass(); ok {
+			return h, permit, nil
+		}
+	}
+	return cl.choose(c, h)
+}
+
+// choose has the balancer propose hosts, unless one has been proposed, until a circuit
+// agrees. In a panic, when too few hosts are healthy, circuits are not asked.
+func (cl *Cluster) choose(c *Call, h *Host) (*Host, breaker.Permit, error) {
 	now := c.sent
 	if c.Tries > 0 {
 		now = time.Now()
@@ -161,9 +175,10 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 		p.Random = c.Flight.dice.roll()
 	}
 	for range proposals {
-		h := cl.balancer.Pick(p)
 		if h == nil {
-			break
+			if h = cl.balancer.Pick(p); h == nil {
+				break
+			}
 		}
 		permit, err := h.State.circuit.Allow(now)
 		if err == nil {
@@ -175,7 +190,7 @@ func (cl *Cluster) pick(c *Call) (*Host, breaker.Permit, error) {
 		if cl.balancer.Panicking(h) {
 			return h, breaker.Permit{}, nil
 		}
-		p.Tried = append(slices.Clip(p.Tried), h) // a hash would come back to it
+		p.Tried, h = append(slices.Clip(p.Tried), h), nil // a hash would come back to it
 	}
 	return nil, breaker.Permit{}, cl.unhealthy()
 }

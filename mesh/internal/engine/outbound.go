@@ -264,14 +264,18 @@ func (c *Call) over(o Outcome) error {
 	return c.refuse(o.Flag, o.Failure.String(), o.Err)
 }
 
-// Finish is called once, when the answer has been read or given up. broken is how
-// its body broke off; the zero Outcome: it did not. A connection that ended is a
-// failure of the host; time that was up is not, for the host had answered.
-func (c *Call) Finish(broken Outcome) {
-	c.Flags |= broken.Flag
-	if broken.Failure == retry.Reset {
+// Broken says, before Finish, how the body of the answer broke off; the zero Outcome:
+// it did not. A connection that ended is a failure of the host; time that was up is
+// not, for the host had answered.
+func (c *Call) Broken(o Outcome) {
+	c.Flags |= o.Flag
+	if o.Failure == retry.Reset {
 		c.Cluster.broke(c.Host, time.Now())
 	}
+}
+
+// Finish is called once, when the answer has been read or given up.
+func (c *Call) Finish() {
 	c.release()
 	c.endRetry()
 	c.land()

@@ -169,6 +169,9 @@ type Attempt struct {
 	details telemetry.Details
 }
 
+// Recording reports whether tries are recorded.
+func (o *Outbound) Recording() bool { return o.span.Recording() }
+
 // Try begins the span of a try of c, if it is recorded. That is the call itself or,
 // in a race, that of the one try: the call may be over before it begins.
 func (o *Outbound) Try(ctx context.Context, c *engine.Call) (context.Context, *Attempt) {
