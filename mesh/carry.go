@@ -13,7 +13,9 @@ import (
 // carry sends one try.
 func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.Response, error) {
 	if t.own == nil {
-		x.hop.stamp(r)
+		if x.hop.tells(r) {
+			x.hop.stamp(r)
+		}
 		return t.overBase(c, &x.held, r)
 	}
 	held, hop := &x.held, &x.hop
@@ -30,8 +32,9 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 		return nil, err
 	case !h2 && w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
 		return held.overPlain(c.Cluster, w.plain, r, hop)
+	case hop.tells(r):
+		hop.stamp(r)
 	}
-	hop.stamp(r)
 	switch {
 	case h2:
 		return held.overHTTP2(w, w.forTransport(r, secure))

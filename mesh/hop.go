@@ -25,15 +25,14 @@ type hop struct {
 // tells reports whether there is anything to write, or to take out.
 func (h *hop) tells(r *http.Request) bool {
 	return !h.deadline.IsZero() || h.call.Tries > 1 || h.introduces() ||
-		h.x.report.Carries() != telemetry.CarriesNothing || h.passesOn(r)
+		h.x.report.Carries() != telemetry.CarriesNothing || h.looks(r) && h.bears(r, bearsPeer)
 }
 
-// passesOn reports whether the request has what somebody else has said of himself. Where
-// no report has looked at the head, that is looked for only if it could be believed:
-// of a caller who has proven nothing nobody believes it.
-func (h *hop) passesOn(r *http.Request) bool {
-	x := h.x
-	return (x.held.secure || x.report.Begun() || r.URL.Scheme != "http") && h.bears(r, bearsPeer)
+// looks reports whether it matters that the request has what somebody else has said of
+// himself. Where no report has looked at the head anyhow, that is so only if it could
+// be believed: of a caller who has proven nothing nobody believes it.
+func (h *hop) looks(r *http.Request) bool {
+	return h.x.held.secure || h.x.report.Begun() || r.URL.Scheme != "http"
 }
 
 // introduces: who is calling is told as Istio's proxies do, for the labels of the
@@ -58,14 +57,8 @@ func (h *hop) apart(r *http.Request) bool {
 	return h.x.report.Carries() != telemetry.CarriesMore && !h.bears(r, bearsPeer|bearsTrace|bearsHop)
 }
 
-// stamp writes into a copy of the request's headers.
+// stamp writes what it tells into a copy of the request's headers.
 func (h *hop) stamp(r *http.Request) {
-	if h.tells(r) {
-		h.write(r)
-	}
-}
-
-func (h *hop) write(r *http.Request) {
 	header := maps.Clone(r.Header)
 	if header == nil {
 		header = http.Header{}
@@ -82,7 +75,7 @@ func (h *hop) write(r *http.Request) {
 	switch {
 	case h.introduces():
 		header[telemetry.MetadataHeader] = h.x.t.mesh.metadata[:]
-	case h.passesOn(r):
+	case h.looks(r) && h.bears(r, bearsPeer):
 		delete(header, telemetry.MetadataHeader)
 	}
 	r.Header = header

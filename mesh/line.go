@@ -69,8 +69,12 @@ func (t *Transport) overBase(c *engine.Call, held *hold, r *http.Request) (*http
 
 // encrypts reports whether TLS is due to the host that was picked.
 func (m *Mesh) encrypts(c *engine.Call) bool {
+	return (m.config.Identity != nil || c.Cluster.Spec().TLS.Mode != plan.TLSAuto) && m.owesTLS(c)
+}
+
+func (m *Mesh) owesTLS(c *engine.Call) bool {
 	spec, identity := c.Cluster.Spec(), m.config.Identity != nil
-	if spec.TLS.Mode == plan.TLSDisable || spec.TLS.Mode == plan.TLSAuto && !identity {
+	if spec.TLS.Mode == plan.TLSDisable {
 		return false
 	}
 	ep := c.Host.Endpoint()
