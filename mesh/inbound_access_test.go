@@ -228,24 +228,27 @@ func TestAnAuthorizerDecidesForCustomPolicies(t *testing.T) {
 // Who waits for an Authorizer waits no longer than the caller does, or than the
 // caller said that it would.
 func TestAnAuthorizerThatBlocksHoldsUpOnlyItsOwnRequest(t *testing.T) {
-	left := make(chan error, 1)
+	asked, left := make(chan struct{}, 2), make(chan error, 2)
 	b := open(t, asks("opa", func(ctx context.Context, _ mesh.AccessRequest) error {
+		asked <- struct{}{}
 		<-ctx.Done()
 		left <- ctx.Err()
 		return nil // a yes that comes too late is the handler's to deal with
 	}), hello, authorization("ask", custom))
 	g := b.guest("productpage", http2)
 	g.get("/asked/7", 200, "X-Envoy-Expected-Rq-Timeout-Ms: 20")
+	<-asked
 	if err := <-left; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("it ended with %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	r, _ := http.NewRequestWithContext(ctx, "GET", g.url+"/asked/7", nil)
-	gone := make(chan error)
+	gone := make(chan error, 1)
 	go func() {
 		_, err := g.client.Do(r)
 		gone <- err
 	}()
+	<-asked // else the caller may be gone before anything is sent
 	g.get("/free", 200)
 	cancel()
 	if err := <-gone; !errors.Is(err, context.Canceled) {
