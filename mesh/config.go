@@ -80,7 +80,8 @@ type Config struct {
 	// Logger gets what an operator should know: rejected rules, ejections,
 	// trouble with discovery. Nil: silent.
 	Logger *slog.Logger
-	// DialContext makes the connections to endpoints. Nil: a net.Dialer.
+	// DialContext makes the connections to endpoints. Nil: the DialContext of the
+	// *http.Transport that Mesh.Transport was given, or else a net.Dialer.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 	// ReplayLimit is how many bytes of a request body that has no GetBody are
 	// kept for a retry; a longer body is not retried once it has been sent.

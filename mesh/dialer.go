@@ -18,9 +18,12 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
+// A dialContext is net.Dialer's.
+type dialContext = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // A dialer makes the connections of one cluster by its policy.
 type dialer struct {
-	base   func(ctx context.Context, network, address string) (net.Conn, error)
+	base   dialContext
 	gate   *breaker.Gate
 	policy plan.Connection
 	locks  *locks

@@ -22,6 +22,7 @@ import (
 // A Mesh is the mesh as one process sees it. It is safe for concurrent use.
 type Mesh struct {
 	config Config
+	dials  bool // Config.DialContext was given
 	engine *engine.Engine
 	rules  *follow.Loop
 	status tracker
@@ -56,7 +57,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	m := &Mesh{config: c.withDefaults(), deadlines: deadline.NewShards(), visits: flight.New[inbound]()}
+	m := &Mesh{config: c.withDefaults(), dials: c.DialContext != nil, deadlines: deadline.NewShards(), visits: flight.New[inbound]()}
 	m.ways.mesh, m.connections = m, newConnections(m)
 	e, err := engine.New(engine.Config{
 		Options:      m.config.options(),
@@ -176,7 +177,8 @@ func (m *Mesh) reject(err error) {
 // Transport returns an http.RoundTripper that sends requests through the mesh.
 //
 // Base says what carries each try. Nil: connections of the mesh's own, by the
-// rules. An *http.Transport: the same, with its settings where rules have none.
+// rules. An *http.Transport: the same, with its settings where rules have none, and
+// by its DialContext where Config has none.
 // Any other RoundTripper: that one, and rules on connections have no effect; but
 // an http request is refused (ErrConnect) where mutual TLS is due, which it could
 // not speak.
@@ -195,11 +197,20 @@ func (m *Mesh) Transport(base http.RoundTripper) *Transport {
 	}
 	if template, ok := t.pass.(*http.Transport); ok {
 		t.own = &wires{mesh: m, template: template.Clone()} // net/http still writes to the TLS of one that is used
+		t.own.dial = m.dialOf(base)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.transports = append(m.transports, t)
 	return t
+}
+
+// dialOf makes the connections for a base: Config.DialContext, else the base's own.
+func (m *Mesh) dialOf(base http.RoundTripper) dialContext {
+	if own, ok := base.(*http.Transport); ok && own.DialContext != nil && !m.dials {
+		return own.DialContext
+	}
+	return m.config.DialContext
 }
 
 // cloneOfDefault is of http.DefaultTransport, or new if somebody has replaced that.

@@ -31,3 +31,33 @@ func TestABaseSetsItselfUpWhileItsSettingsAreRead(t *testing.T) {
 		all.Wait()
 	}
 }
+
+// A base connects as it does without a mesh, unless Config says how to.
+func TestABaseDialsItsWay(t *testing.T) {
+	s := listen(t, whoIs())
+	for name, test := range map[string]struct{ base, config *phoneBook }{
+		"the base's":   {base: &phoneBook{}},
+		"the Config's": {base: nil, config: &phoneBook{}},
+		"both":         {base: &phoneBook{}, config: &phoneBook{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, base, asked := mesh.Config{}, new(http.Transport), test.base
+			if test.base != nil {
+				base.DialContext = test.base.dial
+			}
+			if test.config != nil {
+				cfg.DialContext, asked = test.config.dial, test.config
+			}
+			asked.real = map[string]string{"[2001:db8::7]:80": s.Listener.Addr().String()}
+			c := carry(t, services{"play": {"[2001:db8::7]:80"}}, false, cfg)
+			transport := c.mesh.Transport(base)
+			if got := textOf(t, mustAnswer(t, transport, get(t.Context(), "http://play/path").Request)); got != "play /path HTTP/1.1" {
+				t.Errorf("got %q", got)
+			}
+			if len(asked.asked) != 1 {
+				t.Errorf("dialled %q", asked.asked)
+			}
+			transport.CloseIdleConnections()
+		})
+	}
+}

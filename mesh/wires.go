@@ -19,6 +19,7 @@ import (
 type wires struct {
 	mesh      *Mesh
 	template  *http.Transport
+	dial      dialContext
 	byCluster sync.Map   // *engine.Cluster → *wire
 	mu        sync.Mutex // orders what is written there
 }
@@ -136,7 +137,7 @@ func (w *wires) closeIdle() {
 
 func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster, credential tlsid.Credential) *wire {
 	wr := &wire{cluster: cl, spec: spec, credential: credential}
-	wr.dialer = &dialer{base: w.mesh.config.DialContext, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle}
+	wr.dialer = &dialer{base: w.dial, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle}
 	wr.plain = w.pool(wr)
 	both := new(http.Protocols)
 	both.SetHTTP1(true)
