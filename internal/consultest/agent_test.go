@@ -45,6 +45,18 @@ func TestAgentAnswersAndKeepsItsAddressAcrossARestart(t *testing.T) {
 	}
 }
 
+// Agents take their ports later, so nobody listens when the next test chooses its own.
+func TestPortsAreOneTestsAlone(t *testing.T) {
+	taken := map[int]bool{}
+	for range 500 {
+		port := consultest.FreePort(t)
+		if taken[port] {
+			t.Errorf("port %d is had twice", port)
+		}
+		taken[port] = true
+	}
+}
+
 func TestClusterElectsAnotherLeader(t *testing.T) {
 	cluster := consultest.StartCluster(t, 3)
 	first := cluster.Leader()

@@ -70,12 +70,18 @@ func keptPath(module string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	dir, err := keptDir()
+	return filepath.Join(dir, fmt.Sprintf("consul-%x", sha256.Sum256(mod))[:19]), err
+}
+
+// keptDir is a directory for what outlives tests.
+func keptDir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
 	dir := filepath.Join(cache, "inmesh")
-	return filepath.Join(dir, fmt.Sprintf("consul-%x", sha256.Sum256(mod))[:19]), os.MkdirAll(dir, 0o755)
+	return dir, os.MkdirAll(dir, 0o755)
 }
 
 // build makes the agent under another name first: one that stands is whole.

@@ -108,16 +108,22 @@ func newPorts(t testing.TB) (p ports) {
 	return p
 }
 
-// takePort listens on a port that no connection gets for its own end: systems take
-// those above 32767, and one of them may be gone before an agent has started.
+// takePort listens on a port that is the test's until it ends, and that no connection
+// gets for its own end: systems take those above 32767. An agent listens a moment
+// later, and again when it has been killed.
 func takePort(t testing.TB) net.Listener {
 	t.Helper()
 	var err error
 	for range 100 {
 		var l net.Listener
-		if l, err = net.Listen("tcp", address(10000+rand.IntN(20000))); err == nil {
+		port := 10000 + rand.IntN(20000)
+		if l, err = net.Listen("tcp", address(port)); err != nil {
+			continue
+		}
+		if err = reserve(t, port); err == nil {
 			return l
 		}
+		l.Close()
 	}
 	t.Fatal(err)
 	return nil
