@@ -17,7 +17,7 @@ func sendable(r *http.Request, h http.Header) bool {
 // trailing reports whether a transport can write these trailers. They are the body's
 // to fill in while it is read, and so are looked at before.
 func trailing(h http.Header) bool {
-	return len(h) == 0 || fields(h) && !slices.ContainsFunc(notTrailers, func(name string) bool { return h[name] != nil })
+	return len(h) == 0 || fields(h) && !slices.ContainsFunc(notTrailers, func(name string) bool { _, is := h[name]; return is })
 }
 
 // notTrailers are fields that say how a message is to be read.
