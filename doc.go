@@ -60,6 +60,7 @@
 //	mesh/internal/mask     secrets taken out of what operators are shown
 //	mesh/internal/doorway  raw connections are let in before they are accepted
 //	mesh/internal/sniff    one port for TLS and plaintext
+//	mesh/internal/places   how many connections wait to be let in
 //	mesh/internal/inside   what meshgrpc builds on
 //	mesh/internal/cel      the expressions in Telemetry resources
 //	mesh/internal/flight   what is under way

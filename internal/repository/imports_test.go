@@ -113,7 +113,9 @@ var mayImport = map[string]why{
 		"mesh/rules":             "policies are what it compiles",
 		"golang.org/x/time/rate": "each bound is a token bucket",
 	},
-	"mesh/internal/sniff": {},
+	"mesh/internal/sniff": {
+		"mesh/internal/places": "who comes when all places are taken",
+	},
 	"mesh/internal/report": {
 		"mesh/internal/engine": "what became of a call",
 		"mesh/internal/guard":  "why a request was refused",
@@ -138,10 +140,13 @@ var mayImport = map[string]why{
 	},
 	"mesh/internal/counted":  {},
 	"mesh/internal/deadline": {},
-	"mesh/internal/doorway":  {},
-	"mesh/internal/flight":   {},
-	"mesh/internal/follow":   {},
-	"mesh/internal/replay":   {},
+	"mesh/internal/doorway": {
+		"mesh/internal/places": "who comes when all places are taken",
+	},
+	"mesh/internal/places": {},
+	"mesh/internal/flight": {},
+	"mesh/internal/follow": {},
+	"mesh/internal/replay": {},
 	"mesh/internal/plan": {
 		"mesh/rules":                     "rules are what it compiles",
 		"mesh/authz":                     "whether an endpoint takes mutual TLS is a PeerAuthentication's to say",

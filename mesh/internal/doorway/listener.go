@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/places"
 )
 
 // A Config says who is let in.
@@ -26,7 +28,7 @@ type Config struct {
 type Listener struct {
 	inner  net.Listener
 	config Config
-	places chan struct{} // holds one for each that is looked at, or that waits for Accept
+	places *places.Places // one for each that is looked at, or that waits for Accept
 	ready  chan accepted
 	close  func() error // closes once
 
@@ -56,8 +58,9 @@ type visit struct {
 // Listen returns a Listener over inner, which it owns from now on.
 func Listen(inner net.Listener, c Config) *Listener {
 	c.Timeout, c.MaxPending = cmp.Or(c.Timeout, 10*time.Second), cmp.Or(c.MaxPending, 4096)
-	l := &Listener{inner: inner, config: c, places: make(chan struct{}, c.MaxPending), ready: make(chan accepted)}
+	l := &Listener{inner: inner, config: c, ready: make(chan accepted)}
 	l.life, l.end = context.WithCancel(context.Background())
+	l.places = places.New(c.MaxPending, l.due, l.evict, l.life.Done())
 	l.close = sync.OnceValue(l.shut)
 	l.tasks.Go(l.run)
 	return l
@@ -86,7 +89,7 @@ func (l *Listener) run() {
 		switch {
 		case err != nil:
 			l.deliver(accepted{err: err})
-		case !l.place():
+		case !l.places.Take():
 			_ = conn.Close()
 		default:
 			v := l.enter(conn)
@@ -97,7 +100,7 @@ func (l *Listener) run() {
 
 // admit looks at one connection, and hands it over if it may come in.
 func (l *Listener) admit(v *visit) {
-	defer func() { <-l.places }()
+	defer l.places.Leave()
 	conn, err := l.config.Admit(v.ctx, v.conn)
 	l.leave(v)
 	if err == nil {
@@ -137,41 +140,6 @@ func (l *Listener) leave(v *visit) {
 
 // grace is how long a connection may be looked at in any case.
 const grace = time.Second
-
-// place waits for a place; false: the listener was closed.
-func (l *Listener) place() bool {
-	select {
-	case l.places <- struct{}{}:
-		return true
-	default:
-		return l.makePlace()
-	}
-}
-
-// makePlace evicts one, and no other before somebody has left.
-func (l *Listener) makePlace() bool {
-	for {
-		select {
-		case l.places <- struct{}{}:
-			return true
-		case <-l.due():
-			if l.evict() {
-				return l.takePlace()
-			}
-		case <-l.life.Done():
-			return false
-		}
-	}
-}
-
-func (l *Listener) takePlace() bool {
-	select {
-	case l.places <- struct{}{}:
-		return true
-	case <-l.life.Done():
-		return false
-	}
-}
 
 // due fires when the oldest has had its grace; nil: there is none.
 func (l *Listener) due() <-chan time.Time {

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/places"
 )
 
 // A Listener accepts TLS and plaintext connections from another listener. Its
@@ -12,11 +14,11 @@ import (
 type Listener struct {
 	inner  net.Listener
 	config Config
-	silent silent        // those whose first byte is waited for
-	places chan struct{} // holds one for each that is waited for, or that waits for Accept
-	turn   chan struct{} // holds one when nobody asks the inner listener
-	ready  chan accepted // from the goroutines to Accept
-	close  func() error  // closes once
+	silent silent         // those whose first byte is waited for
+	places *places.Places // one for each that is waited for, or that waits for Accept
+	turn   chan struct{}  // holds one when nobody asks the inner listener
+	ready  chan accepted  // from the goroutines to Accept
+	close  func() error   // closes once
 
 	mu    sync.Mutex     // orders the begin of tasks and the close of done
 	tasks sync.WaitGroup // the goroutines
@@ -41,11 +43,11 @@ func Listen(inner net.Listener, c Config) (*Listener, error) {
 	l := &Listener{
 		inner:  inner,
 		config: c,
-		places: make(chan struct{}, c.MaxPending),
 		turn:   make(chan struct{}, 1),
 		ready:  make(chan accepted),
 		done:   make(chan struct{}),
 	}
+	l.places = places.New(c.MaxPending, l.silent.due, l.evict, l.done)
 	l.turn <- struct{}{}
 	l.close = sync.OnceValue(l.shut)
 	return l, nil

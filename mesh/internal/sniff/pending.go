@@ -21,57 +21,30 @@ const recordMajor, maxRecordMinor = 3, 3
 
 // admit waits for a connection's first byte, in a goroutine of its own.
 func (l *Listener) admit(conn net.Conn) {
-	if !l.place() {
+	if !l.places.Take() {
 		_ = conn.Close()
 		return
 	}
 	c := &peekedConn{Conn: conn, since: time.Now()}
 	if !l.silent.enter(c) {
 		_ = conn.Close()
-		<-l.places
+		l.places.Leave()
 		return
 	}
 	l.tasks.Go(func() {
-		defer func() { <-l.places }()
+		defer l.places.Leave()
 		l.wait(c)
 	})
 }
 
-// place waits for a place among the pending; false: the listener was closed.
-func (l *Listener) place() bool {
-	select {
-	case l.places <- struct{}{}:
-		return true
-	default:
-		return l.makePlace()
+// evict closes the connection that has been silent longest, once it has had its grace.
+// If there is none, all wait for Accept, and so does who comes next.
+func (l *Listener) evict() bool {
+	evicted := l.silent.evict(time.Now())
+	if evicted {
+		l.crowded.Add(1)
 	}
-}
-
-// makePlace closes the connection that has been silent longest, once it has had
-// its grace. If there is none, all wait for Accept, and so does the new one.
-func (l *Listener) makePlace() bool {
-	for {
-		select {
-		case l.places <- struct{}{}:
-			return true
-		case <-l.silent.due(time.Now()):
-			if l.silent.evict(time.Now()) {
-				l.crowded.Add(1)
-				return l.takePlace()
-			}
-		case <-l.done:
-			return false
-		}
-	}
-}
-
-func (l *Listener) takePlace() bool {
-	select {
-	case l.places <- struct{}{}:
-		return true
-	case <-l.done:
-		return false
-	}
+	return evicted
 }
 
 // wait reads what tells, and hands the connection over as what it is. The
@@ -129,5 +102,5 @@ type Stats struct {
 
 // Stats returns the counts of now.
 func (l *Listener) Stats() Stats {
-	return Stats{Pending: len(l.places), TimedOut: l.timedOut.Load(), Crowded: l.crowded.Load()}
+	return Stats{Pending: l.places.Len(), TimedOut: l.timedOut.Load(), Crowded: l.crowded.Load()}
 }

@@ -47,14 +47,14 @@ func (s *silent) leaveLocked(c *peekedConn) bool {
 }
 
 // due fires when the oldest has had its grace; nil: there is none.
-func (s *silent) due(now time.Time) <-chan time.Time {
+func (s *silent) due() <-chan time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	front := s.queue.Front()
 	if front == nil {
 		return nil
 	}
-	return time.After(front.Value.(*peekedConn).since.Add(grace).Sub(now))
+	return time.After(time.Until(front.Value.(*peekedConn).since.Add(grace)))
 }
 
 // evict closes the oldest, which ends the wait for it; false: none has had its
