@@ -68,6 +68,15 @@ func (m *member) End(rtt time.Duration, ok bool, now time.Time) {
 	}
 }
 
+// GiveUp is End of a request that its sender gave up after waiting for so long: peak
+// EWMA learns that the host takes longer than that, if it knew of less.
+func (m *member) GiveUp(waited time.Duration, now time.Time) {
+	m.active.Add(-1)
+	if m.has(measured) {
+		m.learnPeak(waited, now.UnixNano())
+	}
+}
+
 // Leave is End of a request that nothing is to be learned from.
 func (m *member) Leave() { m.active.Add(-1) }
 

@@ -92,6 +92,16 @@ func (m *member) learn(rtt time.Duration, ok bool, now int64) {
 	}
 }
 
+// learnPeak feeds an answer that did not come in so long.
+func (m *member) learnPeak(waited time.Duration, now int64) {
+	for {
+		old := m.cost.Load()
+		if float64(waited) <= estimate(old).decayed(now) || m.cost.CompareAndSwap(old, uint64(newEstimate(float64(waited), now))) {
+			return
+		}
+	}
+}
+
 func (e estimate) after(rtt float64, ok bool, now int64) estimate {
 	cost := e.cost()
 	if !ok {

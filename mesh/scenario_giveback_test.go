@@ -172,3 +172,21 @@ func TestAHostIsNotBlamedForTheWaitInLine(t *testing.T) {
 		})
 	}
 }
+
+// A caller who leaves early says nothing of how long the host would have taken, beyond
+// that: a host must not look slow for its callers have no patience.
+func TestPeakEWMADoesNotTakeCallersWhoLeaveForSlowness(t *testing.T) {
+	rule := strings.Replace(policy("reviews", "{loadBalancer: {simple: LEAST_REQUEST}}"), "metadata: {name: reviews}", "metadata: {name: reviews, annotations: {inmesh/balancer: PEAK_EWMA}}", 1)
+	play(t, []string{rule, unretried("reviews")}, func(s *scene) {
+		quick, slow := s.start("reviews", "quick"), s.start("reviews", "slow")
+		quick.plays(later(100*time.Millisecond, quick.says(200)))
+		slow.plays(later(300*time.Millisecond, slow.says(200)))
+		s.share(10, "http://reviews/")
+		for range 10 {
+			s.want(s.cancelled(time.Millisecond, "http://reviews/"), "cancelled by the caller")
+		}
+		if got := s.get("http://reviews/"); got.body != "quick" {
+			s.Errorf("the %s host is asked after impatient callers have left the quick one", got.body)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/inmesh-go/inmesh/breaker"
+	"github.com/inmesh-go/inmesh/retry"
 )
 
 // hold says what a try has taken and must give back, once.
@@ -31,8 +32,15 @@ func (c *Call) release() {
 func (c *Call) leave() {
 	if c.seen.IsZero() {
 		c.Host.Leave()
-	} else {
-		c.Host.End(c.seen.Sub(c.sent), c.Outcome.circuit() == breaker.Success, c.seen)
+		return
+	}
+	switch took, out := c.seen.Sub(c.sent), c.Outcome.circuit(); {
+	case out != breaker.Ignored:
+		c.Host.End(took, out == breaker.Success, c.seen)
+	case c.Outcome.Failure == retry.Canceled && !c.Outcome.InLine:
+		c.Host.GiveUp(took, c.seen)
+	default: // it has not got there
+		c.Host.Leave()
 	}
 }
 
