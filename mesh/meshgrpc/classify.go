@@ -83,16 +83,16 @@ func (r *rpc) timeUp(t *try, err error) bool {
 
 // ended is the outcome of a try whose time is up, or whose caller has gone.
 func (r *rpc) ended(t *try, err error) (engine.Outcome, bool) {
-	deadline, limited := r.ctx.Deadline()
-	switch {
-	case r.ctx.Err() != nil:
+	if r.ctx.Err() != nil {
 		return engine.Ended(r.ctx), true
-	case limited && !time.Now().Before(deadline):
-		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded), true
+	}
+	if o, over := engine.Overdue(r.ctx); over {
+		return o, true
+	}
+	switch {
 	case t.Err() == nil && !r.timeUp(t, err):
 		return engine.Outcome{}, false
-	}
-	if r.perTry {
+	case r.perTry:
 		return engine.Failed(retry.PerTryTimeout, context.DeadlineExceeded), true
 	}
 	return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded), true
