@@ -54,7 +54,8 @@
 //  1. An object without a namespace is in "default".
 //  2. [Dir] and [FS] take *.yaml, *.yml and *.json, and leave out names that begin with a dot.
 //  3. Changes are read when all has been quiet for 50 ms, after 500 ms at the latest.
-//  4. Where the system tells of no changes, files are looked at once a second.
+//  4. Where the system tells of no changes, files are looked at each 0.9 s, and
+//     those that have changed are read once two looks have seen the same.
 //
 // # Cost
 //

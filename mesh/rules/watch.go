@@ -12,8 +12,9 @@ import (
 const (
 	// pollEvery is how often a Tree looks for changes that nobody told it: on
 	// network file systems, behind links that lead elsewhere, where the system
-	// is out of watches. A look costs one stat a file, and no read.
-	pollEvery = time.Second
+	// is out of watches. A look costs one stat a file, and no read. With the time
+	// that a change settles it is less than a second.
+	pollEvery = 900 * time.Millisecond
 	// A change is read when all has been quiet for quiet, but settleMax after
 	// it began at the latest: files are rarely written in one step.
 	quiet     = 50 * time.Millisecond
@@ -27,7 +28,7 @@ func (t *Tree) Watch(ctx context.Context) iter.Seq2[*Set, error] {
 		w := newWatch(t)
 		defer w.close()
 		for ctx.Err() == nil {
-			set, err, news := w.look()
+			set, err, news := w.look(ctx)
 			if news && !yield(set, err) {
 				return
 			}
@@ -47,6 +48,7 @@ type watch struct {
 	notify *fsnotify.Watcher
 	events <-chan fsnotify.Event // nil with notify
 	lost   <-chan error          // events that overflowed; nil with notify
+	polled bool                  // nobody has told of a change
 }
 
 func newWatch(t *Tree) *watch {
@@ -68,8 +70,8 @@ func (w *watch) close() {
 }
 
 // look reads the files if they may have changed since the last look.
-func (w *watch) look() (*Set, error, bool) {
-	l, err := w.tree.list(time.Now())
+func (w *watch) look(ctx context.Context) (*Set, error, bool) {
+	l, err := w.list(ctx)
 	if err != nil {
 		w.last = nil
 		return w.teller.news(nil, err)
@@ -80,6 +82,22 @@ func (w *watch) look() (*Set, error, bool) {
 	w.last = l.files
 	w.observe(l.dirs)
 	return w.teller.news(w.read(l.files))
+}
+
+// list names the files. Where nobody has told of a change that there is, they are named
+// until two listings are alike: somebody may be writing them.
+func (w *watch) list(ctx context.Context) (listing, error) {
+	l, err := w.tree.list(time.Now())
+	if !w.polled {
+		return l, err
+	}
+	late := time.Now().Add(settleMax)
+	for before := w.last; err == nil && !slices.EqualFunc(before, l.files, found.alike) && time.Now().Before(late); {
+		before = l.files
+		w.settle(ctx)
+		l, err = w.tree.list(time.Now())
+	}
+	return l, err
 }
 
 // read reads what has changed, and holds it all.
@@ -111,9 +129,11 @@ func (w *watch) observe(dirs []string) {
 
 // wait returns when it is time to look again, or when ctx ends.
 func (w *watch) wait(ctx context.Context) {
+	w.polled = false
 	select {
 	case <-ctx.Done():
 	case <-w.ticker.C:
+		w.polled = true
 	case <-w.lost:
 		w.settle(ctx)
 	case <-w.events:

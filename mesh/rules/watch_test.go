@@ -353,6 +353,25 @@ func TestPollsAFileSystemEachSecond(t *testing.T) {
 	})
 }
 
+// A look at any time may come while a file is being written: what is half there may
+// well be rules, only fewer.
+func TestNoHalfOfAFileIsReadWhereNobodyTellsOfChanges(t *testing.T) {
+	first, second := rule("a", "{host: a}"), "---\n"+rule("b", "{host: b}")
+	for begun := time.Duration(0); begun < 2*time.Second; begun += 5 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			var fsys changingFS
+			fsys.put("a.yaml", first+second)
+			f := follow(t, rules.FS(&fsys))
+			f.hosts("a b")
+			time.Sleep(begun)
+			fsys.put("a.yaml", first)
+			time.Sleep(10 * time.Millisecond)
+			fsys.put("a.yaml", first+second+"---\n"+rule("c", "{host: c}"))
+			f.hosts("a b c")
+		})
+	}
+}
+
 func TestStaticRulesCanBeRewritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := rules.Static(rule("a", "{host: a}"), rule("b", "{host: b}"))
