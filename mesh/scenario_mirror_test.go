@@ -201,6 +201,21 @@ func TestTheLimitsOfAMirrorAreItsOwn(t *testing.T) {
 	})
 }
 
+// As in Envoy. A copy to the hosts of its original comes after it, and does not take
+// its place.
+func TestWhatIsSentNowhereIsNotCopied(t *testing.T) {
+	limits := policy("reviews", "{connectionPool: {http: {http2MaxRequests: 1}}}")
+	play(t, []string{limits, mirrored(", retries: {attempts: 0}")}, func(s *scene) {
+		host, shadow := s.start("reviews", "real"), s.start("shadow", "copy")
+		host.plays(later(time.Second, host.says(200)))
+		overflows(s)
+		synctest.Wait()
+		if host.heard() != 1 || shadow.heard() != 1 {
+			t.Errorf("%d requests were sent, and %d copies; want 1 each", host.heard(), shadow.heard())
+		}
+	})
+}
+
 func TestAnUpgradeIsNotCopied(t *testing.T) {
 	play(t, []string{mirrored("")}, func(s *scene) {
 		s.fleet.Start("reviews", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

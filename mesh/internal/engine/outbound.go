@@ -39,10 +39,7 @@ func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
 	if err := e.destination(ctx, c); err != nil { // once: retries stay with the arm that was chosen
 		return err
 	}
-	w.Prepare(c)                  // header changes and rewrites come before mirrors, which send what they made
-	if len(c.Route.Mirrors) > 0 { // in parallel with the first try
-		c.mirror(w)
-	}
+	w.Prepare(c) // header changes and rewrites come before mirrors, which send what they made
 	for {
 		if err := c.admit(); err != nil { // per try: a wait between tries holds no place
 			return err
@@ -125,7 +122,9 @@ func (c *Call) arm() *plan.Destination {
 	return c.Route.Choose(rand.Uint32())
 }
 
-// mirror starts the copies of a call.
+// mirror starts the copies of a call, in parallel with the first try. As in Envoy that
+// has its place by then, and what is sent nowhere is not mirrored: a copy to the same
+// hosts does not take the place of its original.
 func (c *Call) mirror(w Wire) {
 	for i := range c.Route.Mirrors {
 		if m := &c.Route.Mirrors[i]; m.Fraction.Hit(rand.Uint32()) {
@@ -163,6 +162,8 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	if c.Tries > 1 {
 		c.sent = c.Now()
+	} else if len(c.Route.Mirrors) > 0 {
+		c.mirror(w)
 	}
 	c.fly()
 	if h := c.hedger(w); h == nil || !c.hedge(ctx, h) {
