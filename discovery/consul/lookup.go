@@ -23,7 +23,11 @@ func (r *registry) lookup(ctx context.Context, t target, p Place) iter.Seq2[bloc
 	ask := r.query(t)
 	return blocking.Watch(ctx, r.config.blocking(t, p), func(o *api.QueryOptions) (found, *api.QueryMeta, error) {
 		instances, meta, err := ask(o)
-		if err == nil && len(instances) == 0 {
+		switch {
+		case err != nil || len(instances) > 0:
+		case !t.query && meta.LastIndex <= nothing:
+			err = errNothing
+		default:
 			err = permitted(r.client, meta, o, true)
 		}
 		if err != nil || !r.config.Connect {
@@ -33,6 +37,14 @@ func (r *registry) lookup(ctx context.Context, t target, p Place) iter.Seq2[bloc
 		return found{instances, trust}, meta, err
 	})
 }
+
+// nothing is the index of what is not known. An agent that streams, and is cut off from
+// the datacenter that it is asked about, waits as long as it may and then answers with
+// what it has: nothing, of index 0, which the HTTP API makes 1. That nobody offers a
+// service has the index of something: the nodes' own registrations come before it.
+const nothing = 1
+
+var errNothing = errors.New("the agent knows nothing of it yet")
 
 // query asks for all instances, also those that are not passing: the balancer
 // is to know them, and to use them when all the others are gone.

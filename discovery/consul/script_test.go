@@ -36,7 +36,7 @@ type scripted struct {
 }
 
 func newScript() *script {
-	return &script{answers: map[string]scripted{}, index: 1, changed: make(chan struct{})}
+	return &script{answers: map[string]scripted{}, index: 10, changed: make(chan struct{})}
 }
 
 func (s *script) say(path string, a scripted) {

@@ -202,6 +202,30 @@ func TestAnAnswerWithoutPermissionIsTroubleAndNotEmptiness(t *testing.T) {
 	})
 }
 
+// An agent that streams, and is cut off from the datacenter that it is asked about,
+// answers with nothing, and with the index of nothing: that it has none yet.
+func TestAnAnswerThatKnowsNothingIsTroubleAndNotEmptiness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		s.say(healthOfReviews, instances(instance(80)))
+		w := watch(t, newSource(t, s, consul.Config{}), reviews)
+		w.set(t)
+		s.say(healthOfReviews, scripted{body: []*api.ServiceEntry{}, header: map[string]string{"X-Consul-Index": "1"}})
+		w.err(t, "knows nothing of it yet")
+		time.Sleep(2 * time.Minute)
+		s.say(healthOfReviews, instances(instance(80), instance(81)))
+		for {
+			endpoints, err, _ := w.next()
+			if err == nil && len(endpoints) == 2 {
+				return
+			}
+			if err == nil || errors.Is(err, discovery.ErrUnknown) {
+				t.Fatalf("got %+v, %v", endpoints, err)
+			}
+		}
+	})
+}
+
 func TestTroubleTellsTheAgeOfWhatIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()
