@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,6 +110,28 @@ func TestABaseThatPanicsInARaceDoesSoOnItsCallersGoroutineAndHoldsNothing(t *tes
 			s.Errorf("held: %+v, under way %+v", cl, s.mesh.Underway())
 		}
 	})
+}
+
+// A base that leaves its goroutine, as a test's Fatal does, leaves no caller waiting.
+func TestABaseThatLeavesARaceIsToldToItsCaller(t *testing.T) {
+	hedged := func(_ *scene, c *mesh.Config) { c.Hedge = retry.Hedge{Delay: time.Second, Max: 2} }
+	playWith(t, nil, hedged, func(s *scene) {
+		s.start("reviews", "only")
+		defer func() {
+			if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "runtime.Goexit was called") {
+				s.Errorf("got %v", err)
+			}
+		}()
+		resp, err := s.mesh.Transport(leaving{}).RoundTrip(s.request(http.MethodGet, "http://reviews/", ""))
+		s.Errorf("it returned %v, %v", resp, err)
+	})
+}
+
+type leaving struct{}
+
+func (leaving) RoundTrip(*http.Request) (*http.Response, error) {
+	runtime.Goexit()
+	return nil, nil
 }
 
 // A handler's panic is caught by its server: the process lives on, and so do its

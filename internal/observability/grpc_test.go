@@ -61,8 +61,8 @@ type mixed struct {
 	where *discovery.Static
 }
 
-// runMixed starts one, and returns the address of productpage.
-func runMixed(t *testing.T, spans func() sdktrace.SpanExporter) (s *sdks, page string) {
+// newMixed is one that nobody has joined.
+func newMixed(t *testing.T, to *sdks) *mixed {
 	t.Helper()
 	ca, err := tlsid.NewCA(tlsid.CAConfig{})
 	if err != nil {
@@ -72,7 +72,13 @@ func runMixed(t *testing.T, spans func() sdktrace.SpanExporter) (s *sdks, page s
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &mixed{sdks: &sdks{spans: spans}, ca: ca, where: where}
+	return &mixed{sdks: to, ca: ca, where: where}
+}
+
+// runMixed starts one, and returns the address of productpage.
+func runMixed(t *testing.T, spans func() sdktrace.SpanExporter) (s *sdks, page string) {
+	t.Helper()
+	f := newMixed(t, &sdks{spans: spans})
 	f.announce(t, "ratings", f.ratings(t))
 	f.announce(t, "reviews", f.reviews(t))
 	return f.sdks, "http://" + f.productpage(t).Address

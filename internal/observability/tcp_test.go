@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/inmesh-go/inmesh/discovery"
-	"github.com/inmesh-go/inmesh/tlsid"
 )
 
 // The same dashboards' queries of TCP connections, as for those that productpage
@@ -63,15 +62,7 @@ func TestPrometheusAnswersTheDashboardsForTCP(t *testing.T) {
 // connections of their own and on one that stands, and somebody who is not there.
 func runTCP(t *testing.T) *sdks {
 	t.Helper()
-	ca, err := tlsid.NewCA(tlsid.CAConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	where, err := discovery.NewStatic(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &mixed{sdks: new(sdks), ca: ca, where: where}
+	f := newMixed(t, new(sdks))
 	f.announce(t, "mongodb", f.mongodb(t))
 	f.announce(t, "gone", discovery.Endpoint{Address: freeAddress(t)})
 	page := f.join(t, "productpage")

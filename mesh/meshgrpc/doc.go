@@ -60,7 +60,9 @@
 //
 // Everything is safe for concurrent use, streams as far as gRPC has it. A
 // connection has one goroutine of its own, and a stream one until it is answered;
-// closing the connection ends them. Close connections before their Mesh.
+// closing the connection ends them. Close connections before their Mesh. Where an
+// interceptor panics on that goroutine, the stream's caller does, with an error that
+// wraps the value and has the stack.
 //
 // # Limits
 //

@@ -157,41 +157,9 @@ func TestAnswersOfTheRulesOwnAreStatuses(t *testing.T) {
 	}
 }
 
-func TestWaitForReadyWaitsForAnyEndpoint(t *testing.T) {
-	for face, do := range map[string]func(testpb.TestServiceClient, ...grpc.CallOption) error{
-		"unary": func(c testpb.TestServiceClient, o ...grpc.CallOption) error {
-			_, err := c.UnaryCall(context.Background(), &testpb.SimpleRequest{}, o...)
-			return err
-		},
-		"stream": func(c testpb.TestServiceClient, o ...grpc.CallOption) error {
-			s, err := c.StreamingInputCall(context.Background(), o...)
-			if err != nil {
-				return err
-			}
-			_, err = s.CloseAndRecv()
-			return err
-		},
-	} {
-		t.Run(face, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newFleet(t)
-				f.start("ratings", "v1").refuse()
-				c := f.client("ratings", "")
-				done := make(chan error)
-				began := time.Now()
-				go func() { done <- do(c, grpc.WaitForReady(true)) }()
-				<-time.After(time.Minute)
-				f.start("ratings", "v2")
-				if err := <-done; err != nil || time.Since(began) > time.Minute+2*time.Second {
-					t.Errorf("got %v after %v", err, time.Since(began))
-				}
-			})
-		})
-	}
-}
-
-func TestWhoWaitsInVainIsToldSoAtTheDeadline(t *testing.T) {
-	for face, do := range map[string]func(context.Context, testpb.TestServiceClient, ...grpc.CallOption) error{
+// faces are both ways to make a call.
+func faces() map[string]func(context.Context, testpb.TestServiceClient, ...grpc.CallOption) error {
+	return map[string]func(context.Context, testpb.TestServiceClient, ...grpc.CallOption) error{
 		"unary": func(ctx context.Context, c testpb.TestServiceClient, o ...grpc.CallOption) error {
 			_, err := c.UnaryCall(ctx, &testpb.SimpleRequest{}, o...)
 			return err
@@ -204,7 +172,31 @@ func TestWhoWaitsInVainIsToldSoAtTheDeadline(t *testing.T) {
 			_, err = s.CloseAndRecv()
 			return err
 		},
-	} {
+	}
+}
+
+func TestWaitForReadyWaitsForAnyEndpoint(t *testing.T) {
+	for face, do := range faces() {
+		t.Run(face, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				f.start("ratings", "v1").refuse()
+				c := f.client("ratings", "")
+				done := make(chan error)
+				began := time.Now()
+				go func() { done <- do(context.Background(), c, grpc.WaitForReady(true)) }()
+				<-time.After(time.Minute)
+				f.start("ratings", "v2")
+				if err := <-done; err != nil || time.Since(began) > time.Minute+2*time.Second {
+					t.Errorf("got %v after %v", err, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+func TestWhoWaitsInVainIsToldSoAtTheDeadline(t *testing.T) {
+	for face, do := range faces() {
 		t.Run(face, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newFleet(t)

@@ -112,8 +112,8 @@ func (r *race) start(ctx context.Context, call Call) bool {
 	one.call.triedBuf, one.call.tried = [3]*Host{}, nil
 	r.running[one] = struct{}{}
 	go func() {
+		defer func() { r.results <- one }() // also where the goroutine is left by runtime.Goexit
 		one.send(ctx)
-		r.results <- one
 	}()
 	return true
 }
