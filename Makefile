@@ -3,6 +3,9 @@
 # the go command, at the versions that the go.mod files pin.
 
 GO ?= go
+# Clones of the repository share what they have built: without it, all of it is
+# built and kept again for each place on the disk, gigabytes in a few days.
+export GOFLAGS += -trimpath
 staticcheck := $(GO) tool -modfile=$(CURDIR)/internal/tools/go.mod staticcheck
 # SA1019 is left out: rules may use fields that Istio has deprecated, and they
 # are obeyed all the same.
