@@ -97,10 +97,9 @@ func (s *stream) travel(err error) error {
 		if err == nil {
 			err = s.client.mesh.Engine.Do(ctx, &s.call, s)
 		}
-		if !s.opts.wait || !s.unready(err) || !sleep(s.ctx, wait) {
+		if !s.opts.wait || !s.unready(err) || !s.Again(&s.call) || !sleep(s.ctx, wait) {
 			return err
 		}
-		s.about.End()
 		s.report.Drop()
 		c, o := s.client, s.order
 		s.rpc = rpc{}
