@@ -80,14 +80,16 @@ func (f Fault) String() string {
 }
 
 // Faults are all that is wrong with a set of files. As an error it stands for
-// those that keep the set from being used.
+// those that keep the set from being used: see Err.
 type Faults []Fault
 
-// Error lists the faults that are not warnings, one a line.
+// Error lists the faults that are not warnings, one a line; where there are only
+// warnings, those, for who prints Status or RulesInfo.
 func (fs Faults) Error() string {
+	least := min(fs.Worst(), Refused)
 	var lines []string
 	for _, f := range fs {
-		if f.Severity > Warning {
+		if f.Severity >= least {
 			lines = append(lines, f.String())
 		}
 	}

@@ -29,6 +29,9 @@ func TestFaultsReadAsLinesAndAsJSON(t *testing.T) {
 
 func TestFaultsAsAnErrorLeaveOutWarnings(t *testing.T) {
 	faults := rules.Faults{{Message: "a"}, {Message: "b", Severity: rules.Refused}, {Message: "c", Severity: rules.Invalid}}
+	if got := faults[:1].Error(); got != "a" {
+		t.Errorf("warnings alone are told as %q", got)
+	}
 	if got := faults.Err().Error(); got != "b\nc" {
 		t.Errorf("error = %q", got)
 	}

@@ -81,11 +81,21 @@ func readable(f Text) *Fault {
 	case len(f.Data) > maxFileSize:
 		fault.Message = fmt.Sprintf("the file holds %d bytes; the bound is %d (10 MiB)", len(f.Data), maxFileSize)
 	case !utf8.Valid(f.Data):
-		fault.Message = "the file is not UTF-8"
+		line, b := notUTF8(f.Data)
+		fault.Line, fault.Message = line, fmt.Sprintf("byte %#02x is not UTF-8", b)
 	default:
 		return nil
 	}
 	return &fault
+}
+
+// notUTF8 finds the first byte that is not UTF-8, and its line.
+func notUTF8(data []byte) (line int, b byte) {
+	rest := data
+	for r, n := utf8.DecodeRune(rest); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRune(rest) {
+		rest = rest[n:]
+	}
+	return 1 + bytes.Count(data[:len(data)-len(rest)], []byte{'\n'}), rest[0]
 }
 
 func isJSON(file string) bool { return path.Ext(file) == ".json" }

@@ -40,11 +40,11 @@ func readYAML(data []byte, first int) (docs []node, fault *syntaxError) {
 		if err := decodeYAML(decoder, &doc); err == io.EOF {
 			return docs, nil
 		} else if err != nil {
-			return docs, tabbed(yamlError(err, first), data, first)
+			return docs, hinted(yamlError(err, first), data, first)
 		}
 		n, err := expand(&doc, first)
 		if err != nil {
-			return docs, err
+			return docs, hinted(err, data, first)
 		}
 		docs = append(docs, n)
 	}
@@ -79,14 +79,19 @@ func yamlError(err error, first int) *syntaxError {
 	return &syntaxError{first + line - 1, "not YAML: " + what}
 }
 
-// tabbed says it in words where the line at fault is indented by a tab, of which the
-// reader tells that it is "a character that cannot start any token".
-func tabbed(fault *syntaxError, data []byte, first int) *syntaxError {
+// hinted says what the line at fault looks like, where the reader's words are hard to
+// understand: of a tab it tells that it is "a character that cannot start any token", and
+// what a template leaves in braces is a mapping to it.
+func hinted(fault *syntaxError, data []byte, first int) *syntaxError {
 	for line := first; line < fault.line; line++ {
 		_, data, _ = bytes.Cut(data, []byte{'\n'})
 	}
-	if bytes.HasPrefix(bytes.TrimLeft(data, " "), []byte{'\t'}) {
+	line, _, _ := bytes.Cut(data, []byte{'\n'})
+	switch {
+	case bytes.HasPrefix(bytes.TrimLeft(line, " "), []byte{'\t'}):
 		fault.message += "; the line begins with a tab, which indents nothing in YAML"
+	case bytes.Contains(line, []byte("{{")):
+		fault.message += "; is {{ of a template that was not rendered?"
 	}
 	return fault
 }
