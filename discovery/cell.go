@@ -28,18 +28,21 @@ func (c *cell[T]) set(value T) {
 	close(old.over)
 }
 
-// follow yields what each generation says of one service, until ctx ends.
-func (c *cell[T]) follow(ctx context.Context, see func(T) view, yield func([]Endpoint, error) bool) {
+// follow yields what each generation says of one service, until ctx ends. The
+// generation that stands when complete ends is the last one: it is yielded, too.
+func (c *cell[T]) follow(ctx, complete context.Context, see func(T) view, yield func([]Endpoint, error) bool) {
 	var last view
 	for ctx.Err() == nil {
+		over := complete.Err() != nil // asked first: nothing is set after that
 		g := c.newest.Load()
 		v := see(g.value)
-		if !v.tell(last, yield) {
+		if !v.tell(last, yield) || over {
 			return
 		}
 		last = v
 		select {
 		case <-g.over:
+		case <-complete.Done():
 		case <-ctx.Done():
 		}
 	}

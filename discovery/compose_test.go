@@ -241,3 +241,27 @@ func TestASequenceEndsWithItsUpstream(t *testing.T) {
 		})
 	}
 }
+
+// A source that has said all it knows may leave it at that, and be started again.
+func TestTheLastWordOfASequenceThatEndsIsHeard(t *testing.T) {
+	for name, wrap := range map[string]func(discovery.Source) discovery.Source{
+		"Share": discovery.Share,
+		"Hold":  func(s discovery.Source) discovery.Source { return discovery.Hold(s, 0) },
+		"First": func(s discovery.Source) discovery.Source { return discovery.First(s, s) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 100 { // a lost word is lost by chance
+				synctest.Test(t, func(t *testing.T) {
+					src := newScripted()
+					l := listen(t, wrap(src), reviews)
+					go func() { src.say("a:1"); src.fail(errDown); close(src.news) }()
+					synctest.Wait()
+					if l.mu.Lock(); len(l.heard) == 0 || l.heard[len(l.heard)-1] != "error: registry down" {
+						t.Errorf("heard %q", l.heard)
+					}
+					l.mu.Unlock()
+				})
+			}
+		})
+	}
+}

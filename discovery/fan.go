@@ -33,10 +33,7 @@ func newFan[K comparable, T any](produce func(context.Context, K, func(T))) *fan
 func (f *fan[K, T]) follow(ctx context.Context, key K, see func(T) view, yield func([]Endpoint, error) bool) {
 	r := f.join(key)
 	defer f.leave(key, r)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(r.ctx, cancel)()
-	r.cell.follow(ctx, see, yield)
+	r.cell.follow(ctx, r.ctx, see, yield)
 }
 
 func (f *fan[K, T]) join(key K) *run[T] {

@@ -56,5 +56,5 @@ func (s *Static) edit(change func(map[string][]Endpoint)) {
 // Watch implements Source.
 func (s *Static) Watch(ctx context.Context, service Service) iter.Seq2[[]Endpoint, error] {
 	see := func(d directory) view { return d.about(service) }
-	return func(yield func([]Endpoint, error) bool) { s.state.follow(ctx, see, yield) }
+	return func(yield func([]Endpoint, error) bool) { s.state.follow(ctx, context.Background(), see, yield) }
 }
