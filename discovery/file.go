@@ -103,6 +103,9 @@ func (d directory) troubled(path string, err error) directory {
 }
 
 func readFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a regular file") // to open a pipe may take for ever
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
