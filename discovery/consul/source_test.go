@@ -123,6 +123,8 @@ func TestHostsAreLookedUpAsConsulsDNSDoes(t *testing.T) {
 		local("reviews.service.dc2.consul"):    {healthOfReviews + "?dc=dc2"},
 		local("reviews.service.dc2.dc.consul"): {healthOfReviews + "?dc=dc2"},
 		local("geo.reviews.query.consul"):      {"/v1/query/geo.reviews/execute"},
+		local("query.service.dc2.consul"):      {"/v1/health/service/query?dc=dc2"},
+		local("service.query.service.consul"):  {"/v1/health/service/query?tag=service"},
 		local("api.example.com"):               {"/v1/health/service/api.example.com"},
 		local("reviews.service.a.b.c.consul"):  nil,
 		local("service.consul"):                nil,

@@ -52,7 +52,10 @@ var errHost = errors.New("want [tag.]name.service[.datacenter] or name.query[.da
 // https://developer.hashicorp.com/consul/docs/services/discovery/dns-static-lookups
 func (t *target) read(name string) error {
 	parts := strings.Split(name, ".")
-	kind := slices.IndexFunc(parts, func(p string) bool { return p == "service" || p == "query" })
+	kind := len(parts) - 1 // the last that can be: services, too, are called query
+	for kind >= 0 && parts[kind] != "service" && parts[kind] != "query" {
+		kind--
+	}
 	if kind < 1 {
 		return errHost
 	}
