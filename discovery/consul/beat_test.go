@@ -3,6 +3,7 @@ package consul_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,7 +23,9 @@ type registrar struct {
 	mu    sync.Mutex
 	known bool
 	down  bool
+	deaf  bool     // to beats
 	calls []string // method and path, with the status of a beat
+	taken string   // what was registered last
 }
 
 func (a *registrar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,10 +34,11 @@ func (a *registrar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/v1/agent/")
 	a.calls = append(a.calls, path)
 	switch {
-	case a.down:
+	case a.down, a.deaf && strings.HasPrefix(path, "check/"):
 		w.WriteHeader(http.StatusInternalServerError)
 	case path == "service/register":
-		a.known = true
+		text, _ := io.ReadAll(r.Body)
+		a.known, a.taken = true, string(text)
 	case !a.known:
 		w.WriteHeader(http.StatusNotFound)
 	case strings.HasPrefix(path, "service/deregister"):
@@ -46,6 +50,12 @@ func (a *registrar) set(known, down bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.known, a.down = known, down
+}
+
+func (a *registrar) body() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.taken
 }
 
 // since are the calls since the last time.
@@ -141,4 +151,35 @@ func TestAnAgentThatDoesNotTakeTheServiceIsAnError(t *testing.T) {
 	if _, err := consul.Register(context.Background(), client, consul.Service{Name: "reviews", Port: 80}); err == nil || !strings.Contains(err.Error(), "500") {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestARegistrationThatFailsHalfwayLeavesNothingBehind(t *testing.T) {
+	a := &registrar{deaf: true}
+	client := newClient(t, &api.Config{Address: "agent", HttpClient: consultest.InMemory(a)})
+	_, err := consul.Register(t.Context(), client, consul.Service{Name: "reviews", ID: "i", Port: 80})
+	if err == nil || !strings.Contains(err.Error(), "register reviews: ") {
+		t.Errorf("got %v", err)
+	}
+	if calls := a.since(); !slices.Equal(calls, []string{enter, beat, "service/deregister/i"}) {
+		t.Errorf("called %q", calls)
+	}
+}
+
+// What the caller does with his Service afterwards is not what an agent is told that
+// has forgotten it.
+func TestARegistrationKeepsAServiceOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := new(registrar)
+		client := newClient(t, &api.Config{Address: "agent", HttpClient: consultest.InMemory(a)})
+		s := consul.Service{Name: "reviews", ID: "i", Port: 80, Tags: []string{"v1"}, Meta: map[string]string{"team": "books"}}
+		r, err := consul.Register(t.Context(), client, s)
+		must(t, err)
+		s.Tags[0], s.Meta["team"] = "v2", "films"
+		a.set(false, false)
+		time.Sleep(3 * time.Second)
+		if body := a.body(); !strings.Contains(body, `"v1"`) || !strings.Contains(body, `"books"`) {
+			t.Errorf("registered %s", body)
+		}
+		must(t, r.Close())
+	})
 }

@@ -45,7 +45,7 @@ func Register(ctx context.Context, client *api.Client, s Service) (*Registration
 		agent: client.Agent(), service: s.withDefaults(),
 		ended: make(chan struct{}), urgent: make(chan struct{}, 1),
 	}
-	if err := r.register(ctx); err != nil {
+	if err := r.start(ctx); err != nil {
 		return nil, fmt.Errorf("consul: register %s: %w", s.Name, err)
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -92,13 +92,16 @@ func (r *Registration) leave() error {
 		})
 		blocking.Sleep(context.Background(), r.service.Drain)
 	}
-	err := r.call(context.Background(), func(o *api.QueryOptions) error {
-		return r.agent.ServiceDeregisterOpts(r.service.ID, o)
-	})
-	if err != nil && !forgotten(err) {
+	if err := r.deregister(); err != nil && !forgotten(err) {
 		return fmt.Errorf("consul: deregister %s: %w", r.service.Name, err)
 	}
 	return nil
+}
+
+func (r *Registration) deregister() error {
+	return r.call(context.Background(), func(o *api.QueryOptions) error {
+		return r.agent.ServiceDeregisterOpts(r.service.ID, o)
+	})
 }
 
 // run tells the agent at each beat, and sooner where there is trouble or news.
@@ -168,12 +171,32 @@ func (r *Registration) status() (status, output string) {
 	return api.HealthPassing, ""
 }
 
-// register also tells the first beat at once: an agent keeps on disk how a process
-// said it is, not how it was registered, and one that is started again takes a
-// process of which it keeps nothing for critical.
-func (r *Registration) register(ctx context.Context) error {
-	if err := r.enter(ctx); err != nil || !r.service.Check.told() {
+// start registers, all of it or nothing: what is left of a service for which nobody
+// speaks gets requests until its TTL is over.
+func (r *Registration) start(ctx context.Context) error {
+	if err := r.enter(ctx); err != nil {
 		return err
+	}
+	err := r.introduce(ctx)
+	if err != nil {
+		_ = r.deregister() // the agent said what was wrong before
+	}
+	return err
+}
+
+func (r *Registration) register(ctx context.Context) error {
+	if err := r.enter(ctx); err != nil {
+		return err
+	}
+	return r.introduce(ctx)
+}
+
+// introduce tells the first beat at once: an agent keeps on disk how a process said
+// it is, not how it was registered, and one that is started again takes a process of
+// which it keeps nothing for critical.
+func (r *Registration) introduce(ctx context.Context) error {
+	if !r.service.Check.told() {
+		return nil
 	}
 	return r.call(ctx, r.tell)
 }

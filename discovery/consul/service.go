@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -82,7 +83,7 @@ func (s Service) withDefaults() Service {
 	if s.ID == "" {
 		s.ID = s.Name + "-" + net.JoinHostPort(s.Address, strconv.Itoa(s.Port))
 	}
-	s.Tags = slices.Clone(s.Tags)
+	s.Tags, s.Meta = slices.Clone(s.Tags), maps.Clone(s.Meta)
 	s.Weight, s.WarningWeight = cmp.Or(s.Weight, 1), cmp.Or(s.WarningWeight, 1)
 	s.Forget, s.Drain = cmp.Or(s.Forget, defaultForget), cmp.Or(s.Drain, defaultDrain)
 	s.Check.TTL = cmp.Or(s.Check.TTL, defaultTTL)
