@@ -109,16 +109,9 @@ func (x *exchange) request(ctx context.Context, a *attempt) *http.Request {
 	}
 	a.url = *x.in.URL
 	if x.path != "" {
-		a.url.Path, a.url.RawPath = unescape(x.path), x.path
+		retarget(&a.url, x.path, x.call.Request.RawQuery)
 	}
 	req.URL, req.Host, req.Header = &a.url, x.host, x.header
 	req.Body, x.next = x.next, nil
 	return req
-}
-
-func unescape(path string) string {
-	if plain, err := url.PathUnescape(path); err == nil {
-		return plain
-	}
-	return path
 }

@@ -77,6 +77,9 @@ func newExchange(t *Transport, r *http.Request) *exchange {
 	q := &c.Request // field by field: a literal would be made elsewhere and copied
 	q.Method, q.Scheme, q.Authority = r.Method, r.URL.Scheme, r.Host
 	q.Path, q.RawQuery, q.Header = pathOf(r.URL), r.URL.RawQuery, r.Header
+	if r.URL.Opaque != "" {
+		q.Path, q.RawQuery = opaqueTarget(r.URL)
+	}
 	if q.Method == "" {
 		q.Method = http.MethodGet
 	}

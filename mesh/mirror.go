@@ -73,7 +73,7 @@ func (x *exchange) duplicate(body io.ReadCloser) *http.Request {
 	in := x.in.WithContext(detach(x.in.Context()))
 	to := *x.in.URL
 	if x.path != "" {
-		to.Path, to.RawPath = unescape(x.path), x.path
+		retarget(&to, x.path, x.call.Request.RawQuery)
 	}
 	in.URL, in.Host, in.Header, in.Trailer = &to, x.host, x.header.Clone(), x.in.Trailer.Clone()
 	if in.Header != nil {

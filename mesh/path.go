@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/binary"
 	"net/url"
+	"strings"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
@@ -14,6 +15,55 @@ func pathOf(u *url.URL) string {
 		return u.Path
 	}
 	return plan.NormalizePath(u.EscapedPath())
+}
+
+// opaqueTarget is the path and the query of a URL whose sender has spelt them himself:
+// net/http sends Opaque as it stands, and a host before it that begins with two slashes.
+func opaqueTarget(u *url.URL) (path, query string) {
+	path, query, _ = strings.Cut(u.RequestURI(), "?")
+	if rest, absolute := strings.CutPrefix(path, u.Scheme+"://"); absolute {
+		_, path, _ = strings.Cut(rest, "/")
+		path = "/" + path
+	}
+	return plan.NormalizePath(path), query
+}
+
+// retarget writes into u a path that a rule has rewritten, and the query that was
+// asked for. As in Envoy, which puts the one before the other as text, what follows a
+// question mark in the path begins the query.
+func retarget(u *url.URL, path, query string) {
+	path, own, asks := strings.Cut(path, "?")
+	switch {
+	case asks && query != "":
+		query = own + "?" + query
+	case asks:
+		query = own
+	}
+	u.Opaque, u.RawPath, u.RawQuery = "", escapeStray(path), query
+	u.Path, _ = url.PathUnescape(u.RawPath) // which has no bad escape
+}
+
+// escapeStray escapes what no path can have, and nothing else: of a path with one
+// stray byte net/url escapes all anew, and makes a slash of %2F.
+func escapeStray(path string) string {
+	if sendsAsIs(path) {
+		return path
+	}
+	var b strings.Builder
+	for i := range len(path) {
+		switch rest := path[i:]; {
+		case rest[0] == '%' && sendsAsIs(rest[:min(3, len(rest))]), sendsAsIs(rest[:1]):
+			b.WriteByte(rest[0])
+		default:
+			b.WriteString(url.PathEscape(rest[:1]))
+		}
+	}
+	return b.String()
+}
+
+func sendsAsIs(path string) bool {
+	plain, err := url.PathUnescape(path)
+	return err == nil && (&url.URL{Path: plain, RawPath: path}).EscapedPath() == path
 }
 
 func plainPath(path string) bool {

@@ -112,6 +112,10 @@ func TestRewrites(t *testing.T) {
 		{"rewrite: {authority: elsewhere.example}", "/foo", "/foo", "elsewhere.example"},
 		{"rewrite: {uriRegexRewrite: {match: '/v([0-9])/', rewrite: '/version-\\1/'}}", "/v1/a/v2/b", "/version-1/a/version-2/b", "reviews"},
 		{"match: [{uri: {prefix: /a%2Fb}}], rewrite: {uri: /c%2Fd}", "/a%2Fb/e", "/c%2Fd/e", "reviews"},
+		{"match: [{uri: {prefix: /a}}], rewrite: {uri: '/é 1%'}", "/a/b%2Fc", "/%C3%A9%201%25/b%2Fc", "reviews"},
+		{"match: [{uri: {prefix: /old}}], rewrite: {uri: '/new?x='}", "/old/a", "/new?x=/a", "reviews"},
+		{"match: [{uri: {exact: /old}}], rewrite: {uri: '/new?x=1'}", "/old?q=1", "/new?x=1?q=1", "reviews"}, // as Envoy puts it
+		{"rewrite: {uriRegexRewrite: {match: '^/a/(.*)$', rewrite: '/b?x=\\1'}}", "/a/%41", "/b?x=%41", "reviews"},
 	} {
 		t.Run(c.route, func(t *testing.T) {
 			play(t, []string{routes("reviews", "[{route: [{destination: {host: reviews}}], "+c.route+"}]")}, func(s *scene) {
@@ -129,6 +133,32 @@ func TestRewrites(t *testing.T) {
 					t.Errorf("original path %q", got)
 				}
 			})
+		})
+	}
+}
+
+// A path that its sender has spelt himself is no way around the rules.
+func TestRulesSeeThePathOfAnOpaqueURL(t *testing.T) {
+	const rule = `[{match: [{uri: {prefix: /admin}}], directResponse: {status: 403}},
+		{match: [{queryParams: {v: {exact: old}}}], rewrite: {uriRegexRewrite: {match: '^/a', rewrite: '/b'}}, route: [{destination: {host: reviews}}]},
+		{route: [{destination: {host: reviews}}]}]`
+	for _, c := range []struct{ opaque, query, want, sent string }{
+		{"//reviews/admin/x", "", "403", ""},
+		{"/admin", "q", "403", ""},
+		{"/x/../admin?q", "", "403", ""},
+		{"//reviews", "", "200", "http://reviews"},
+		{"//reviews/%61dmin/", "q=1", "200", "http://reviews/%61dmin/?q=1"},
+		{"//reviews/a/c?v=old", "", "200", "/b/c?v=old"},
+		{"/a%2F", "v=old", "200", "/b%2F?v=old"},
+	} {
+		play(t, []string{routes("reviews", rule)}, func(s *scene) {
+			host := s.start("reviews", "only")
+			r := s.request("GET", "http://reviews/", "")
+			r.URL.Opaque, r.URL.RawQuery = c.opaque, c.query
+			s.want(s.do(r), c.want)
+			if c.sent != "" && host.questions()[0].RequestURI != c.sent {
+				t.Errorf("%s?%s: sent %s, want %s", c.opaque, c.query, host.questions()[0].RequestURI, c.sent)
+			}
 		})
 	}
 }
