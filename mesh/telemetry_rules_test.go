@@ -90,6 +90,18 @@ func TestTheAccessLogHasIstiosFields(t *testing.T) {
 	}
 }
 
+// A rewrite takes nothing of the query from those who ask for it.
+func TestExpressionsSeeARewrittenPathWithItsQuery(t *testing.T) {
+	const filter = `request.path == '/newold?q=1' && request.query == 'q=1' && request.url_path == '/newold'`
+	rules := []string{route("reviews", "rewrite: {uri: /new}"), telemetryOf(`{accessLogging: [{filter: {expression: "` + filter + `"}}]}`)}
+	if lines := logged(t, true, rules, func(s *scene) {
+		s.start("reviews", "r")
+		s.get("http://reviews/old?q=1")
+	}); len(lines) != 1 {
+		t.Errorf("got %d lines, want 1", len(lines))
+	}
+}
+
 func TestTheAccessLogIsOffUntilARuleAsks(t *testing.T) {
 	lines := logged(t, false, []string{unretried("reviews")}, func(s *scene) {
 		s.start("reviews", "r")

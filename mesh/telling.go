@@ -154,7 +154,7 @@ func (x *exchange) describe(d *telemetry.Details) {
 	d.Host, d.RequestHeader, d.Protocol = x.host, x.in.Header, "HTTP/1.1"
 	d.Path = x.call.Request.PathAndQuery()
 	if x.path != "" {
-		d.OriginalPath, d.Path = d.Path, x.path
+		d.OriginalPath, d.Path = d.Path, x.sent().PathAndQuery()
 	}
 	if x.resp != nil {
 		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.answer.header, x.trailer()
