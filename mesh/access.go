@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net/netip"
 
 	"github.com/inmesh-go/inmesh/mesh/authz"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
@@ -13,7 +14,7 @@ import (
 // record of: an AUDIT policy, or one that is on trial (istio.io/dry-run).
 type AccessInfo struct {
 	Peer    string // SPIFFE ID; "" for none
-	Source  string // address
+	Source  string // IP address; "" where the connection has none, as by a unix socket
 	Method  string // "" of a connection, as is what follows of a request
 	Host    string
 	Path    string // without the query
@@ -40,7 +41,7 @@ func (m *Mesh) tellVisit(v *guard.Visit, sent string, r *guard.Refusal) {
 		return
 	}
 	info := AccessInfo{
-		Peer: v.Peer.String(), Source: v.Source.String(), Method: v.Method, Host: v.Host,
+		Peer: v.Peer.String(), Source: shownIP(v.Source), Method: v.Method, Host: v.Host,
 		Path: cmp.Or(v.Path.Escaped(), sent), Audit: text(v.Decision.Audit), Trial: trial,
 	}
 	level := slog.LevelInfo
@@ -64,6 +65,14 @@ func (i *AccessInfo) attrs() []slog.Attr {
 		slog.String("peer", i.Peer), slog.String("source", i.Source), slog.String("method", short(i.Method)),
 		slog.String("host", short(i.Host)), slog.String("path", short(i.Path)),
 	}
+}
+
+// shownIP leaves out what is no address, which netip calls "invalid IP".
+func shownIP(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
 }
 
 func short(s string) string { return s[:min(len(s), maxLogged)] }

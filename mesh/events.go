@@ -84,7 +84,7 @@ func (m *Mesh) rulesApplied(set *rules.Set) {
 	for _, w := range set.Warnings {
 		m.config.Logger.Warn("rules", "warning", w.String())
 	}
-	m.config.Logger.Info("rules in force", "version", set.Version)
+	m.config.Logger.Info("rules in force", "version", set.Version, "objects", set.Len())
 	if hook := m.config.Observer.Rules; hook != nil {
 		hook(RulesInfo{Version: set.Version, Objects: set.Len(), Warnings: set.Warnings})
 	}

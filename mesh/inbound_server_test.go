@@ -66,6 +66,9 @@ func TestAUnixSocketHasNoAddressesAndNoPort(t *testing.T) {
 	g.url = "http://reviews"
 	g.get("/open", 200)
 	g.get("/shut", 403)
+	if told := b.diary.takeAccess(); len(told) != 1 || told[0].Source != "" {
+		t.Errorf("told %+v, want one refusal of a caller without address", told)
+	}
 	b.obey(rule("PeerAuthentication", "ns", strict))
 	g.get("/open", 403)
 }
