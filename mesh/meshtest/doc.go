@@ -14,6 +14,7 @@
 // works within testing/synctest: a timeout, a retry or an ejection of half a
 // minute is tested in milliseconds.
 //
-// Everything that a Fleet has made ends with the test, meshes first.
+// Everything that a Fleet has made ends with the test: meshes first, then connections,
+// and with them the contexts of requests. It waits until all handlers have returned.
 // A Fleet and its instances are safe for concurrent use.
 package meshtest

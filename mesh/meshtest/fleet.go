@@ -153,7 +153,8 @@ func (f *Fleet) serve(service string, h http.Handler, e discovery.Endpoint, l *l
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	protocols.SetHTTP2(true)
-	server := &http.Server{Handler: h, Protocols: protocols}
+	var present attendance
+	server := &http.Server{Handler: present.taken(h), Protocols: protocols}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -162,6 +163,7 @@ func (f *Fleet) serve(service string, h http.Handler, e discovery.Endpoint, l *l
 	f.tb.Cleanup(func() {
 		_ = server.Close()
 		<-served
+		present.end()
 	})
 	return f.add(service, e, l)
 }

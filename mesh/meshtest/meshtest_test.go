@@ -1,9 +1,11 @@
 package meshtest_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +55,32 @@ func TestServicesAnswerInPausedTime(t *testing.T) {
 			t.Errorf("took %v, want an hour of paused time", took)
 		}
 	})
+}
+
+// The commonest handler of a test of a timeout sleeps, and looks at no context: in a
+// bubble one that outlived the test would be a deadlock, and elsewhere a leak.
+func TestAFleetWaitsForItsHandlers(t *testing.T) {
+	var returned atomic.Bool
+	synctest.Test(t, func(t *testing.T) {
+		fleet := meshtest.New(t)
+		fleet.Start("reviews", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			time.Sleep(time.Hour)
+			returned.Store(true)
+		}), nil)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://reviews/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := fleet.Client(mesh.Config{}).Do(r); err == nil {
+			resp.Body.Close()
+			t.Errorf("got %v, want a timeout", resp.Status)
+		}
+	})
+	if !returned.Load() {
+		t.Error("the test was over before the handler")
+	}
 }
 
 func TestAnInstanceThatRefusesIsAvoided(t *testing.T) {
