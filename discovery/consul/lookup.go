@@ -23,9 +23,13 @@ func (r *registry) lookup(ctx context.Context, t target, p Place) iter.Seq2[bloc
 	ask := r.query(t)
 	return blocking.Watch(ctx, r.config.blocking(t, p), func(o *api.QueryOptions) (found, *api.QueryMeta, error) {
 		instances, meta, err := ask(o)
+		if err == nil && len(instances) == 0 && !t.query && doubtful(meta) {
+			o.WaitIndex = 0 // for a server's own word
+			instances, meta, err = ask(o)
+		}
 		switch {
 		case err != nil || len(instances) > 0:
-		case !t.query && meta.LastIndex <= nothing:
+		case !t.query && doubtful(meta):
 			err = errNothing
 		default:
 			err = permitted(r.client, meta, o, true)
@@ -43,6 +47,10 @@ func (r *registry) lookup(ctx context.Context, t target, p Place) iter.Seq2[bloc
 // what it has: nothing, of index 0, which the HTTP API makes 1. That nobody offers a
 // service has the index of something: the nodes' own registrations come before it.
 const nothing = 1
+
+// doubtful says that an answer has that index, and is not that of a server that knows
+// its leader, whose word it may be: a peer has no nodes here before it exports something.
+func doubtful(meta *api.QueryMeta) bool { return meta.LastIndex <= nothing && !meta.KnownLeader }
 
 var errNothing = errors.New("the agent knows nothing of it yet")
 

@@ -212,7 +212,7 @@ func TestAnAnswerThatKnowsNothingIsTroubleAndNotEmptiness(t *testing.T) {
 		s.say(healthOfReviews, instances(instance(80)))
 		w := watch(t, newSource(t, s, consul.Config{}), reviews)
 		w.set(t)
-		s.say(healthOfReviews, scripted{body: []*api.ServiceEntry{}, header: map[string]string{"X-Consul-Index": "1"}})
+		s.say(healthOfReviews, scripted{body: []*api.ServiceEntry{}, header: map[string]string{"X-Consul-Index": "1", "X-Consul-KnownLeader": "false"}})
 		w.err(t, "knows nothing of it yet")
 		time.Sleep(2 * time.Minute)
 		s.say(healthOfReviews, instances(instance(80), instance(81)))
