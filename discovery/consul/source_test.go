@@ -249,6 +249,11 @@ func TestInstancesThatAreNoEndpointsAreLeftOutAndNamed(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		w.err(t, "left out", "instance i on node n1", `"70000"`, `"not a host"`)
+		s.say(healthOfReviews, instances(instance(80), instance(82)))
+		w.set(t)
+		s.say(healthOfReviews, instances(instance(80), instance(70000), instance(81, address("", "not a host"))))
+		w.set(t)
+		w.err(t, "left out")
 	})
 }
 
@@ -296,6 +301,34 @@ func TestPlacesAreOneSetOfEndpointsByTheirDatacenters(t *testing.T) {
 		if got = w.set(t); len(got) != 1 || got[0].Locality.Region != "dc2" {
 			t.Errorf("after home is empty: %+v", got)
 		}
+	})
+}
+
+// Of a place that was never heard nobody knows whether it has the service; that
+// home has it no more is known.
+func TestEndpointsGoFromHomeWhileAnotherPlaceWasNeverHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		s.say(healthOfReviews, instances(instance(80)))
+		s.say(healthOfReviews+"?dc2", scripted{status: 500, body: "No path to datacenter"})
+		w := watch(t, newSource(t, s, consul.Config{Places: []consul.Place{{}, {Datacenter: "dc2"}}}), reviews)
+		await := func(want func([]discovery.Endpoint, error) bool) {
+			t.Helper()
+			for start := time.Now(); ; {
+				endpoints, err, _ := w.next()
+				if want(endpoints, err) {
+					return
+				}
+				if time.Since(start) > time.Hour {
+					t.Fatalf("after an hour: %+v, %v", endpoints, err)
+				}
+			}
+		}
+		await(func(endpoints []discovery.Endpoint, err error) bool { return len(endpoints) == 1 })
+		s.say(healthOfReviews, instances())
+		await(func(endpoints []discovery.Endpoint, err error) bool { return len(endpoints) == 0 && err == nil })
+		s.say(healthOfReviews+"?dc2", instances())
+		await(func(_ []discovery.Endpoint, err error) bool { return errors.Is(err, discovery.ErrUnknown) })
 	})
 }
 

@@ -13,9 +13,10 @@ type union struct {
 	target target
 	news   []said // the last word of each place, with the last endpoints
 
-	told  []discovery.Endpoint // what was yielded last; nil: that there are none
-	spoke bool                 // something was
-	left  string               // the instances of which it was told that they are left out
+	told    []discovery.Endpoint // what was yielded last
+	unknown bool                 // that nobody has the service was
+	spoke   bool                 // something was
+	left    string               // the instances of which it was told that they are left out
 }
 
 // tell takes in what a place has said and yields what follows from it. It reports
@@ -41,25 +42,30 @@ func (u *union) hear(s said) (mended bool) {
 
 // ready says that there is something to go by: endpoints, once home has been
 // heard, or that all places know of none. A place that is cut off from the
-// beginning does not keep the others from being used.
+// beginning does not keep the others from being used, nor what they had from going.
 func (u *union) ready() bool {
 	if !u.news[0].heard {
 		return false
 	}
 	some := slices.ContainsFunc(u.news, func(s said) bool { return len(s.endpoints) > 0 })
-	silent := slices.ContainsFunc(u.news, func(s said) bool { return !s.known })
-	return some || !silent
+	return some || u.spoke || !u.silent()
+}
+
+// silent says that a place has never said what it has.
+func (u *union) silent() bool {
+	return slices.ContainsFunc(u.news, func(s said) bool { return !s.known })
 }
 
 // tellEndpoints yields the endpoints of all places, if they have changed or if
 // trouble is over.
 func (u *union) tellEndpoints(mended bool, yield func([]discovery.Endpoint, error) bool) bool {
 	all := u.endpoints()
-	if u.spoke && !mended && slices.EqualFunc(all, u.told, discovery.Endpoint.Equal) {
+	unknown := len(all) == 0 && !u.silent()
+	if u.spoke && !mended && unknown == u.unknown && slices.EqualFunc(all, u.told, discovery.Endpoint.Equal) {
 		return true
 	}
-	u.spoke, u.told = true, all
-	if len(all) == 0 {
+	u.spoke, u.told, u.unknown = true, all, unknown
+	if unknown {
 		return yield(nil, fmt.Errorf("%w: Consul has no %s", discovery.ErrUnknown, u.target))
 	}
 	return yield(all, nil)
@@ -86,7 +92,11 @@ func (u *union) tellLeft(yield func([]discovery.Endpoint, error) bool) bool {
 		faults = append(faults, s.left)
 	}
 	err := errors.Join(faults...)
-	if err == nil || err.Error() == u.left {
+	if err == nil {
+		u.left = ""
+		return true
+	}
+	if err.Error() == u.left {
 		return true
 	}
 	u.left = err.Error()
