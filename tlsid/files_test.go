@@ -117,6 +117,28 @@ func TestFilesThatAreReplacedOneByOneAreNoNews(t *testing.T) {
 	})
 }
 
+// A look at any time may come while a file is being written: what is half there may
+// well be roots, only fewer.
+func TestNoHalfOfAFileIsTaken(t *testing.T) {
+	for begun := time.Duration(0); begun < time.Second; begun += 10 * time.Millisecond {
+		secretBubble(t, func(ctx context.Context, s secret, root authority) {
+			own, other := certificatePEM(root.certificate.Raw), certificatePEM(newAuthority(t, "other").certificate.Raw)
+			s.write("ca.crt", append(own, other...))
+			seen := watch(ctx, s.files())
+			pass(begun)
+			s.write("ca.crt", own)
+			pass(20 * time.Millisecond)
+			s.write("ca.crt", append(append(own, other...), certificatePEM(newAuthority(t, "third").certificate.Raw)...))
+			pass(2 * time.Second)
+			for i, n := range seen.all() {
+				if got := len(n.credential.Bundles().Roots(domain(t, "td"))); n.err != nil || got != i+2 {
+					t.Errorf("written %v after the start: %v", begun, n)
+				}
+			}
+		})
+	}
+}
+
 func TestASwappedLinkIsFollowed(t *testing.T) {
 	secretBubble(t, func(ctx context.Context, s secret, root authority) {
 		mounted := secret{t, s.path("..data")}
@@ -178,6 +200,10 @@ func TestUnfitFiles(t *testing.T) {
 		}, []string{"tls.key: the private key is encrypted"}},
 		"another key": {func(s secret, root authority) { s.write("tls.key", keyPEM(t, root.leaf(t, nil, peerID))) },
 			[]string{"tls.crt", "tls.key", "private key does not match"}},
+		"a root that is cut off": {func(s secret, root authority) {
+			other := certificatePEM(newAuthority(t, "other").certificate.Raw)
+			s.write("ca.crt", append(certificatePEM(root.certificate.Raw), other[:len(other)/2]...))
+		}, []string{"ca.crt: 2 PEM blocks begin in it, and 1 can be read"}},
 		"a key among the roots": {func(s secret, root authority) { s.write("ca.crt", keyPEM(t, root.leaf(t, nil, peerID))) },
 			[]string{`ca.crt: a PEM block is "PRIVATE KEY"`}},
 		"a leaf among the roots": {func(s secret, root authority) { s.write("ca.crt", certificatePEM(root.leaf(t, nil, peerID).Leaf.Raw)) },

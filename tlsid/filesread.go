@@ -1,6 +1,7 @@
 package tlsid
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -148,6 +149,9 @@ func parseRoots(path string, text []byte) ([]*x509.Certificate, error) {
 }
 
 func parseCertificates(path string, text []byte) ([]*x509.Certificate, error) {
+	if err := whole(text); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	var parsed []*x509.Certificate
 	for block := range blocks(text) {
 		if block.Type != "CERTIFICATE" {
@@ -163,6 +167,18 @@ func parseCertificates(path string, text []byte) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("%s: there is no PEM block CERTIFICATE in it", path)
 	}
 	return parsed, nil
+}
+
+// whole refuses what pem.Decode passes over: roots would be missing, or the leaf.
+func whole(text []byte) error {
+	begun, read := bytes.Count(text, []byte("-----BEGIN ")), 0
+	for range blocks(text) {
+		read++
+	}
+	if read < begun {
+		return fmt.Errorf("%d PEM blocks begin in it, and %d can be read: it is damaged, or not written to its end", begun, read)
+	}
+	return nil
 }
 
 // findKey says what crypto/tls says less clearly of files without a usable key.
