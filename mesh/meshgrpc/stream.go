@@ -32,6 +32,7 @@ type stream struct {
 	fallen *engine.Panic // likewise
 
 	limit limiter
+	life  life
 
 	sent, got freight
 }
@@ -48,6 +49,7 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.C
 // converse returns when the first try has a stream.
 func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (grpc.ClientStream, error) {
 	s := &stream{desc: desc, open: open, out: newOutbox(c.mesh.ReplayLimit), start: make(chan struct{}), done: make(chan struct{})}
+	s.life.of = o.ctx
 	s.begun = sync.OnceFunc(func() { close(s.start) })
 	s.begin(c, o)
 	ours, err := c.mesh.Engine.Route(o.ctx, &s.call)
@@ -122,6 +124,7 @@ func (s *stream) settle(err error) {
 		s.last.watch(s.over)
 	} else {
 		s.limit.stop()
+		s.life.over()
 		s.tellEnd(s.err)
 		s.opts.finish(s.err)
 	}
@@ -199,6 +202,7 @@ func (s *stream) over(err error) {
 		s.broken = engine.Failed(retry.Reset, err)
 	}
 	s.limit.stop()
+	s.life.over()
 	s.respond()
 	s.finish(err)
 	s.tellEnd(err)
@@ -210,6 +214,7 @@ func (s *stream) fall(value any) {
 	s.fallen = engine.Caught(value)
 	s.call.Abort()
 	s.limit.stop()
+	s.life.over()
 	s.out.settle(false)
 	close(s.done)
 	s.begun()
@@ -248,11 +253,17 @@ func (s *stream) CloseSend() error {
 	return s.out.close()
 }
 
-// Context implements grpc.ClientStream.
+// Context implements grpc.ClientStream. It is the answer's stream's, once there is
+// one; who asks before does not wait for it, as with gRPC.
 func (s *stream) Context() context.Context {
+	select {
+	case <-s.done:
+	default:
+		return s.life.context()
+	}
 	s.await()
 	if s.err != nil {
-		return s.ctx
+		return s.life.context()
 	}
 	return s.answer.Context()
 }
