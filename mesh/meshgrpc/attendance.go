@@ -50,7 +50,8 @@ var errPanicked = status.Error(codes.Unknown, "the handler panicked")
 // end tells that the call has come to err.
 func (a *attendance) end(err error) {
 	a.ended = true
-	a.in.Over(a.refusal, int(codeOf(err)), errors.Is(a.ctx.Err(), context.Canceled))
+	code := int(answeredWith(err))
+	a.in.Over(a.refusal, code, errors.Is(a.ctx.Err(), context.Canceled))
 	if !a.report.Begun() {
 		return
 	}
@@ -60,7 +61,7 @@ func (a *attendance) end(err error) {
 		s.Metadata = v[0]
 	}
 	r := &s.Result
-	r.Code, r.GRPC, r.Flags = 200, int(codeOf(err)), report.Refused(a.refusal)
+	r.Code, r.GRPC, r.Flags = 200, code, report.Refused(a.refusal)
 	if errors.Is(a.ctx.Err(), context.Canceled) {
 		r.Code, r.Flags = 0, r.Flags|telemetry.DownstreamGone
 	}
@@ -70,6 +71,15 @@ func (a *attendance) end(err error) {
 		a.describe(d)
 	}
 	a.report.End(a.ctx, s)
+}
+
+// answeredWith is the code that gRPC's server makes of a handler's error: what a
+// context says of its end has a code of its own there.
+func answeredWith(err error) codes.Code {
+	if s, ok := status.FromError(err); ok {
+		return s.Code()
+	}
+	return status.FromContextError(err).Code()
 }
 
 func (a *attendance) describe(d *telemetry.Details) {

@@ -291,6 +291,23 @@ func TestTheTriesOfAStreamThatWaitsEnd(t *testing.T) {
 	})
 }
 
+// Of an error that is no status gRPC tells the caller what a context's end is called.
+func TestWhatAHandlersContextSaysIsToldAsItsCallerHearsIt(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		ends := []error{context.DeadlineExceeded, fmt.Errorf("store: %w", context.Canceled), io.ErrUnexpectedEOF}
+		d.ratings.onUnary(func(_ context.Context, in *testpb.SimpleRequest) error { return ends[in.ResponseSize] })
+		for i := range ends {
+			_, _ = d.client.UnaryCall(t.Context(), &testpb.SimpleRequest{ResponseSize: int32(i)})
+		}
+		d.ratings.onStream(func(bidi) error { return fmt.Errorf("store: %w", context.DeadlineExceeded) })
+		_ = bidiAs(d.client)
+		synctest.Wait()
+		for name, a := range map[string]*audience{"the client": d.caller, "the server": d.host} {
+			same(t, name, a.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"4": 2, "1": 1, "2": 1})
+		}
+	})
+}
+
 // A handler that panics is told of before whoever recovers has a word.
 func TestAHandlerThatPanicsIsToldOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
