@@ -13,7 +13,8 @@ import (
 // warning is given where it holds for every client that sees the objects named.
 func validateSet(s *Set) Faults {
 	return slices.Concat(
-		warnHosts(s.VirtualServices),
+		warnHosts(ofMesh(s.VirtualServices)),
+		warnHosts(s.ServiceEntries),
 		warnDelegates(s.VirtualServices),
 		warnPolicies(s.DestinationRules),
 		warnSubsets(s),
@@ -41,30 +42,44 @@ func resolve(host, namespace string) string {
 	return strings.ToLower(host)
 }
 
-// warnHosts names hosts that more than one VirtualService claims.
-func warnHosts(services []*VirtualService) (faults Faults) {
-	claims := map[string][]*VirtualService{}
-	for _, vs := range services {
-		if !meshBound(vs.Spec.Gateways) {
-			continue
-		}
-		for i, host := range vs.Spec.Hosts {
-			name := resolve(host, vs.Namespace)
-			if owner := rival(vs, claims[name]); owner != nil {
-				faults = append(faults, warning(vs, nth("spec.hosts", i),
-					"%q is a host of VirtualService %s/%s too: they are not merged, the one that comes first has the host alone",
-					host, owner.Namespace, owner.Name))
+// A claim is what is said of its hosts by a VirtualService or a ServiceEntry.
+type claim interface {
+	comparable
+	GetHosts() []string
+	GetExportTo() []string
+}
+
+// warnHosts names hosts that more than one object claims.
+func warnHosts[S claim](objects []*Object[S]) (faults Faults) {
+	claims := map[string][]*Object[S]{}
+	for _, o := range objects {
+		for i, host := range o.Spec.GetHosts() {
+			name := resolve(host, o.Namespace)
+			if owner := rival(o, claims[name]); owner != nil {
+				faults = append(faults, warning(o, nth("spec.hosts", i),
+					"%q is a host of %s %s/%s too: they are not merged, the one that comes first has the host alone",
+					host, owner.Kind, owner.Namespace, owner.Name))
 			}
-			claims[name] = append(claims[name], vs)
+			claims[name] = append(claims[name], o)
 		}
 	}
 	return faults
 }
 
-// rival is the first of the earlier ones that some client sees beside vs.
-func rival(vs *VirtualService, earlier []*VirtualService) *VirtualService {
+// ofMesh are those that have an effect in a process.
+func ofMesh(services []*VirtualService) (out []*VirtualService) {
+	for _, vs := range services {
+		if meshBound(vs.Spec.Gateways) {
+			out = append(out, vs)
+		}
+	}
+	return out
+}
+
+// rival is the first of the earlier ones that some client sees beside o.
+func rival[S claim](o *Object[S], earlier []*Object[S]) *Object[S] {
 	for _, e := range earlier {
-		if e != vs && seenTogether(vs.Meta, vs.Spec.ExportTo, e.Meta, e.Spec.ExportTo) {
+		if e != o && seenTogether(o.Meta, o.Spec.GetExportTo(), e.Meta, e.Spec.GetExportTo()) {
 			return e
 		}
 	}
@@ -74,7 +89,7 @@ func rival(vs *VirtualService, earlier []*VirtualService) *VirtualService {
 // seenTogether reports whether some namespace sees both of two objects.
 func seenTogether(a Meta, aTo []string, b Meta, bTo []string) bool {
 	both := func(namespace string) bool {
-		return namespace != "." && exported(a, aTo, namespace) && exported(b, bTo, namespace)
+		return namespace != "." && namespace != "~" && exported(a, aTo, namespace) && exported(b, bTo, namespace)
 	}
 	return both("") || both(a.Namespace) || both(b.Namespace) || slices.ContainsFunc(aTo, both)
 }

@@ -18,7 +18,7 @@ func several(objects string) string {
 		namespace, name, _ := strings.Cut(id, "/")
 		kind = map[string]string{
 			"vs": "networking.istio.io/v1\nkind: VirtualService", "dr": "networking.istio.io/v1\nkind: DestinationRule",
-			"pa": "security.istio.io/v1\nkind: PeerAuthentication", "te": "telemetry.istio.io/v1\nkind: Telemetry", "rl": "policy.linkerd.io/v1alpha1\nkind: HTTPLocalRateLimitPolicy",
+			"se": "networking.istio.io/v1\nkind: ServiceEntry", "pa": "security.istio.io/v1\nkind: PeerAuthentication", "te": "telemetry.istio.io/v1\nkind: Telemetry", "rl": "policy.linkerd.io/v1alpha1\nkind: HTTPLocalRateLimitPolicy",
 		}[kind]
 		fmt.Fprintf(&b, "---\napiVersion: %s\nmetadata: {name: %s, namespace: %s}\nspec: %s\n", kind, name, namespace, spec)
 	}
@@ -56,6 +56,22 @@ func TestSubsetsThatNobodyDefines(t *testing.T) {
 		{"vs ns/v {hosts: [a], http: [{route: [{destination: {host: a}}], mirrors: [{destination: {host: b, subset: v3}}]}]}; dr ns/d {host: b, subsets: [{name: x}]}",
 			`warning spec.http[0].mirrors[0].destination.subset: defines subset "v3"`},
 		{"vs ns/v {hosts: [a], gateways: [g], http: [{route: [{destination: {host: a, subset: v1}}]}]}", `warning spec.gateways: has no effect`},
+	})
+}
+
+func TestHostsOfSeveralServiceEntries(t *testing.T) {
+	se := func(id, more string) string {
+		return fmt.Sprintf("se %s {%s, resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}]}", id, more)
+	}
+	const taken = `warning spec.hosts[0]: is a host of ServiceEntry ns/a too: they are not merged, the one that comes first has the host alone`
+	verify(t, several, []row{
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [A.com]"), taken},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("other/b", "hosts: [a.com]"), taken},
+		{se("ns/a", "hosts: [a]") + "; " + se("other/b", "hosts: [a]"), ``},
+		{se("ns/a", "hosts: [a.com], exportTo: [.]") + "; " + se("other/b", "hosts: [a.com], exportTo: [.]"), ``},
+		{se("ns/a", "hosts: [a.com], exportTo: [.]") + "; " + se("other/b", "hosts: [a.com]"), taken},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", `hosts: [a.com], exportTo: ["~"]`), ``},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [b.com]"), ``},
 	})
 }
 

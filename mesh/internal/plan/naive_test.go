@@ -201,14 +201,31 @@ func (n naive) defaultPort(name, scheme string) int {
 	return 80
 }
 
+// serviceEntries are those that are seen, in the order of virtualServices.
+func (n naive) serviceEntries() []*rules.ServiceEntry {
+	var private, byName, public []*rules.ServiceEntry
+	for _, se := range n.set.ServiceEntries {
+		switch to := se.Spec.ExportTo; {
+		case !n.sees(to, se.Namespace):
+		case len(to) == 0 || slices.Contains(to, "*"):
+			public = append(public, se)
+		case se.Namespace == n.workload.Namespace:
+			private = append(private, se)
+		default:
+			byName = append(byName, se)
+		}
+	}
+	return slices.Concat(private, byName, public)
+}
+
 // service is the first entry of the host, else of the longest wildcard.
 func (n naive) service(name string) *rules.ServiceEntry {
 	best := ""
 	var out *rules.ServiceEntry
-	for _, se := range n.set.ServiceEntries {
+	for _, se := range n.serviceEntries() {
 		for _, h := range se.Spec.Hosts {
 			host := fqdn(h, se.Namespace)
-			if n.sees(se.Spec.ExportTo, se.Namespace) && (host == name || isWildcardOf(host, name)) && better(host, best) {
+			if (host == name || isWildcardOf(host, name)) && better(host, best) {
 				best, out = host, se
 			}
 		}

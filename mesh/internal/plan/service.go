@@ -43,17 +43,20 @@ type serviceHost struct {
 }
 
 // serviceHosts gathers the hosts of all visible service entries. A host that
-// several entries name belongs to the first.
+// several entries name belongs to the first of those for the fewest namespaces.
 func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, places map[string]int) {
 	places = make(map[string]int, len(all))
+	var classes [3][]int
 	for i, se := range all {
-		if _, ok := visibility(se.Spec.ExportTo, se.Namespace, b.workload.Namespace); !ok {
-			continue
+		if class, ok := visibility(se.Spec.ExportTo, se.Namespace, b.workload.Namespace); ok {
+			classes[class] = append(classes[class], i)
 		}
-		for _, host := range se.Spec.Hosts {
+	}
+	for _, i := range slices.Concat(classes[0], classes[1], classes[2]) {
+		for _, host := range all[i].Spec.Hosts {
 			// Off Kubernetes there is no other way to name a cluster-local service:
 			// a host without a dot is one of the entry's own namespace.
-			name := b.names.canonical(host, se.Namespace)
+			name := b.names.canonical(host, all[i].Namespace)
 			if _, taken := places[name]; !taken {
 				places[name], hosts = len(hosts), append(hosts, serviceHost{name, i})
 			}

@@ -104,6 +104,30 @@ func TestTheFirstEntryOfAHostCounts(t *testing.T) {
 	}
 }
 
+// Nobody takes a host over by exporting an entry for it: what is for the caller's
+// namespace comes before what is for all, as in Istio, however old that is.
+func TestAnEntryForTheOwnNamespaceComesBeforeAPublicOne(t *testing.T) {
+	spec := func(address, exportTo string) string {
+		return "hosts: [a.com]\nresolution: STATIC\nports: [{number: 80, name: http, protocol: HTTP}]\nendpoints: [{address: " + address + "}]\nexportTo: [" + exportTo + "]"
+	}
+	public := created("01", serviceEntry("other/public", spec("10.0.0.1", `"*"`)))
+	named := created("02", serviceEntry("other/named", spec("10.0.0.2", "default, third")))
+	private := created("03", serviceEntry("private", spec("10.0.0.3", ".")))
+	hidden := created("01", serviceEntry("other/hidden", spec("10.0.0.4", ".")))
+	for _, c := range []struct {
+		name, want string
+		entries    []string
+	}{
+		{"private", "10.0.0.3:80 0", []string{public, named, private, hidden}},
+		{"by name", "10.0.0.2:80 0", []string{public, named, hidden}},
+		{"public", "10.0.0.1:80 0", []string{public, hidden}},
+	} {
+		if got := endpoints(cluster(t, compile(t, c.entries...), "http://a.com/")); got != c.want {
+			t.Errorf("%s: endpoints %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 func TestWildcardServicesHoldUnderMoreSpecificRules(t *testing.T) {
 	service := serviceEntry("s", "hosts: [\"*.foo.com\"]\nports: [{number: 9080, name: web, protocol: HTTP}]\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}]")
 	for _, host := range []string{`"*.bar.foo.com"`, "x.bar.foo.com"} {
