@@ -244,3 +244,22 @@ func TestADirectoryOfSomebodyElseIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestARootOfTheFutureIsTold: it was made while the clock was fast. Each bubble has
+// the time at which all of them begin.
+func TestARootOfTheFutureIsTold(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		pass(time.Hour)
+		newCA(t, tlsid.CAConfig{Dir: dir})
+	})
+	bubble(t, func(t *testing.T, ctx context.Context) {
+		seen := watch(ctx, newCA(t, tlsid.CAConfig{Dir: dir}).Workload("a"))
+		pass(time.Minute)
+		told(t, seen, 0, []string{"root 1 is not valid before 2000-01-01T00:58:00Z"})
+		pass(time.Hour)
+		if c := last(t, seen); vouches(c, c) != nil {
+			t.Errorf("got %s: %v", c, vouches(c, c))
+		}
+	})
+}

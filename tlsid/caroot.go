@@ -52,8 +52,8 @@ func newRoot(number int, c CAConfig, now time.Time) (*root, error) {
 // issue makes a credential of id that is valid until the given time, rounded up
 // to the second, for certificates know no less; and never longer than the root.
 func (r *root) issue(id ID, until, now time.Time) (Credential, error) {
-	if left := r.certificate.NotAfter.Sub(now); left <= 0 {
-		return Credential{}, fmt.Errorf("root %d has expired at %s", r.number, r.certificate.NotAfter.Format(time.RFC3339))
+	if err := r.inTime(now); err != nil {
+		return Credential{}, err
 	}
 	until = until.Add(time.Second - 1).Truncate(time.Second)
 	if until.After(r.certificate.NotAfter) {
@@ -75,6 +75,18 @@ func (r *root) issue(id ID, until, now time.Time) (Credential, error) {
 		return Credential{}, fmt.Errorf("certificate of %s: %w", id, err)
 	}
 	return holding(id, tls.Certificate{PrivateKey: key}, []*x509.Certificate{leaf}), nil
+}
+
+// inTime reports whether leaves would be verified now: those of the future are made
+// by clocks that are set back.
+func (r *root) inTime(now time.Time) error {
+	switch from, to := r.certificate.NotBefore, r.certificate.NotAfter; {
+	case now.Before(from):
+		return fmt.Errorf("root %d is not valid before %s", r.number, from.Format(time.RFC3339))
+	case !now.Before(to):
+		return fmt.Errorf("root %d has expired at %s", r.number, to.Format(time.RFC3339))
+	}
+	return nil
 }
 
 // sign lets crypto/x509 choose the serial number and the key identifiers.

@@ -77,10 +77,11 @@ func (w *caWatch) next(now time.Time) (Credential, error) {
 	return credential.With(w.view.bundles), nil
 }
 
-// due reports whether the credential is old, or its issuer gone from the roots.
-// A source that has not yielded one yet is always due.
+// due reports whether the credential is old, of the future, for the clock has been
+// set back, or its issuer gone from the roots. A source that has not yielded one yet
+// is always due.
 func (w *caWatch) due(now time.Time) bool {
-	return w.issuer == nil || !now.Before(w.renew) || !w.view.trusts(w.issuer)
+	return w.issuer == nil || !now.Before(w.renew) || now.Before(w.standing.NotBefore()) || !w.view.trusts(w.issuer)
 }
 
 // lament says what it means that a credential could not be made.
