@@ -23,8 +23,9 @@ type DNSConfig struct {
 	// Port is the port of endpoints where the Service asks for none; 0 means 80.
 	Port uint16
 	// SRV is the service and protocol to ask SRV records for, such as
-	// "_http._tcp". Ports and weights are then the records', and only the
-	// targets of the first priority that has an address are used. "" means
+	// "_http._tcp". Ports and weights are then the records' (port 0: that of the
+	// Service, or Port), and only the targets of the first priority that has an
+	// address are used. "" means
 	// A and AAAA records. A Host that itself begins with "_" is always asked
 	// for SRV records.
 	SRV string

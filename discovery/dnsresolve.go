@@ -35,9 +35,9 @@ func (d *DNS) resolve(ctx context.Context, s Service) ([]Endpoint, ttl, error) {
 func (d *DNS) resolveName(ctx context.Context, name string, s Service) ([]Endpoint, ttl, error) {
 	switch {
 	case strings.HasPrefix(name, "_"):
-		return d.resolveSRV(ctx, name)
+		return d.resolveSRV(ctx, name, s)
 	case d.config.SRV != "":
-		return d.resolveSRV(ctx, d.config.SRV+"."+name)
+		return d.resolveSRV(ctx, d.config.SRV+"."+name, s)
 	}
 	addrs, t, err := d.lookup.addresses(ctx, name)
 	if err != nil {
@@ -90,7 +90,7 @@ func notFound(err error) bool {
 
 // resolveSRV follows RFC 2782: "A client MUST attempt to contact the target
 // host with the lowest-numbered priority it can reach".
-func (d *DNS) resolveSRV(ctx context.Context, name string) ([]Endpoint, ttl, error) {
+func (d *DNS) resolveSRV(ctx context.Context, name string, s Service) ([]Endpoint, ttl, error) {
 	records, t, err := d.lookup.services(ctx, name)
 	if err != nil {
 		return nil, ttl{}, err
@@ -100,6 +100,9 @@ func (d *DNS) resolveSRV(ctx context.Context, name string) ([]Endpoint, ttl, err
 	for i, r := range records {
 		if i > 0 && r.Priority != records[i-1].Priority && len(set) > 0 {
 			break
+		}
+		if r.Port == 0 {
+			r.Port = d.port(s)
 		}
 		lasts, err := d.addTarget(ctx, &set, r)
 		if err != nil {
