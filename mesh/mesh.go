@@ -71,7 +71,7 @@ func New(ctx context.Context, c Config) (*Mesh, error) {
 		return nil, err
 	}
 	m.engine = e
-	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.One(), flight: engine.Flight{Lane: e.Lane()}} }
+	m.exchanges.New = func() any { return &exchange{alarms: m.deadlines.One()} }
 	m.guard = guard.New(m.guards())
 	if err := m.start(ctx); err != nil {
 		_ = m.Close()

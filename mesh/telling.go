@@ -12,7 +12,7 @@ import (
 // A desk is what an exchange needs to tell what became of it. It is kept for the
 // next one.
 type desk struct {
-	returned        *report.Returned
+	returned        report.Returned
 	asked, answered headReader
 }
 
@@ -42,7 +42,7 @@ func (x *exchange) tell(status int) {
 }
 
 func (x *exchange) endReport(status int) {
-	o, r := &x.report, x.desk.returned
+	o, r := &x.report, &x.desk.returned
 	r.Code, r.GRPC = status, x.grpcStatus()
 	r.RequestBytes, r.ResponseBytes = x.requestSize(), x.responseSize()
 	o.Secure = x.held.secure

@@ -29,9 +29,9 @@ type errand struct {
 
 func newUnaryCall(c *client) *unaryCall {
 	x := &unaryCall{alarms: c.mesh.Alarms()}
-	x.flight.Lane = c.mesh.Engine.Lane()
 	if to := c.mesh.Reporter; to != nil {
-		x.returned = to.Returned()
+		out := to.Returned()
+		x.returned = &out
 	}
 	return x
 }

@@ -9,16 +9,12 @@ import (
 // A Flight is a call's place among those under way. The owner of the Call has one
 // and names it there, for a Call may be copied and a Flight may not.
 type Flight struct {
-	Lane  *flight.Lane[Flight] // nil: any
-	entry flight.Entry[Flight]
+	seat  *flight.Seat[Flight] // nil: none yet
 	call  *Call
 	host  *Host // that it was last sent to; nil: none yet
 	tries int
 	dice  dice
 }
-
-// Lane is for an owner whose Flights follow one another.
-func (e *Engine) Lane() *flight.Lane[Flight] { return e.flights.Lane() }
 
 // fly makes the call one of those under way, or says where it has got to. It is
 // called before whatever takes time. What is looked at besides, the call's request,
@@ -27,21 +23,25 @@ func (c *Call) fly() {
 	f := c.Flight
 	switch {
 	case f == nil:
-	case f.entry.Flies():
-		f.entry.Change(func(f *Flight) { f.host, f.tries = c.Host, c.Tries })
+	case f.seat == nil:
+		f.seat = c.engine.flights.Seat(f)
+		f.begin(c)
+	case f.seat.Flies():
+		f.seat.Change(func(f *Flight) { f.host, f.tries = c.Host, c.Tries })
 	default:
-		if f.Lane == nil {
-			f.Lane = c.engine.flights.Any()
-		}
-		f.call, f.host, f.tries = c, c.Host, c.Tries
-		f.Lane.Enter(&f.entry, f)
+		f.begin(c)
 	}
+}
+
+func (f *Flight) begin(c *Call) {
+	f.call, f.host, f.tries = c, c.Host, c.Tries
+	f.seat.Enter(f)
 }
 
 // land ends that.
 func (c *Call) land() {
-	if c.Flight != nil {
-		c.Flight.entry.Leave()
+	if f := c.Flight; f != nil && f.seat != nil {
+		f.seat.Leave()
 	}
 }
 

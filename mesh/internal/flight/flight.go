@@ -1,9 +1,9 @@
-// Package flight knows what is under way: requests enter a lane when they begin and
-// leave it when they end, and whoever wants to know looks at all lanes.
+// Package flight knows what is under way: requests enter when they begin and leave
+// when they end, and whoever wants to know looks at all of them.
 //
-// To enter and to leave costs a lock that nobody else holds, and no allocation: the
-// entry is part of what flies, and each core has lanes of its own as long as those
-// who fly often keep theirs.
+// Who flies often, such as what is used again for one request after the other, has a
+// seat: to enter and to leave costs an atomic step each that nobody else is at. Who
+// flies once takes a lane, at the price of a lock. Neither allocates anything.
 package flight
 
 import (
@@ -13,10 +13,15 @@ import (
 	"sync/atomic"
 )
 
-// A Board is all lanes. New makes it.
+// A Board is all lanes and seats. New makes it.
 type Board[T any] struct {
 	lanes []Lane[T]
 	next  atomic.Uint32
+
+	mu    sync.Mutex // guards seats, their owners and free
+	seats []*Seat[T] // as many as were owned at once, and up to as many more
+	free  []*Seat[T]
+	sight sync.Mutex // held by whoever looks at a seat, or changes what is in it
 }
 
 // New makes a Board that is empty.
@@ -87,11 +92,14 @@ func (e *Entry[T]) Leave() {
 	*e = Entry[T]{}
 }
 
-// Each shows read all that is under way. While it looks at one, that one and its
-// lane cannot end: read must be quick, and is not to keep what it is shown.
+// Each shows read all that is under way. While it looks at one, that one, and its
+// lane, cannot end: read must be quick, and is not to keep what it is shown.
 func (b *Board[T]) Each(read func(*T)) {
 	for i := range b.lanes {
 		b.lanes[i].each(read)
+	}
+	for _, s := range b.all() {
+		s.look(read)
 	}
 }
 

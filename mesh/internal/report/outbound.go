@@ -99,8 +99,8 @@ type Returned struct {
 }
 
 // Returned makes one that has a place to count in.
-func (r *Reporter) Returned() *Returned {
-	return &Returned{Result: telemetry.Result{Lane: r.telemetry.Lane()}}
+func (r *Reporter) Returned() Returned {
+	return Returned{Result: telemetry.Result{Lane: r.telemetry.Lane()}}
 }
 
 // End tells how the call came out. It is called once, when the call is over.
