@@ -103,6 +103,39 @@ func TestRetriesMayLeaveThePlace(t *testing.T) {
 	})
 }
 
+// As in Envoy, all places that were tried are left, also where the first two tries
+// were in two.
+func TestRetriesLeaveAllPlacesThatWereTried(t *testing.T) {
+	documents := []string{
+		policy("reviews", "{outlierDetection: {consecutive5xxErrors: 1000}, loadBalancer: {simple: RANDOM}}"),
+		route("reviews", "retries: {attempts: 2, retryOn: 5xx, retryRemoteLocalities: true, retryIgnorePreviousHosts: false, backoff: 1ms}"),
+	}
+	playWith(t, documents, from("eu/a"), func(s *scene) {
+		hosts := []*actor{}
+		for _, place := range []string{"eu/a", "eu/a", "eu/b", "us"} {
+			host := s.startEndpoint("reviews", place, at(place))
+			host.plays(host.says(503))
+			hosts = append(hosts, host)
+		}
+		down := at("eu/a")
+		down.Health = discovery.Unhealthy
+		for range 2 {
+			s.startEndpoint("reviews", "down", down) // what is left takes 70 %
+		}
+		before := map[string]int{}
+		for range 50 {
+			tries, last := map[string]int{}, s.get("http://reviews/").body
+			for _, host := range hosts {
+				tries[host.name] += host.heard()
+			}
+			if n := tries[last] - before[last]; n != 1 {
+				t.Errorf("the third try went to %s, where another was before", last)
+			}
+			before = tries
+		}
+	})
+}
+
 func TestANewHostWarmsUp(t *testing.T) {
 	const n = 3_000
 	rule := policy("reviews", "{loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 100s, minimumPercent: 10}}}")

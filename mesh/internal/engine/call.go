@@ -75,7 +75,8 @@ type Call struct {
 	seen     time.Time // when its outcome was known
 	tried    []*Host
 	triedBuf [3]*Host
-	skip     uint64 // priorities not to use again
+	been     uint64 // priorities that were tried
+	skip     uint64 // those of them not to use again
 }
 
 // A Witness is told what becomes of one call, as Events is of all. Its methods are

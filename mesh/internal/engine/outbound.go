@@ -237,8 +237,8 @@ func (c *Call) next() (time.Duration, retry.Decision) {
 	return wait, verdict
 }
 
-// remember notes the host that was tried, so that the next pick avoids it, and
-// plans without its priority once two tries there have failed.
+// remember notes the host that was tried, so that the next pick avoids it, and after
+// every second try plans without the priorities of all (Envoy's previous_priorities).
 func (c *Call) remember() {
 	if c.Route.Retry.AvoidTried {
 		if c.tried == nil {
@@ -246,8 +246,8 @@ func (c *Call) remember() {
 		}
 		c.tried = append(c.tried, c.Host)
 	}
-	if c.Route.Retry.RemoteLocalities && c.Tries%2 == 0 {
-		c.skip |= 1 << c.Host.Priority()
+	if c.been |= 1 << c.Host.Priority(); c.Route.Retry.RemoteLocalities && c.Tries%2 == 0 {
+		c.skip = c.been
 	}
 }
 
