@@ -150,6 +150,47 @@ func TestHoldBelievesInNobodyOnlyAfterAWhile(t *testing.T) {
 	}
 }
 
+// A lapsing source has a set for each watch, and ends all but the last.
+type lapsing struct {
+	sets    [][]discovery.Endpoint
+	watched int
+}
+
+func (s *lapsing) Watch(ctx context.Context, _ discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		set := s.sets[s.watched]
+		s.watched++
+		if yield(set, nil) && s.watched == len(s.sets) {
+			<-ctx.Done()
+		}
+	}
+}
+
+// again watches a source again whenever its sequence has ended.
+type again struct{ discovery.Source }
+
+func (a again) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		for ctx.Err() == nil {
+			a.Source.Watch(ctx, s)(yield)
+		}
+	}
+}
+
+// A registry that restarts ends what its clients watch, and then knows nobody.
+func TestHoldOutlivesASequenceThatEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &lapsing{sets: [][]discovery.Endpoint{discovery.Addresses("a:1", "b:1"), nil, nil}}
+		l := listen(t, again{discovery.Hold(src, 0)}, reviews)
+		keeping := "error: reviews has no endpoints any more: keeping the last 2 for 30s"
+		l.want("a:1 b:1", keeping, keeping)
+		time.Sleep(29 * time.Second)
+		l.want()
+		time.Sleep(time.Second)
+		l.want("")
+	})
+}
+
 func TestFirstSwitchesToWhoKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		files, dns := newScripted(), newScripted()
