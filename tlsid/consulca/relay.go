@@ -44,14 +44,18 @@ func (r *relay) step(ctx context.Context, heard <-chan part) (more bool) {
 	}
 }
 
-// take takes in what the agent has said. Most of it is what it has said before.
+// joining is the part of the trouble that is about both.
+const joining = "credential"
+
+// take takes in what the agent has said. Most of it is what it has said before, of
+// which a credential is made again where that was trouble: time may have cured it.
 func (r *relay) take(p part, now time.Time) bool {
 	if p.err != nil {
 		return r.lament(p.what, p.err)
 	}
 	mended := r.trouble[p.what] != ""
 	delete(r.trouble, p.what)
-	if r.changes(p) {
+	if r.changes(p) || r.trouble[joining] != "" {
 		return r.join(now)
 	}
 	if mended {
@@ -78,12 +82,11 @@ func (r *relay) join(now time.Time) bool {
 	if r.leaf == nil || r.roots == nil {
 		return true
 	}
-	const what = "credential"
 	c, err := credential(r.leaf, r.roots, now)
 	if err != nil {
-		return r.lament(what, fmt.Errorf("consulca: %w", err))
+		return r.lament(joining, fmt.Errorf("consulca: %w", err))
 	}
-	delete(r.trouble, what)
+	delete(r.trouble, joining)
 	r.newest, r.yielded = c, false
 	return r.tellAge(now)
 }

@@ -2,12 +2,16 @@ package consulca_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -195,6 +199,47 @@ func TestALeafThatTheRootsDoNotVouchForWaitsForOnesThatDo(t *testing.T) {
 			t.Errorf("got %v, %v", c, err)
 		}
 	})
+}
+
+// Consul dates back its leaves by a minute, and its roots not at all: where a clock is
+// slow, the root of a young cluster is not valid yet, though the leaf is.
+func TestALeafWhoseRootIsNotValidYetIsTakenWhenItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s script
+		s.say(issue(t, time.Now().Add(-time.Minute), time.Now().Add(20*time.Second)))
+		next := s.pull(t)
+		if c, err := next(); err == nil || !strings.Contains(err.Error(), "not yet valid") {
+			t.Errorf("got %v, %v", c, err)
+		}
+		start := time.Now()
+		if c, err := next(); err != nil || time.Since(start) > time.Minute {
+			t.Errorf("got %v, %v after %v", c, err, time.Since(start))
+		}
+	})
+}
+
+// issue makes a leaf and its root, each valid from a time on.
+func issue(t *testing.T, leafFrom, rootFrom time.Time) (*api.LeafCert, *api.CARootList) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	root := &x509.Certificate{
+		NotBefore: rootFrom, NotAfter: rootFrom.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf := &x509.Certificate{
+		NotBefore: leafFrom, NotAfter: leafFrom.Add(time.Hour),
+		URIs: []*url.URL{{Scheme: "spiffe", Host: "1-2.consul", Path: "/ns/default/dc/dc1/svc/web"}},
+	}
+	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	must(t, err)
+	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), key)
+	must(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	roots := []*api.CARoot{{ID: "young", RootCertPEM: encode("CERTIFICATE", rootDER)}}
+	return &api.LeafCert{SerialNumber: "1", CertPEM: encode("CERTIFICATE", leafDER), PrivateKeyPEM: encode("PRIVATE KEY", keyDER)},
+		&api.CARootList{TrustDomain: "1-2.consul", Roots: roots}
 }
 
 func TestAnAnswerThatIsNoneIsTroubleAndShowsNoKey(t *testing.T) {
