@@ -126,10 +126,34 @@ func TestExplainNamesWhatItCannotUnderstand(t *testing.T) {
 		"host=a&header=x":              `header: "x" has no colon`,
 		"host=a&method=a%20b":          "invalid method",
 		"host=" + url.QueryEscape("%"): "invalid URL escape",
+		"host=a&path=/50%":             `query: invalid URL escape "%"`,
+		"host=a&header=cookie:a=1;b=2": "query: invalid semicolon separator",
 	} {
 		if w := s.page("/api/explain?" + query); w.Code != http.StatusBadRequest || !strings.Contains(strings.ReplaceAll(w.Body.String(), `\`, ""), want) {
 			t.Errorf("%s: %d %s, want %q", query, w.Code, w.Body, want)
 		}
+	}
+}
+
+// What net/url cannot read it leaves out, and the answer would be to another question.
+func TestNoQuestionIsHalfRead(t *testing.T) {
+	s := under(t, "")
+	for path, want := range map[string]string{
+		"/api/topology?window=60s;format=dot": "query: invalid semicolon separator",
+		"/api/topology?fleet=all":             `fleet: "all" is neither true nor false`,
+		"/api/tap?path=/50%":                  `query: invalid URL escape "%"`,
+	} {
+		if w := s.page(path); w.Code != http.StatusBadRequest || !strings.Contains(strings.ReplaceAll(w.Body.String(), `\`, ""), want) {
+			t.Errorf("%s: %d %s, want %q", path, w.Code, w.Body, want)
+		}
+	}
+}
+
+func TestExplainTakesTheHostOfAHeaderAsARequestWould(t *testing.T) {
+	s := under(t, reviewsRules)
+	var got admin.Explanation
+	if s.read("/api/explain?host=elsewhere&header=host:reviews", &got); got.Service != "reviews.default.svc.cluster.local" {
+		t.Errorf("asked about reviews, answered about %s", got.Service)
 	}
 }
 

@@ -57,7 +57,7 @@
 // api/explain?method=GET&host=reviews&path=/reviews/7&header=end-user:+jason is an
 // Explanation: what would become of such a request, without sending it. Its other
 // parameter is scheme, of which tcp asks about a raw connection (the host has a port
-// then); header may stand many times. A request that cannot be made
+// then); header may stand many times, and Host in it is the request's own. A request that cannot be made
 // is a Problem (400).
 //
 //	{"request": {"method": "GET", "url": "http://reviews/reviews/7"}, "service": "reviews.default.svc.cluster.local", "ours": true,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -30,7 +29,7 @@ const explainTimeout = 6 * time.Second
 func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), explainTimeout)
 	defer cancel()
-	asked, err := requestOf(ctx, r.URL.Query())
+	request, err := requestOf(ctx, r)
 	if err != nil {
 		refuse(w, err)
 		return
@@ -39,10 +38,10 @@ func (a *admin) explain(w http.ResponseWriter, r *http.Request) {
 	for meta, spec := range a.mesh.Rules().All() {
 		_ = objectOf(secrets, meta, spec)
 	}
-	e := a.mesh.Explain(asked)
+	e := a.mesh.Explain(request)
 	secrets.destinations(e.Destinations)
 	secrets.destinations(e.Mirrors)
-	answer(w, secrets.everywhere(Explanation{ExplainedRequest{asked.Method, asked.URL.String()}, e}))
+	answer(w, secrets.everywhere(Explanation{ExplainedRequest{request.Method, request.URL.String()}, e}))
 }
 
 func (m *masker) destinations(all []mesh.DestinationExplanation) {
@@ -57,8 +56,12 @@ func (m *masker) destinations(all []mesh.DestinationExplanation) {
 }
 
 // requestOf makes the request of parameters: method (GET), scheme (http; tcp stands for a raw connection), host,
-// path (/) with its query, and any number of header, "name: value".
-func requestOf(ctx context.Context, q url.Values) (*http.Request, error) {
+// path (/) with its query, and any number of header, "name: value", of which Host is the request's own.
+func requestOf(ctx context.Context, question *http.Request) (*http.Request, error) {
+	q, err := asked(question)
+	if err != nil {
+		return nil, err
+	}
 	host, scheme, path := q.Get("host"), cmp.Or(q.Get("scheme"), "http"), cmp.Or(q.Get("path"), "/")
 	switch {
 	case host == "":
@@ -72,12 +75,19 @@ func requestOf(ctx context.Context, q url.Values) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, header := range q["header"] {
-		name, value, ok := strings.Cut(header, ":")
+	return r, addHeaders(r, q["header"])
+}
+
+// addHeaders adds lines of a header, "name: value".
+func addHeaders(r *http.Request, lines []string) error {
+	for _, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
 		if !ok {
-			return nil, fmt.Errorf("header: %q has no colon", header)
+			return fmt.Errorf("header: %q has no colon", line)
 		}
 		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
-	return r, nil
+	r.Host = cmp.Or(r.Header.Get("Host"), r.Host)
+	r.Header.Del("Host")
+	return nil
 }

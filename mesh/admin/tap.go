@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -27,7 +26,7 @@ type TapStatus struct {
 
 // tap streams requests as they end, as server-sent events.
 func (a *admin) tap(w http.ResponseWriter, r *http.Request) {
-	filter, err := filterOf(r.URL.Query())
+	filter, err := filterOf(r)
 	if err != nil {
 		refuse(w, err)
 		return
@@ -93,7 +92,11 @@ func (s *stream) send(event string, v any) error {
 
 // filterOf reads the parameters direction, service, method, path, status and
 // failed.
-func filterOf(q url.Values) (f mesh.TapFilter, err error) {
+func filterOf(r *http.Request) (f mesh.TapFilter, err error) {
+	q, err := asked(r)
+	if err != nil {
+		return f, err
+	}
 	f = mesh.TapFilter{Direction: q.Get("direction"), Service: q.Get("service"), Method: q.Get("method"), Path: q.Get("path")}
 	switch f.Direction {
 	case "", "outbound", "inbound":
@@ -105,10 +108,6 @@ func filterOf(q url.Values) (f mesh.TapFilter, err error) {
 			return f, fmt.Errorf("status: %.20q is no number of 0 to 599", text)
 		}
 	}
-	if text := q.Get("failed"); text != "" {
-		if f.Failed, err = strconv.ParseBool(text); err != nil {
-			return f, fmt.Errorf("failed: %.20q is neither true nor false", text)
-		}
-	}
-	return f, nil
+	f.Failed, err = flag(q, "failed")
+	return f, err
 }

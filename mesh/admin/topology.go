@@ -3,7 +3,6 @@ package admin
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
@@ -42,29 +41,50 @@ func (a *admin) instance() Instance {
 // topology answers with the graph of this process or, by fleet=1, of all. The
 // parameter window is a duration of 1s to 60s, format json, dot or mermaid.
 func (a *admin) topology(w http.ResponseWriter, r *http.Request) {
-	window, err := windowOf(r.FormValue("window"))
+	v, err := viewOf(r)
 	if err != nil {
 		refuse(w, err)
 		return
 	}
-	t := Topology{Instance: a.instance(), Graph: a.mesh.Graph(window)}
-	if all, _ := strconv.ParseBool(r.FormValue("fleet")); all {
-		t, err = a.fleet.gather(r.Context(), window)
+	t := Topology{Instance: a.instance(), Graph: a.mesh.Graph(v.window)}
+	if v.fleet {
+		t, err = a.fleet.gather(r.Context(), v.window)
 	}
 	if err != nil { // nobody waits any more
 		return
 	}
-	switch format := r.FormValue("format"); format {
-	case "", "json":
-		t.Nodes, t.Edges = listed(t.Nodes), listed(t.Edges)
-		answer(w, t)
+	switch v.format {
 	case "dot":
 		write(w, "text/vnd.graphviz; charset=utf-8", t.DOT())
 	case "mermaid":
 		write(w, "text/plain; charset=utf-8", t.Mermaid())
 	default:
-		refuse(w, fmt.Errorf("format: %.20q is none of json, dot, mermaid", format))
+		t.Nodes, t.Edges = listed(t.Nodes), listed(t.Edges)
+		answer(w, t)
 	}
+}
+
+// A view is which graph is asked for.
+type view struct {
+	window time.Duration
+	fleet  bool
+	format string
+}
+
+func viewOf(r *http.Request) (v view, err error) {
+	q, err := asked(r)
+	if err != nil {
+		return v, err
+	}
+	switch v.format = q.Get("format"); v.format {
+	case "", "json", "dot", "mermaid":
+	default:
+		return v, fmt.Errorf("format: %.20q is none of json, dot, mermaid", v.format)
+	}
+	if v.window, err = windowOf(q.Get("window")); err == nil {
+		v.fleet, err = flag(q, "fleet")
+	}
+	return v, err
 }
 
 const (
