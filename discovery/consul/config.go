@@ -36,8 +36,8 @@ type Config struct {
 	// block. 0: 5 s.
 	QueryInterval time.Duration
 	// Hold is for how long a service keeps its last endpoints when Consul says
-	// that there are none left. 0: 30 s. Negative: not at all; then mesh.Config's
-	// HoldEmpty, which does the same, should stand.
+	// that there are none left. 0: 30 s. Negative: not at all. A mesh does the same
+	// with what it is told, for its Config's HoldEmpty more: one of them will do.
 	Hold time.Duration
 }
 

@@ -56,7 +56,8 @@
 //  1. Queries wait 30 s, and are at least 500 ms apart when much changes; any
 //     server may answer. After trouble there is a random pause of at most 250 ms,
 //     doubling to 30 s.
-//  2. That all instances, or all rules, are gone is believed after 30 s.
+//  2. That all instances, or all rules, are gone is believed after 30 s; in a mesh,
+//     that all instances are after its HoldEmpty more, another 30 s.
 //  3. Prepared queries are executed every 5 s.
 //  4. The agent is told every 2 s that the process lives, and believes it for 15 s.
 //     An instance drains for 5 s, and is forgotten after 10 min in a critical state.

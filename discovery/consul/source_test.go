@@ -257,6 +257,18 @@ func TestInstancesThatAreNoEndpointsAreLeftOutAndNamed(t *testing.T) {
 	})
 }
 
+func TestAServiceOfWhichAllInstancesAreLeftOutIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		s.say(healthOfReviews, instances(instance(70000)))
+		w := watch(t, newSource(t, s, consul.Config{}), reviews)
+		if got := w.set(t); len(got) != 0 {
+			t.Errorf("got %v", got)
+		}
+		w.err(t, "left out")
+	})
+}
+
 func TestOfTwoRegistrationsOfAnAddressTheHealthyOneCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()

@@ -56,11 +56,16 @@ func (u *union) silent() bool {
 	return slices.ContainsFunc(u.news, func(s said) bool { return !s.known })
 }
 
+// some says that there may be instances, though none is an endpoint.
+func (u *union) some() bool {
+	return u.silent() || slices.ContainsFunc(u.news, func(s said) bool { return s.left != nil })
+}
+
 // tellEndpoints yields the endpoints of all places, if they have changed or if
 // trouble is over.
 func (u *union) tellEndpoints(mended bool, yield func([]discovery.Endpoint, error) bool) bool {
 	all := u.endpoints()
-	unknown := len(all) == 0 && !u.silent()
+	unknown := len(all) == 0 && !u.some()
 	if u.spoke && !mended && unknown == u.unknown && slices.EqualFunc(all, u.told, discovery.Endpoint.Equal) {
 		return true
 	}
