@@ -32,8 +32,9 @@ type Expect struct {
 	// TLS 1.2 mean TLS 1.2.
 	MinVersion uint16
 
-	// Sessions keeps TLS sessions for resumption. Sessions of one root set are
-	// not resumed under another. nil: every handshake is a full one.
+	// Sessions keeps TLS sessions for resumption. Sessions of one root set, or of
+	// one own identity, are not resumed under another. nil: every handshake is a
+	// full one.
 	Sessions tls.ClientSessionCache
 }
 

@@ -63,7 +63,8 @@ func (p *perRoots) config(*tls.ClientHelloInfo) (*tls.Config, error) {
 
 // sessionsOf keeps the sessions of each root set apart: a server that is
 // verified by roots that are gone would fail the resumed handshake, where a full
-// one shows its new certificate.
+// one shows its new certificate. And those of each identity of our own: a server
+// takes a client that resumes for whom it was.
 func sessionsOf(own *Current, cache tls.ClientSessionCache) tls.ClientSessionCache {
 	if cache == nil {
 		return nil
@@ -83,5 +84,5 @@ func (s sessions) Put(key string, state *tls.ClientSessionState) { s.cache.Put(s
 func (s sessions) key(key string) string {
 	own, _ := s.own.Load()
 	sum := own.Bundles().sum()
-	return string(sum[:]) + key
+	return string(sum[:]) + own.ID().String() + " " + key
 }

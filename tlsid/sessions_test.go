@@ -68,6 +68,26 @@ func TestSessionsResumeUnderTheSameRoots(t *testing.T) {
 	})
 }
 
+// A session says who the client was: of two that share a cache none is the other.
+func TestSessionsAreOfOneIdentity(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version uint16) {
+		p := newPair(t)
+		own := holding(p.client)
+		client, server := resuming(own, version), tlsid.ServerConfig(holding(p.peer), tlsid.Accept{MinVersion: version})
+		shake(t, client, server)
+		other := credential(t, p.left.leaf(t, nil, "spiffe://td/other"), p.client.Bundles())
+		own.Store(other)
+		c, s := shake(t, client, server)
+		expect(t, false, c, s)
+		if id, err := tlsid.PeerOf(s.state); id != other.ID() || err != nil {
+			t.Errorf("the client is %s, %v", id, err)
+		}
+		own.Store(p.client)
+		c, s = shake(t, client, server)
+		expect(t, true, c, s)
+	})
+}
+
 func TestARemovedClientCannotResume(t *testing.T) {
 	eachVersion(t, func(t *testing.T, version uint16) {
 		p := newPair(t)
