@@ -69,3 +69,12 @@ func TestATokenThatMayNotReadIsTroubleAndOneThatMayIsEnough(t *testing.T) {
 		subscribe(t, consul.NewRules(client, consul.RulesConfig{Prefix: "inmesh", Quiet: true})).awaitError(text)
 	}
 }
+
+// Where ACLs are off, nothing is kept from anybody, whatever would be denied by them.
+func TestThatACLsWhichAreOffWouldDenyIsNoTrouble(t *testing.T) {
+	t.Parallel()
+	agent := consultest.Start(t, consultest.Config{Settings: map[string]any{"acl": map[string]any{"enabled": false, "default_policy": "deny"}}})
+	client := dial(t, agent)
+	follow(t, consul.Discovery(client), reviews).awaitError("unknown service")
+	publish(t, client, split(90)) // in a folder that is empty
+}

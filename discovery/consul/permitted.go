@@ -2,6 +2,7 @@ package consul
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/hashicorp/consul/api"
 )
@@ -26,6 +27,9 @@ func permitted(client *api.Client, meta *api.QueryMeta, o *api.QueryOptions, emp
 		return nil
 	}
 	self, _, err := client.ACL().TokenReadSelf(new(api.QueryOptions).WithContext(o.Context()))
+	if status, ok := errors.AsType[api.StatusError](err); ok && status.Code == http.StatusUnauthorized {
+		return nil // ACLs are off, and their default policy means nothing
+	}
 	if err != nil {
 		return errors.Join(errAnonymous, err)
 	}
