@@ -162,7 +162,7 @@ func (p *passage) flags(err error) telemetry.Flags {
 func (p *passage) result(status int) telemetry.Result {
 	r := telemetry.Result{
 		Start: p.start, Duration: time.Since(p.start), Code: status, GRPC: -1,
-		RequestBytes: p.head.size + firstLine(len(p.in.Method)+len(p.in.URL.RequestURI())+len(p.host())) + max(p.in.ContentLength, 0),
+		RequestBytes: p.requestHead() + max(p.in.ContentLength, 0),
 	}
 	if p.resp == nil {
 		return r
@@ -172,6 +172,10 @@ func (p *passage) result(status int) telemetry.Result {
 		r.GRPC = max(p.grpc, grpcStatusIn(p.trailer(), "Grpc-Status"))
 	}
 	return r
+}
+
+func (p *passage) requestHead() int64 {
+	return p.head.size + firstLine(len(p.in.Method)+len(p.in.URL.RequestURI())+len(p.host()))
 }
 
 // trailer is as an exchange's.
@@ -194,8 +198,10 @@ func (p *passage) describe(d *telemetry.Details) {
 	*d = telemetry.Details{
 		Method: p.in.Method, Scheme: p.in.URL.Scheme, Host: p.host(), Path: p.in.URL.RequestURI(),
 		Protocol: p.in.Proto, RequestHeader: p.in.Header, Cluster: telemetry.Passthrough, Attempts: 1,
+		RequestHead: p.requestHead(),
 	}
 	if p.resp != nil {
 		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.answer.header, p.trailer()
+		d.ResponseHead = p.answer.size
 	}
 }

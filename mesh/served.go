@@ -150,6 +150,7 @@ func (in *inbound) describe(d *telemetry.Details, r *http.Request, refusal *guar
 		RequestHeader: in.asked.header, ResponseHeader: in.answer.Header(),
 		Cluster: "inbound|" + portText(v.Port) + "||", Route: "default", CodeDetails: "via_upstream",
 		SourceAddress: r.RemoteAddr, ServerName: v.SNI,
+		RequestHead: in.asked.size - max(r.ContentLength, 0), ResponseHead: in.counter.served.Result.ResponseBytes - in.answer.written,
 	}
 	if r.URL.RawQuery != "" {
 		d.Path += "?" + r.URL.RawQuery

@@ -5,16 +5,21 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/meshtest"
 	"github.com/inmesh-go/inmesh/mesh/rules"
+	"github.com/inmesh-go/inmesh/mesh/telemetry"
 )
 
 func telemetryOf(spec string) string {
@@ -88,6 +93,38 @@ func TestTheAccessLogHasIstiosFields(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Envoy's %BYTES_RECEIVED% and %BYTES_SENT% are bodies, and so is request.size, of which
+// request.total_size has the headers as well.
+func TestTheAccessLogAndItsFilterKnowSizesOfBodies(t *testing.T) {
+	const filter = `request.size == 4 && request.total_size > 4 && response.size == 1 && response.total_size > 1`
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		fleet := meshtest.New(t)
+		config := func(service string) mesh.Config {
+			return mesh.Config{
+				Workload:  mesh.Workload{Service: service},
+				Rules:     rules.Static(telemetryOf(`{accessLogging: [{filter: {expression: "` + filter + `"}}]}`)),
+				Telemetry: telemetry.Config{AccessLog: logger},
+			}
+		}
+		served := fleet.StartMesh(config("reviews"), http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "r") }))
+		client := fleet.Client(config("productpage"))
+		for _, host := range []string{"reviews", served.Address()} { // the latter is no host of the mesh
+			resp, err := client.Post("http://"+host+"/", "text/plain", strings.NewReader("body"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+		}
+		synctest.Wait()
+		if got := strings.Count(log.String(), " bytes_received=4 bytes_sent=1 "); got != 4 {
+			t.Errorf("%d lines of 4 have the sizes of the bodies: %s", got, &log)
+		}
+	})
 }
 
 // A rewrite takes nothing of the query from those who ask for it.

@@ -103,8 +103,7 @@ func grpcStatusIn(h http.Header, name string) int {
 // requestSize is about what went over the wire. Of headers that hops add nothing
 // is counted.
 func (x *exchange) requestSize() int64 {
-	r := &x.call.Request
-	n := x.head.size + firstLine(len(r.Method)+len(r.Path)+len(r.RawQuery)+len(x.host))
+	n := x.requestHead()
 	switch {
 	case x.in.ContentLength > 0:
 		n += x.in.ContentLength
@@ -113,6 +112,11 @@ func (x *exchange) requestSize() int64 {
 		n += taken
 	}
 	return n
+}
+
+func (x *exchange) requestHead() int64 {
+	r := &x.call.Request
+	return x.head.size + firstLine(len(r.Method)+len(r.Path)+len(r.RawQuery)+len(x.host))
 }
 
 // responseSize is 0 without an answer from upstream.
@@ -152,11 +156,12 @@ func sizeOf(resp *http.Response, about head) int64 { return about.size + firstLi
 // describe tells what the engine does not see.
 func (x *exchange) describe(d *telemetry.Details) {
 	d.Host, d.RequestHeader, d.Protocol = x.host, x.in.Header, "HTTP/1.1"
-	d.Path = x.call.Request.PathAndQuery()
+	d.Path, d.RequestHead = x.call.Request.PathAndQuery(), x.requestHead()
 	if x.path != "" {
 		d.OriginalPath, d.Path = d.Path, x.sent().PathAndQuery()
 	}
 	if x.resp != nil {
 		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.answer.header, x.trailer()
+		d.ResponseHead = x.answer.size
 	}
 }

@@ -27,5 +27,8 @@ type Details struct {
 	ServerName           string // of TLS
 	TLSVersion           string // TLSv1.3
 	Attempts             int
-	Upstream             time.Duration // from the first byte sent upstream to the first received; 0: not known
+	// RequestHead and ResponseHead are how much of Result.RequestBytes and
+	// Result.ResponseBytes is not body: access logs and expressions tell bodies.
+	RequestHead, ResponseHead int64
+	Upstream                  time.Duration // from the first byte sent upstream to the first received; 0: not known
 }

@@ -39,7 +39,7 @@ var attributes = map[string]func(*environment) cel.Value{
 	"request.id":         requestHeader("X-Request-Id"),
 	"request.headers":    func(e *environment) cel.Value { return e.headers(requestHeaders) },
 	"request.duration":   func(e *environment) cel.Value { return cel.Duration(e.result.Duration) },
-	"request.size":       func(e *environment) cel.Value { return cel.Int(e.result.RequestBytes) },
+	"request.size":       body(func(r *Result, d *Details) int64 { return r.RequestBytes - d.RequestHead }),
 	"request.total_size": func(e *environment) cel.Value { return cel.Int(e.result.RequestBytes) },
 
 	"response.code":            code,
@@ -48,7 +48,7 @@ var attributes = map[string]func(*environment) cel.Value{
 	"response.grpc_status":     grpcStatus,
 	"response.headers":         func(e *environment) cel.Value { return e.headers(responseHeaders) },
 	"response.trailers":        func(e *environment) cel.Value { return e.headers(responseTrailers) },
-	"response.size":            func(e *environment) cel.Value { return cel.Int(e.result.ResponseBytes) },
+	"response.size":            body(func(r *Result, d *Details) int64 { return r.ResponseBytes - d.ResponseHead }),
 	"response.total_size":      func(e *environment) cel.Value { return cel.Int(e.result.ResponseBytes) },
 	"response.backend_latency": backendLatency,
 
@@ -80,6 +80,16 @@ func detail(of func(*Details) string) func(*environment) cel.Value {
 			return cel.Absent()
 		}
 		return text(of(e.result.Details))
+	}
+}
+
+// body is a size without the head, which only details tell apart.
+func body(of func(*Result, *Details) int64) func(*environment) cel.Value {
+	return func(e *environment) cel.Value {
+		if e.result.Details == nil {
+			return cel.Absent()
+		}
+		return cel.Int(of(e.result, e.result.Details))
 	}
 }
 
