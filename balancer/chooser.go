@@ -23,7 +23,7 @@ func (a ask) number() uint64 {
 }
 
 // newChooser returns the algorithm of policy over c. The hash policies are not here: their
-// tables outlive the comings and goings of candidates.
+// tables outlive the comings and goings of candidates. Nor is leastOfEquals.
 func newChooser(policy Policy, c candidates, turn *rotation) chooser {
 	switch {
 	case policy == RoundRobin:
@@ -32,8 +32,6 @@ func newChooser(policy Policy, c candidates, turn *rotation) chooser {
 		return random(len(c.members))
 	case policy == PeakEWMA:
 		return &peakEWMA{newPair(c)}
-	case c.weights == nil && c.warm == nil:
-		return &leastOfEquals{c.members, c.deny}
 	}
 	return &leastRequest{newPair(c)}
 }
@@ -45,6 +43,9 @@ type candidates struct {
 	deny    uint32    // a member with any of these bits is not usable now
 	warm    *warmth   // nil: nobody warms up
 }
+
+// alike reports whether there is a choice, and nothing to tell the members apart but their load.
+func (c *candidates) alike() bool { return len(c.members) > 1 && c.weights == nil && c.warm == nil }
 
 func (c *candidates) usable(i int) bool { return !c.members[i].has(c.deny) }
 

@@ -30,20 +30,21 @@ func (l *leastRequest) lighter(j, i int, now int64) bool {
 }
 
 // leastOfEquals is leastRequest over two or more hosts of which none weighs more than another, nor
-// warms up: there is less to look at.
-type leastOfEquals struct {
-	members []*member
-	deny    uint32
+// warms up: there is less to look at. It looks at them in the list that the choice is then taken
+// from: among thousands each list costs a cache miss.
+type leastOfEquals[T any] struct {
+	hosts []*Host[T]
+	deny  uint32
 }
 
-func (l *leastOfEquals) choose(a ask) (int, uint64) {
+func (l *leastOfEquals[T]) choose(a ask) (int, uint64) {
 	if a.again {
 		r := a.number()
-		return oneOf(len(l.members), r), r
+		return oneOf(len(l.hosts), r), r
 	}
-	i := oneOf(len(l.members), a.at)
-	j := otherOf(len(l.members), i, a.at)
-	one, other := l.members[i], l.members[j]
+	i := oneOf(len(l.hosts), a.at)
+	j := otherOf(len(l.hosts), i, a.at)
+	one, other := l.hosts[i], l.hosts[j]
 	if !other.has(l.deny) && (other.active.Load() < one.active.Load() || one.has(l.deny)) {
 		return j, a.at
 	}

@@ -53,7 +53,7 @@ func (b *Balancer[T]) Pick(p Pick[T]) *Host[T] {
 		a.now = p.Now.UnixNano()
 	}
 	if g := pic.only; g != nil && len(p.Tried) == 0 {
-		i, _ := g.chooser.choose(a)
+		i, _ := g.choose(a)
 		if h := g.hosts[i]; !h.has(g.deny) {
 			return h
 		}
@@ -71,7 +71,7 @@ func (b *Balancer[T]) Any(random uint64) *Host[T] {
 	if g == nil || pic.clock {
 		return nil
 	}
-	i, _ := g.chooser.choose(ask{at: random})
+	i, _ := g.choose(ask{at: random})
 	if h := g.hosts[i]; !h.has(g.deny) {
 		return h
 	}
@@ -111,7 +111,7 @@ func (l *level[T]) pick(a ask, tried []*Host[T]) *Host[T] {
 			return nil
 		}
 		var i int
-		i, a.at = g.chooser.choose(a)
+		i, a.at = g.choose(a)
 		a.again = true
 		h := g.hosts[i]
 		if h.has(l.deny) {

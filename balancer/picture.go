@@ -26,9 +26,18 @@ type level[T any] struct {
 type group[T any] struct {
 	share   float64
 	hosts   []*Host[T]
-	weights []float64 // of hosts; nil: all equal
-	chooser chooser   // over hosts
-	deny    uint32    // its level's
+	weights []float64         // of hosts; nil: all equal
+	chooser chooser           // over hosts
+	equals  *leastOfEquals[T] // over hosts, in the place of chooser; nil: that it is
+	deny    uint32            // its level's
+}
+
+// choose is the chooser's.
+func (g *group[T]) choose(a ask) (int, uint64) {
+	if g.equals != nil {
+		return g.equals.choose(a)
+	}
+	return g.chooser.choose(a)
 }
 
 // paint draws the picture at now, in Unix nanoseconds.
@@ -99,7 +108,10 @@ func (p *picture[T]) group(s *section[T], deny uint32, now int64) group[T] {
 		c.warm = newWarmth(p.cfg.Warmup, c.members, now)
 		p.clock = p.clock || c.warm != nil
 	}
-	if len(hosts) > 0 {
+	switch {
+	case p.cfg.Policy == LeastRequest && c.alike():
+		g.equals = &leastOfEquals[T]{hosts, deny}
+	case len(hosts) > 0:
 		g.chooser = newChooser(p.cfg.Policy, c, s.turn)
 	}
 	return g
