@@ -2,6 +2,7 @@ package consultest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,17 +11,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Required is the environment variable that, with the value "required", makes
 // tests fail which have no agent.
 const Required = "INMESH_CONSUL"
 
+// spare is what tests keep of the time that they have, while the agent is built.
+const spare = 5 * time.Minute
+
+var errSlow = errors.New("it cannot be built in the time that the tests have: go test -timeout 30m ./internal/consultest builds it")
+
 // Binary is the path of consul, which is built if it is not there. Without one
-// the test ends.
+// the test ends: also where the tests would, for their time is over, before it is
+// built. What is built of it then is kept by go.
 func Binary(t testing.TB) string {
 	t.Helper()
-	path, err := binary()
+	ctx, cancel := limit(t)
+	defer cancel()
+	path, err := binary(ctx)
 	switch {
 	case err == nil:
 		return path
@@ -32,7 +42,17 @@ func Binary(t testing.TB) string {
 	return ""
 }
 
-func binary() (string, error) {
+// limit ends when there is no more time to wait for an agent.
+func limit(t testing.TB) (context.Context, context.CancelFunc) {
+	if limited, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if end, ok := limited.Deadline(); ok {
+			return context.WithDeadlineCause(t.Context(), end.Add(-spare), errSlow)
+		}
+	}
+	return context.WithCancel(t.Context())
+}
+
+func binary(ctx context.Context) (string, error) {
 	if path, err := exec.LookPath("consul"); err == nil {
 		return path, nil
 	}
@@ -44,15 +64,27 @@ func binary() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	unlock, err := lock(kept + ".lock")
+	if done, err := stands(kept); done || err != nil {
+		return kept, err
+	}
+	unlock, err := lock(ctx, kept+".lock")
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
-	if _, err := os.Stat(kept); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if done, err := stands(kept); done || err != nil {
 		return kept, err
 	}
-	return kept, build(module, kept)
+	return kept, build(ctx, module, kept)
+}
+
+// stands says that an agent is built.
+func stands(kept string) (bool, error) {
+	_, err := os.Stat(kept)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // moduleDir is the agent's module, in the repository that the test runs in.
@@ -85,11 +117,16 @@ func keptDir() (string, error) {
 }
 
 // build makes the agent under another name first: one that stands is whole.
-func build(module, path string) error {
+func build(ctx context.Context, module, path string) error {
 	part := path + ".part"
-	cmd := exec.Command("go", "build", "-C", module, "-buildvcs=false", "-o", part, "github.com/hashicorp/consul")
+	cmd := exec.CommandContext(ctx, "go", "build", "-C", module, "-buildvcs=false", "-o", part, "github.com/hashicorp/consul")
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.WaitDelay = time.Second // for compilers that outlive go
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
 		return fmt.Errorf("building it in %s: %w: %s", module, err, tail(out))
 	}
 	return os.Rename(part, path)

@@ -23,5 +23,6 @@
 // # Limits
 //
 // It needs a Unix: agents are paused by signals; a Network needs Linux. To build the
-// agent takes some minutes and, the first time, the network.
+// agent takes some minutes and, the first time, the network; tests that have not that
+// time are skipped, and go on with it the next time.
 package consultest
