@@ -19,7 +19,8 @@ type target struct {
 }
 
 // target reads the host of a service. Cluster-local hosts are known by their
-// name, those of Consul's DNS by its grammar, others as they are written.
+// name, those of Consul's DNS by its grammar, others as they are written. What is no
+// service's in that grammar, such as a node's name, is unknown: who asks next may know.
 func (c *Config) target(s discovery.Service) (target, error) {
 	t := target{name: s.Name, places: c.Places, port: s.Port}
 	if s.Namespace != "" && c.Namespaces {
@@ -27,7 +28,7 @@ func (c *Config) target(s discovery.Service) (target, error) {
 	}
 	if name, ok := strings.CutSuffix(s.Host, "."+c.Domain); ok && s.Namespace == "" {
 		if err := t.read(name); err != nil {
-			return target{}, fmt.Errorf("consul: %s: %w", s.Host, err)
+			return target{}, fmt.Errorf("consul: %s: %w: %w", s.Host, discovery.ErrUnknown, err)
 		}
 	}
 	return t, nil
