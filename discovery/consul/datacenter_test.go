@@ -78,13 +78,16 @@ func TestRequestsFailOverToTheDatacenterThatTheRulesName(t *testing.T) {
 			Check: consul.Check{TTL: 2 * patience}, // longer than this machine pauses
 		})
 	}
-	follow(t, source, reviews).await("all three", func(endpoints []discovery.Endpoint) bool { return len(endpoints) == 3 })
 	m := newMesh(t, mesh.Config{
 		Workload:  mesh.Workload{Service: "productpage", Locality: discovery.Locality{Region: "dc1"}},
 		Discovery: source, Rules: rules.Static(failOver), OutboundPolicy: mesh.RegistryOnly,
 	})
 	load := drive(t, m)
 	load.joins("at home", ports["dc1"])
+	eventually(t, "the mesh knows all three", func() bool {
+		clusters := m.Clusters()
+		return len(clusters) == 1 && len(clusters[0].Endpoints) == 3
+	})
 	at["dc1"].Report(errors.New("not well"))
 	load.joins("home is not well", ports["dc3"])
 	at["dc1"].Report(nil)
