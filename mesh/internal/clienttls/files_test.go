@@ -1,6 +1,7 @@
 package clienttls_test
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -215,6 +216,11 @@ func TestAFileThatCannotBeUsedIsNamed(t *testing.T) {
 	garbage := at.write("garbage", []byte("garbage"))
 	broken := at.write("broken", encode("CERTIFICATE", []byte("x")))
 	list := at.write("list", encode("X509 CRL", []byte("x")))
+	// Half of the roots are roots, and half of the lists revoke less.
+	root := newAuthority(t, nil)
+	half := at.write("half", append(root.pem(), root.pem()[:100]...))
+	crl := root.list(time.Now().Add(time.Hour), nil)
+	halfList := at.write("half-list", append(bytes.Clone(crl), crl[:100]...))
 	for _, c := range []struct {
 		config clienttls.FilesConfig
 		want   string
@@ -223,6 +229,8 @@ func TestAFileThatCannotBeUsedIsNamed(t *testing.T) {
 		{clienttls.FilesConfig{CA: at.path}, at.path + ": it is not a regular file"},
 		{clienttls.FilesConfig{CA: garbage}, garbage + ": there is no certificate in it"},
 		{clienttls.FilesConfig{CA: broken}, broken + ": certificate 1: "},
+		{clienttls.FilesConfig{CA: half}, half + ": 2 PEM blocks begin in it, and 1 can be read"},
+		{clienttls.FilesConfig{CRL: halfList}, halfList + ": 2 PEM blocks begin in it, and 1 can be read"},
 		{clienttls.FilesConfig{CRL: "/none"}, "revocation lists: stat /none: no such file"},
 		{clienttls.FilesConfig{CRL: garbage}, garbage + ": there is no X509 CRL in it"},
 		{clienttls.FilesConfig{CRL: list}, list + ": list 1: "},

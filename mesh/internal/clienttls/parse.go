@@ -1,6 +1,7 @@
 package clienttls
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -10,16 +11,19 @@ import (
 
 // parseRoots takes all certificates of a file; each must be one.
 func parseRoots(texts [][]byte) (*x509.CertPool, error) {
-	pool, n := x509.NewCertPool(), 0
-	for _, block := range blocks(texts[0], "CERTIFICATE") {
-		n++
+	found, err := blocks(texts[0], "CERTIFICATE")
+	if err != nil {
+		return nil, &partError{0, err}
+	}
+	pool := x509.NewCertPool()
+	for i, block := range found {
 		c, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, &partError{0, fmt.Errorf("certificate %d: %w", n, err)}
+			return nil, &partError{0, fmt.Errorf("certificate %d: %w", i+1, err)}
 		}
 		pool.AddCert(c)
 	}
-	if n == 0 {
+	if len(found) == 0 {
 		return nil, &partError{0, errors.New("there is no certificate in it")}
 	}
 	return pool, nil
@@ -35,15 +39,19 @@ func parsePair(texts [][]byte) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// blocks are the PEM blocks of a type; what stands between them is for people.
-func blocks(text []byte, kind string) (out []*pem.Block) {
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			return out
-		}
+// blocks are the PEM blocks of a type; what stands between them is for people. It
+// refuses a text with blocks that pem.Decode passes over, for they are damaged or cut
+// off: roots would be missing, or revocations.
+func blocks(text []byte, kind string) (out []*pem.Block, _ error) {
+	begun, read := bytes.Count(text, []byte("-----BEGIN ")), 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		read++
 		if block.Type == kind {
 			out = append(out, block)
 		}
 	}
+	if read < begun {
+		return nil, fmt.Errorf("%d PEM blocks begin in it, and %d can be read: it is damaged, or not written to its end", begun, read)
+	}
+	return out, nil
 }

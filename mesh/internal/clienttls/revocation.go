@@ -21,8 +21,12 @@ type revocation struct {
 }
 
 func parseRevocations(texts [][]byte) (revocations, error) {
+	found, err := blocks(texts[0], "X509 CRL")
+	if err != nil {
+		return nil, &partError{0, err}
+	}
 	var out revocations
-	for i, block := range blocks(texts[0], "X509 CRL") {
+	for i, block := range found {
 		r, err := parseRevocation(block.Bytes)
 		if err != nil {
 			return nil, &partError{0, fmt.Errorf("list %d: %w", i+1, err)}
