@@ -49,7 +49,7 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.C
 // converse returns when the first try has a stream.
 func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (grpc.ClientStream, error) {
 	s := &stream{desc: desc, open: open, out: newOutbox(c.mesh.ReplayLimit), start: make(chan struct{}), done: make(chan struct{})}
-	s.life.of = o.ctx
+	s.life.of, s.flight.Once = o.ctx, true
 	s.begun = sync.OnceFunc(func() { close(s.start) })
 	s.begin(c, o)
 	ours, err := c.mesh.Engine.Route(o.ctx, &s.call)

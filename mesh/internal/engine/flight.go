@@ -9,7 +9,9 @@ import (
 // A Flight is a call's place among those under way. The owner of the Call has one
 // and names it there, for a Call may be copied and a Flight may not.
 type Flight struct {
-	seat  *flight.Seat[Flight] // nil: none yet
+	Once  bool                 // it is for one call alone
+	seat  *flight.Seat[Flight] // nil: none yet, or the call has a lane
+	lane  flight.Entry[Flight] // of one that flies once
 	call  *Call
 	host  *Host // that it was last sent to; nil: none yet
 	tries int
@@ -23,25 +25,41 @@ func (c *Call) fly() {
 	f := c.Flight
 	switch {
 	case f == nil:
+	case f.Once:
+		c.flyOnce()
 	case f.seat == nil:
 		f.seat = c.engine.flights.Seat(f)
 		f.begin(c)
+		f.seat.Enter(f)
 	case f.seat.Flies():
 		f.seat.Change(func(f *Flight) { f.host, f.tries = c.Host, c.Tries })
 	default:
 		f.begin(c)
+		f.seat.Enter(f)
 	}
 }
 
-func (f *Flight) begin(c *Call) {
-	f.call, f.host, f.tries = c, c.Host, c.Tries
-	f.seat.Enter(f)
+// flyOnce takes a lane: a seat is for those who come back to it.
+func (c *Call) flyOnce() {
+	f := c.Flight
+	if f.lane.Flies() {
+		f.lane.Change(func(f *Flight) { f.host, f.tries = c.Host, c.Tries })
+		return
+	}
+	f.begin(c)
+	c.engine.flights.Any().Enter(&f.lane, f)
 }
+
+func (f *Flight) begin(c *Call) { f.call, f.host, f.tries = c, c.Host, c.Tries }
 
 // land ends that.
 func (c *Call) land() {
-	if f := c.Flight; f != nil && f.seat != nil {
+	switch f := c.Flight; {
+	case f == nil:
+	case f.seat != nil:
 		f.seat.Leave()
+	default:
+		f.lane.Leave()
 	}
 }
 
