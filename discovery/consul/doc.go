@@ -3,12 +3,14 @@
 // intentions say who may call whom.
 //
 //	client, err := api.NewClient(api.DefaultConfig()) // agent, token, TLS: CONSUL_HTTP_ADDR and so on
+//	source, err := consul.NewSource(client, consul.Config{Connect: true}) // those with certificates of Consul's CA
 //	m, err := mesh.New(ctx, mesh.Config{
-//		Discovery: consul.Discovery(client),
+//		Discovery: source,
 //		Rules:     consul.Rules(client, "inmesh"),
 //		Identity:  consulca.New(client, "productpage"),
 //		Access:    consul.Intentions(client, "productpage"),
 //	})
+//	here, err := consul.Register(ctx, client, consul.Service{Name: "productpage", Port: 9080, Connect: true})
 //
 // # Discovery
 //

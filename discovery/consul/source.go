@@ -19,7 +19,8 @@ type Source struct {
 }
 
 // Discovery is NewSource with the zero Config: services of the datacenter,
-// namespace and partition of the client.
+// namespace and partition of the client, as they are registered. It names no
+// identities, so that a mesh speaks to them in plaintext: see Config.Connect.
 func Discovery(client *api.Client) *Source {
 	return newSource(client, Config{}.withDefaults())
 }
