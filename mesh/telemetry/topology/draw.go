@@ -7,7 +7,7 @@ import (
 )
 
 // DOT is the graph in Graphviz' language: dot -Tsvg draws it.
-func (g *Graph) DOT() string {
+func (g Graph) DOT() string {
 	var b strings.Builder
 	b.WriteString("digraph mesh {\n\trankdir=LR\n\tnode [shape=box, style=rounded]\n")
 	for _, v := range g.Nodes {
@@ -39,7 +39,7 @@ func (e *Edge) dotStyle() string {
 }
 
 // Mermaid is the graph as a flowchart, which GitHub draws.
-func (g *Graph) Mermaid() string {
+func (g Graph) Mermaid() string {
 	var b strings.Builder
 	b.WriteString("flowchart LR\n")
 	names := map[string]string{}

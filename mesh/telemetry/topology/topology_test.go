@@ -231,6 +231,7 @@ func TestDrawings(t *testing.T) {
 		},
 	}
 	for name, drawing := range map[string][2]string{
+		"straight from its source": {topology.NewLive(topology.Config{}).Graph(time.Now(), time.Minute).Mermaid(), "flowchart LR\n"},
 		"DOT": {g.DOT(), `digraph mesh {
 	rankdir=LR
 	node [shape=box, style=rounded]
