@@ -5,12 +5,15 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
+	"github.com/inmesh-go/inmesh/mesh/meshtest"
+	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
 // wordless is a source that never says anything.
@@ -46,4 +49,25 @@ func TestASilentSourceHoldsUpTheFirstRequestOnlyAndNoForeignHost(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Instances that lack the label, rather than instances that are gone, are what a newcomer's
+// canary mostly fails for.
+func TestASubsetThatNobodyIsInSaysWhichLabelsAreWanted(t *testing.T) {
+	fleet := meshtest.New(t)
+	fleet.Start("reviews", http.NotFoundHandler(), meshtest.Labels{"version": "v1"})
+	_, err := fleet.Client(mesh.Config{Rules: rules.Static(`
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, subsets: [{name: canary, labels: {version: v2, app: reviews}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: canary}}]}]}
+`)}).Get("http://reviews/")
+	if want := "no endpoint has the subset's labels, app=reviews,version=v2"; !errors.Is(err, mesh.ErrNoHealthy) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
 }

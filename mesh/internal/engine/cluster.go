@@ -3,7 +3,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -212,7 +215,19 @@ func (cl *Cluster) unhealthy() error {
 			return err
 		}
 	}
+	if labels := cl.Spec().Labels; len(labels) > 0 {
+		return fmt.Errorf("no endpoint has the subset's labels, %s", written(labels))
+	}
 	return errNoEndpoints
+}
+
+// written is labels as people write them: app=reviews,version=v1.
+func written(labels map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, name+"="+labels[name])
+	}
+	return strings.Join(all, ",")
 }
 
 // report tells the host's circuit how a try ended and does what follows from it.
