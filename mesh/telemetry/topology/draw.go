@@ -73,15 +73,23 @@ func (e *Edge) label() string {
 	if e.Secure {
 		out += " mTLS"
 	}
-	out += fmt.Sprintf(" %.3g/s", e.Requests)
+	out += " " + legible(e.Requests) + "/s"
 	if e.Errors > 0 {
-		out += fmt.Sprintf(" %.3g%% errors", 100*e.ErrorRate)
+		out += " " + legible(100*e.ErrorRate) + "% errors"
 	}
 	if e.Connections > 0 {
 		out += fmt.Sprintf(" %g open", e.Connections)
 	}
 	if e.Requests > 0 && e.P99 > 0 {
-		out += fmt.Sprintf(" p99 %.3g ms", e.P99)
+		out += " p99 " + legible(e.P99) + " ms"
 	}
 	return out
+}
+
+// legible is a number to three digits, without the exponent that %g has from a thousand on.
+func legible(f float64) string {
+	if f >= 999.5 {
+		return strconv.FormatFloat(f, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(f, 'g', 3, 64)
 }

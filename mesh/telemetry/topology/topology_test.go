@@ -228,6 +228,7 @@ func TestDrawings(t *testing.T) {
 		Edges: []topology.Edge{
 			{Source: "a", Target: `b"\<x>`, Protocol: "http", Secure: true, Traffic: topology.Traffic{Requests: 12.345, Errors: 1.2345, ErrorRate: 0.1, P99: 20}},
 			{Source: "a", Target: "a", Protocol: "grpc"},
+			{Source: "a", Target: "a", Protocol: "tcp", Traffic: topology.Traffic{Requests: 999.7, Connections: 12345, P99: 61234.5}},
 		},
 	}
 	for name, drawing := range map[string][2]string{
@@ -239,6 +240,7 @@ func TestDrawings(t *testing.T) {
 	"b\"\\<x>"
 	"a" -> "b\"\\<x>" [label="http mTLS 12.3/s 10% errors p99 20 ms", color=red]
 	"a" -> "a" [label="grpc 0/s", style=dashed]
+	"a" -> "a" [label="tcp 1000/s 12345 open p99 61234 ms"]
 }
 `},
 		"Mermaid": {g.Mermaid(), `flowchart LR
@@ -246,6 +248,7 @@ func TestDrawings(t *testing.T) {
 	n1["b#quot;\#lt;x#gt;"]
 	n0 -->|"http mTLS 12.3/s 10% errors p99 20 ms"| n1
 	n0 -.->|"grpc 0/s"| n0
+	n0 -->|"tcp 1000/s 12345 open p99 61234 ms"| n0
 `},
 	} {
 		if drawing[0] != drawing[1] {
