@@ -66,14 +66,17 @@ func (a *answer) WriteString(s string) (int, error) {
 	return n, err
 }
 
-// ReadFrom implements io.ReaderFrom: net/http's own lets the kernel copy files.
+// ReadFrom implements io.ReaderFrom: net/http's own lets the kernel copy files. Where
+// there was nothing to copy it has answered nothing yet.
 func (a *answer) ReadFrom(r io.Reader) (int64, error) {
 	to, ok := a.ResponseWriter.(io.ReaderFrom)
 	if !ok {
 		return io.Copy(struct{ io.Writer }{a}, r)
 	}
 	n, err := to.ReadFrom(r)
-	a.wrote(n)
+	if n > 0 {
+		a.wrote(n)
+	}
 	return n, err
 }
 

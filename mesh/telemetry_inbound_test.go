@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -135,6 +136,7 @@ func TestEveryEndOfARequestHasItsCodeAndFlags(t *testing.T) {
 		"nothing written":     {func(http.ResponseWriter, *http.Request) {}, "200 -"},
 		"a status":            {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(418) }, "418 -"},
 		"a hint before":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, "404 -"},
+		"nothing to copy":     {failsToCopy, "502 -"},
 		"a panic":             {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "503 UC"},
 		"a panic in between":  {abortsMidway, "200 UC"},
 		"a caller who leaves": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "0 DC"},
@@ -146,6 +148,13 @@ func TestEveryEndOfARequestHasItsCodeAndFlags(t *testing.T) {
 				wantCounts(t, d.host.outcomes(d, "response_code", "response_flags"), map[string]int64{c.want: 1})
 			})
 		})
+	}
+}
+
+// failsToCopy finds out that there is nothing to be had from who has it, and says so.
+func failsToCopy(w http.ResponseWriter, _ *http.Request) {
+	if _, err := io.Copy(w, iotest.ErrReader(io.ErrUnexpectedEOF)); err != nil {
+		w.WriteHeader(http.StatusBadGateway)
 	}
 }
 
