@@ -64,6 +64,7 @@ func (in *inbound) serve(m *Mesh, next http.Handler, w http.ResponseWriter, r *h
 	in.lane(m).Enter(&in.flight, in)
 	defer func() {
 		in.flight.Leave()
+		in.tidy(r)
 		in.tell(m, r, nil, returned)
 		in.tap(m, r, nil, returned)
 	}()

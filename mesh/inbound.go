@@ -161,6 +161,9 @@ func pathSent(u *url.URL) string {
 
 // admitted is the request as the handler gets it: as the policies have seen it.
 func (in *inbound) admitted(r *http.Request) *http.Request {
+	if len(r.TransferEncoding) > 0 && r.Trailer == nil {
+		r.Trailer = http.Header{} // net/http adds trailers that nobody has announced to its own request: both have one map
+	}
 	r = r.WithContext(in)
 	r.Header = in.visit.Header
 	if in.sameTarget(r) {
@@ -171,6 +174,14 @@ func (in *inbound) admitted(r *http.Request) *http.Request {
 	r.URL, r.RequestURI = &to, originForm(&to)
 	r.Form = nil // whoever has parsed it has seen another query
 	return r
+}
+
+// tidy removes the files of a form that was read from the handler's copy of r, as
+// net/http does for its own alone.
+func (in *inbound) tidy(r *http.Request) {
+	if form := in.given.MultipartForm; form != nil && form != r.MultipartForm {
+		_ = form.RemoveAll()
+	}
 }
 
 // sameTarget says that all of URL and RequestURI is what policies have seen. The
