@@ -2,7 +2,6 @@ package meshgrpc
 
 import (
 	"context"
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -122,6 +121,9 @@ func (s *stream) settle(err error) {
 	if s.err == nil {
 		s.limit.headers()
 		s.last.watch(s.over)
+		if s.wrapped() {
+			s.heed()
+		}
 	} else {
 		s.limit.stop()
 		s.life.over()
@@ -294,14 +296,4 @@ func (s *stream) RecvMsg(m any) error {
 		return errRouteTimeout
 	}
 	return err
-}
-
-// told ends the call where the connection does not say that its stream has ended.
-func (s *stream) told(err error) {
-	switch {
-	case err == io.EOF || err == nil && !s.desc.ServerStreams:
-		s.last.end(nil)
-	case err != nil:
-		s.last.end(err)
-	}
 }

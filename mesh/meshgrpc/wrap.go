@@ -2,8 +2,10 @@ package meshgrpc
 
 import (
 	"context"
+	"io"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	"github.com/inmesh-go/inmesh/mesh"
 )
@@ -53,4 +55,21 @@ func (w *wrapped) NewStream(ctx context.Context, desc *grpc.StreamDesc, method s
 		return w.conn.NewStream(ctx, desc, method, opts...)
 	}
 	return w.client.converse(w.order(ctx, method, opts), desc, open)
+}
+
+// heed ends the call when its caller leaves, or its time is up, where the connection
+// does not say so and nobody receives any more.
+func (s *stream) heed() {
+	t := s.last // whose context ends with the stream, if not before
+	context.AfterFunc(t.Context, func() { t.end(status.FromContextError(t.Err()).Err()) })
+}
+
+// told ends the call where the connection does not say that its stream has ended.
+func (s *stream) told(err error) {
+	switch {
+	case err == io.EOF || err == nil && !s.desc.ServerStreams:
+		s.last.end(nil)
+	case err != nil:
+		s.last.end(err)
+	}
 }
