@@ -14,8 +14,9 @@ import (
 // (STRICT), in plaintext only (DISABLE), or with either (PERMISSIVE, which is the
 // default), told apart by the first byte.
 //
-// Serve it with http.Serve and Handler; HTTP/2 is agreed on by ALPN. Without an
-// identity there is no mutual TLS: its handshakes fail.
+// Serve it with http.Serve and Handler; HTTP/2 is agreed on by ALPN, so that the server
+// must speak it: one whose HTTP/2 is turned off (http.Server.Protocols) hangs up on
+// those who prefer it. Without an identity there is no mutual TLS: its handshakes fail.
 func (m *Mesh) Listen(network, address string) (net.Listener, error) {
 	lis, err := net.Listen(network, address)
 	if err != nil {
