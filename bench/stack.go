@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"runtime"
 	"testing"
 
 	"github.com/inmesh-go/inmesh/mesh"
@@ -90,14 +89,8 @@ func times(p plan, stacks []stack) (all [][]float64) {
 	return all
 }
 
-// ballast is a heap such as a service has. In one of next to nothing the collector
-// would run every few thousand requests, and be measured above all.
-const ballast = 64 << 20
-
 func measureStack(p plan, t *table) error {
-	heap := make([]byte, ballast)
-	defer runtime.KeepAlive(heap)
-	t.section("The whole stack over a canned RoundTripper, one core, beside a heap of 64 MiB")
+	t.section("The whole stack over a canned RoundTripper, one core")
 	if err := with(func(s []stack) { measureSmall(p, t, s) }, bare, plain, told, ruled, timed); err != nil {
 		return err
 	}
