@@ -56,9 +56,6 @@ func divide(l, r Value) Value {
 }
 
 func modulo(l, r Value) Value {
-	if l.kind == kindDouble || r.kind == kindDouble {
-		return fail("%% of %s and %s: want ints", l.kind, r.kind)
-	}
 	return numbers("%", l, r, nil, func(x, y int64) (int64, bool) {
 		if y == 0 || x == math.MinInt64 && y == -1 {
 			return 0, false
@@ -68,12 +65,12 @@ func modulo(l, r Value) Value {
 }
 
 // numbers computes with ints, where what has no result in 64 bits is an error, or
-// with doubles.
+// with doubles. With one of each CEL does not.
 func numbers(op string, l, r Value, doubles func(x, y float64) float64, ints func(x, y int64) (int64, bool)) Value {
-	if f, g, ok := floats(l, r); ok {
-		return Double(doubles(f, g))
-	}
-	if l.kind != kindInt || r.kind != kindInt {
+	switch {
+	case l.kind == kindDouble && r.kind == kindDouble && doubles != nil:
+		return Double(doubles(l.float, r.float))
+	case l.kind != kindInt || r.kind != kindInt:
 		return fail("%s of %s and %s", op, l.kind, r.kind)
 	}
 	n, ok := ints(l.number, r.number)

@@ -57,12 +57,14 @@ func (p *Program) Names() []string { return p.names }
 // tightly as its name says.
 type parser struct {
 	lexer
-	token token // the next
+	token token    // the next
+	taken [2]token // the last two before it
 	names []string
 	depth int
 }
 
 func (p *parser) advance() (err error) {
+	p.taken = [2]token{p.taken[1], p.token}
 	p.token, err = p.next()
 	return err
 }
@@ -255,7 +257,7 @@ func (p *parser) numeral() (expr, error) {
 		return constant(Int(n)), p.advance()
 	}
 	f, err := strconv.ParseFloat(t.text, 64)
-	if err != nil || strings.ContainsAny(t.text, "xX_") {
+	if err != nil || strings.ContainsAny(t.text, "xX_") || strings.HasSuffix(t.text, ".") {
 		return nil, p.unexpected("a number")
 	}
 	return constant(Double(f)), p.advance()
@@ -311,23 +313,26 @@ func (p *parser) attribute(name string) expr {
 	return func(a Attributes) Value { return a.Attribute(name) }
 }
 
-// has reads has(e): whether e, an attribute or a key of one, is there.
+// has reads has(e.name): whether an attribute, or a key of one, is there. Of anything
+// else, an index too, nobody can ask that: "invalid argument to has() macro" (CEL).
 func (p *parser) has() (expr, error) {
-	arguments, err := p.elements("(", ")")
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	e, err := p.member()
 	if err != nil {
 		return nil, err
 	}
-	if len(arguments) != 1 {
-		return nil, fmt.Errorf("has: %d arguments: want 1", len(arguments))
+	if p.taken[0].text != "." || p.taken[1].kind != tokenName {
+		return nil, fmt.Errorf("column %d: has: want a name with a dot, or write 'key' in map", p.token.at+1)
 	}
-	e := arguments[0]
 	return func(a Attributes) Value {
 		if v := e(a); v.kind == kindError {
 			return v
 		} else {
 			return Bool(v.kind != kindAbsent)
 		}
-	}, nil
+	}, p.expect(")")
 }
 
 // elements reads a list in brackets.
