@@ -95,7 +95,7 @@ func validatePortName(c *checker, path, name string) {
 }
 
 // protocols are those that Istio knows, in capitals; empty means to sniff.
-var protocols = strings.Fields("HTTP HTTPS HTTP2 HTTP_PROXY GRPC GRPC-WEB HBONE DOUBLE-HBONE MONGO MYSQL REDIS TCP TLS UDP")
+var protocols = strings.Fields("HTTP HTTPS HTTP2 HTTP_PROXY GRPC GRPC-WEB MONGO MYSQL REDIS TCP TLS UDP")
 
 func isProtocol(s string) bool {
 	return s == "" || slices.Contains(protocols, strings.ToUpper(s))

@@ -52,6 +52,7 @@ func TestPortsOfAServiceEntry(t *testing.T) {
 		{`{number: 80, name: http_1}`, `invalid spec.ports[0].name: "http_1": want 1 to 63`},
 		{`{number: 80, name: a}, {number: 80, name: b}`, `invalid spec.ports[1].number: 80 is the number of ports[0] already`},
 		{`{number: 80, name: a}, {number: 81, name: a}`, `invalid spec.ports[1].name: "a" is the name of ports[0] already`},
+		{`{number: 80, name: a, protocol: HBONE}`, `invalid spec.ports[0].protocol: "HBONE": want one of HTTP`},
 		{`{number: 80, name: a, protocol: SPDY}`, `invalid spec.ports[0].protocol: "SPDY": want one of HTTP`},
 		{`{number: 80, name: a, targetPort: 0}`, `invalid spec.ports[0].targetPort: 0: want 1 to 65535`},
 		{`{number: 80, name: a, targetPort: 65536}`, `invalid spec.ports[0].targetPort: 65536: want 1 to 65535`},
