@@ -139,7 +139,7 @@ func (n Normalization) normalize(escaped string) (Path, error) {
 			return Path{}, err
 		}
 	}
-	return newPath(segments), nil
+	return newPath(n.merge(segments)), nil
 }
 
 // slashes makes a slash of what is one.
@@ -168,10 +168,19 @@ func (n Normalization) add(segments []segment, s segment, last bool) ([]segment,
 		}
 		s = segment{} // RFC 3986: "/b/.." is "/"
 	}
-	if merges := n == MergeSlashes || n == DecodeAndMergeSlashes; merges && s.text == "" && !last {
-		return segments, nil
-	}
 	return append(segments, s), nil
+}
+
+// merge takes several slashes for one: "after path normalization to catch potential
+// edge cases with percent encoding" (Envoy, conn_manager_utility.cc), so that .. takes
+// back what stands between two of them, be it nothing.
+func (n Normalization) merge(segments []segment) []segment {
+	last := len(segments) - 1
+	if n != MergeSlashes && n != DecodeAndMergeSlashes || last < 0 {
+		return segments
+	}
+	inner := slices.DeleteFunc(segments[:last:last], func(s segment) bool { return s.text == "" })
+	return append(inner, segments[last])
 }
 
 // A segment is what stands between two slashes.
