@@ -40,6 +40,8 @@ func validateDNS(c *checker, spec *networking.ServiceEntry) {
 	for i, host := range spec.Hosts {
 		if isWild(host) {
 			c.invalid(nth("spec.hosts", i), "%q cannot be looked up: want a full name, or endpoints", host)
+		} else if err := checkDomain(host); err != nil && checkWildcardDomain(host) == nil { // a number passes as a label
+			c.invalid(nth("spec.hosts", i), "%v", err)
 		}
 	}
 }

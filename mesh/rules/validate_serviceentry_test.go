@@ -89,6 +89,8 @@ func TestResolutions(t *testing.T) {
 	})
 	verify(t, serviceEntry, []row{
 		{`hosts: ["*.a.com"], resolution: DNS`, `invalid spec.hosts[0]: "*.a.com" cannot be looked up`},
+		{`hosts: ["5"], resolution: DNS`, `invalid spec.hosts[0]: "5": the last label "5" is a number, want a host name`},
+		{`hosts: ["5"], resolution: STATIC`, ``},
 		{`hosts: ["*.a.com"], resolution: DNS, ` + name, ``},
 		{`hosts: ["*.a.com"], resolution: NONE`, ``},
 		{`hosts: ["*.a.com"], resolution: DYNAMIC_DNS, ports: [{number: 443, name: tls, protocol: TLS}, {number: 80, name: http, protocol: HTTP}]`, ``},
