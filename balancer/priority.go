@@ -10,13 +10,8 @@ import (
 // placeRanks is how many ranks places alone can give.
 const placeRanks = 5
 
-// Labels that Istio derives from places, and the one it treats apart.
-const (
-	regionLabel  = "topology.kubernetes.io/region"
-	zoneLabel    = "topology.kubernetes.io/zone"
-	subzoneLabel = "topology.istio.io/subzone"
-	networkLabel = "topology.istio.io/network"
-)
+// networkLabel is the one that Istio treats apart.
+const networkLabel = "topology.istio.io/network"
 
 // A ranker gives each endpoint its rank: lower is more wanted, and gaps do not matter.
 type ranker struct {
@@ -99,16 +94,7 @@ func (r ranker) labelRank(ep *discovery.Endpoint) int {
 // label reads a label; those of places come from the place where it is known, as Istio augments
 // labels.
 func label(labels map[string]string, place discovery.Locality, key string) string {
-	part := ""
-	switch key {
-	case regionLabel:
-		part = place.Region
-	case zoneLabel:
-		part = place.Zone
-	case subzoneLabel:
-		part = place.Subzone
-	}
-	if part != "" {
+	if part := place.Label(key); part != "" {
 		return part
 	}
 	return labels[key]

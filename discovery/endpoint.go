@@ -95,6 +95,21 @@ func ParseLocality(s string) (Locality, error) {
 	return Locality{Region: parts[0], Zone: parts[1], Subzone: parts[2]}, nil
 }
 
+// Label is the part of the place that a label stands for, by Kubernetes' and Istio's
+// names: topology.kubernetes.io/region and zone, topology.istio.io/subzone. It is ""
+// for any other label, and for a part that is unknown.
+func (l Locality) Label(name string) string {
+	switch name {
+	case "topology.kubernetes.io/region":
+		return l.Region
+	case "topology.kubernetes.io/zone":
+		return l.Zone
+	case "topology.istio.io/subzone":
+		return l.Subzone
+	}
+	return ""
+}
+
 // String is the inverse of ParseLocality.
 func (l Locality) String() string {
 	switch {

@@ -103,6 +103,26 @@ func TestRetriesMayLeaveThePlace(t *testing.T) {
 	})
 }
 
+// Istio adds the place of an endpoint to its labels.
+func TestASubsetMaySelectByPlace(t *testing.T) {
+	documents := []string{
+		policyWith("reviews", "{loadBalancer: {simple: RANDOM}}", `[{name: near, labels: {topology.kubernetes.io/region: eu, topology.kubernetes.io/zone: a, topology.istio.io/subzone: "1"}},
+			{name: nowhere, labels: {topology.kubernetes.io/region: as}}]`),
+		routes("reviews", "[{match: [{uri: {prefix: /as}}], route: [{destination: {host: reviews, subset: nowhere}}]}, {route: [{destination: {host: reviews, subset: near}}]}]"),
+	}
+	play(t, documents, func(s *scene) {
+		for _, place := range []string{"eu/a/1", "eu/a/2", "eu/b/1", "us/a/1", ""} {
+			e := at(place)
+			e.Labels = map[string]string{"topology.kubernetes.io/region": "eu"} // the place is believed before this
+			s.startEndpoint("reviews", place, e)
+		}
+		if got := s.share(20, "http://reviews/"); got["eu/a/1"] != 20 {
+			t.Errorf("got %v", got)
+		}
+		s.want(s.get("http://reviews/as"), noHealthy)
+	})
+}
+
 // As in Envoy, all places that were tried are left, also where the first two tries
 // were in two.
 func TestRetriesLeaveAllPlacesThatWereTried(t *testing.T) {

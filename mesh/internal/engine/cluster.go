@@ -104,11 +104,11 @@ func (cl *Cluster) configure(spec *plan.Cluster) {
 
 // update takes in a new set of endpoints, of which the subset's are the cluster's.
 func (cl *Cluster) update(endpoints []discovery.Endpoint) {
-	labels := cl.Spec().Labels
+	spec := cl.Spec()
 	mine := make([]discovery.Endpoint, 0, len(endpoints))
-	for _, e := range endpoints {
-		if plan.SubsetOf(labels, e.Labels) {
-			mine = append(mine, e)
+	for i := range endpoints {
+		if spec.Has(&endpoints[i]) {
+			mine = append(mine, endpoints[i])
 		}
 	}
 	_, removed := cl.balancer.Update(mine, time.Now())

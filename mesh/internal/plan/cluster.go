@@ -102,6 +102,21 @@ func (p *Plan) Cluster(key ClusterKey) *Cluster {
 	return c
 }
 
+// Has reports whether an endpoint is one of the cluster's: whether it has the labels
+// of the subset. Its place is among its labels, as Istio adds it to them.
+func (c *Cluster) Has(e *discovery.Endpoint) bool {
+	for name, want := range c.Labels {
+		have, ok := e.Labels[name]
+		if part := e.Locality.Label(name); part != "" {
+			have, ok = part, true
+		}
+		if !ok || have != want {
+			return false
+		}
+	}
+	return true
+}
+
 // Service describes a canonical host.
 func (p *Plan) Service(host string) discovery.Service { return p.names.service(host, 0) }
 

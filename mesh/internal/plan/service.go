@@ -217,8 +217,13 @@ func (s *Service) endpoint(e *networking.WorkloadEntry, port Port) discovery.End
 		}
 		address = net.JoinHostPort(address, strconv.Itoa(int(number)))
 	}
-	locality, _ := discovery.ParseLocality(e.Locality)
-	return discovery.Endpoint{Address: address, Labels: e.Labels, Locality: locality, Weight: e.Weight, Identity: s.identityOf(e)}
+	return discovery.Endpoint{Address: address, Labels: e.Labels, Locality: localityOf(e.Locality), Weight: e.Weight, Identity: s.identityOf(e)}
+}
+
+// localityOf reads region/zone/subzone; more parts mean nothing, to Istio neither.
+func localityOf(text string) discovery.Locality {
+	parts := append(strings.Split(text, "/"), "", "")
+	return discovery.Locality{Region: parts[0], Zone: parts[1], Subzone: parts[2]}
 }
 
 // identityOf is what a service account proves, whether or not it makes a valid

@@ -27,6 +27,7 @@ func TestEndpointsByResolution(t *testing.T) {
 		{"static", "resolution: STATIC\nendpoints: [{address: 10.0.0.1}, {address: 10.0.0.2, weight: 3, labels: {version: v2}, locality: r/z}]",
 			"10.0.0.1:8080 0, 10.0.0.2:8080 3 v2r", false, false},
 		{"static, none written", "resolution: STATIC", "", false, false},
+		{"static, a locality of more than three parts", "resolution: STATIC\nendpoints: [{address: 10.0.0.1, locality: r/z/s/rack}]", "10.0.0.1:8080 0 r", false, false},
 		{"static, a port by name", "resolution: STATIC\nendpoints: [{address: 10.0.0.1, ports: {http: 9}}]", "10.0.0.1:9 0", false, false},
 		{"static, IPv6", "resolution: STATIC\nendpoints: [{address: \"fd00::1\"}]", "[fd00::1]:8080 0", false, false},
 		{"static, a socket", "resolution: STATIC\nendpoints: [{address: \"unix:///s\"}]", "unix:///s 0", false, false},
