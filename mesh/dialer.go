@@ -167,6 +167,10 @@ func (c *conn) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// CloseWrite closes the connection one way, as far as it can be: what an upgraded
+// one carries may have an end that its server waits for.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
 // Close counts the connection out, once.
 func (c *conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {

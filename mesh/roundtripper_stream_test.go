@@ -301,6 +301,37 @@ func converse(t *testing.T, to io.Writer, from io.Reader) {
 	}
 }
 
+// An upgraded connection can be closed one way, as without the mesh: its server may
+// answer once it has heard the end.
+func TestAnUpgradedConnectionCanBeHalfClosed(t *testing.T) {
+	h := func(w http.ResponseWriter, _ *http.Request) {
+		conn, lines, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: count\r\n\r\n")
+		all, err := io.ReadAll(lines)
+		_, _ = fmt.Fprint(conn, len(all), err)
+	}
+	s := listen(t, http.HandlerFunc(h))
+	c := carry(t, services{"play": {s.Listener.Addr().String()}}, false, mesh.Config{})
+	r := get(t.Context(), "http://play/").Request
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "count")
+	resp := mustAnswer(t, c, r)
+	defer func() { _ = resp.Body.Close() }()
+	if _, err := io.WriteString(resp.Body.(io.Writer), "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(resp.Body); string(got) != "5 <nil>" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestConnectTunnels(t *testing.T) {
 	h := func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Host != "target.example:443" {
