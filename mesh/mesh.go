@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"sync"
@@ -89,17 +90,21 @@ func (m *Mesh) start(ctx context.Context) error {
 	if m.config.Identity != nil {
 		m.identity.loop = m.follow(m.config.Identity)
 		if err := m.identity.loop.Ready(ctx); err != nil {
-			return err
+			return fmt.Errorf("mesh: Identity: %w", err)
 		}
 	}
 	if m.config.Access != nil {
 		m.access = m.heed(m.config.Access)
 		if err := m.access.Ready(ctx); err != nil {
-			return err
+			return fmt.Errorf("mesh: Access: %w", err)
 		}
 	}
 	m.rules = follow.Start(m.compiled, m.apply, m.reject)
-	return m.rules.Ready(ctx)
+	err := m.rules.Ready(ctx)
+	if err != nil && errors.Is(err, context.Cause(ctx)) { // what is wrong with rules names itself
+		return fmt.Errorf("mesh: Rules: %w", err)
+	}
+	return err
 }
 
 // An edition is a set of rules, compiled.

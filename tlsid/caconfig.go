@@ -16,7 +16,8 @@ type CAConfig struct {
 	// Dir is a directory in which the processes of one machine share the roots
 	// and their keys, so that they trust each other. It must be of the user whom
 	// they run as, or of root, and nobody else may write to it. It is made if not
-	// there. "": the roots stay in memory, and nobody else knows them.
+	// there. They must agree on the other fields but RootLifetime, or the directory is
+	// refused. "": the roots stay in memory, and nobody else knows them.
 	Dir string
 
 	// LeafLifetime is how long credentials are valid. They are renewed at about

@@ -93,6 +93,9 @@ func (l *lister) root() error {
 		l.dirs = []string{"."}
 		return l.visit(l.file, 0)
 	}
+	if l.real && l.dir == "" {
+		return errors.New("rules: no directory is named: its name is empty")
+	}
 	info, err := fs.Stat(l.fsys, ".")
 	if err != nil {
 		return l.named(err)

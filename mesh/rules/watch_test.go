@@ -411,3 +411,13 @@ func TestAFileOfTheSameSizeAndTimeIsAnotherFile(t *testing.T) {
 		t.Error("the file that has not changed gave another object")
 	}
 }
+
+// What a variable of the environment that nobody has set comes to.
+func TestADirectoryWithoutANameIsToldAsThat(t *testing.T) {
+	for _, err := range rules.Dir("").Watch(t.Context()) {
+		if err == nil || err.Error() != "rules: no directory is named: its name is empty" {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+}
