@@ -20,7 +20,7 @@ func (x *exchange) Fork(ended context.CancelFunc) engine.Fork {
 	// A fork may outlive the exchange, if it loses, and the caller's hold on its
 	// request; so it shares nothing of either.
 	in, to := x.in.WithContext(x.in.Context()), *x.in.URL
-	in.URL, in.Trailer = &to, x.in.Trailer.Clone()
+	in.URL, in.Header, in.Trailer = &to, x.in.Header.Clone(), x.in.Trailer.Clone()
 	return &exchange{
 		report: x.report.Fork(), alarms: x.alarms,
 		trip: trip{

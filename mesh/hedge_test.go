@@ -82,3 +82,42 @@ func bodyOf(t *testing.T, resp *http.Response) string {
 	}
 	return string(body)
 }
+
+// late answers its first request when it may, whoever has given it up meanwhile.
+type late struct {
+	calls     atomic.Int64
+	may, gone chan struct{} // gone is closed with the first answer's body
+}
+
+func (l *late) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp := &http.Response{StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody, Request: r}
+	if l.calls.Add(1) == 1 {
+		<-l.may
+		resp.Body = unread{l.gone}
+	}
+	return resp, nil
+}
+
+type unread struct{ closed chan struct{} }
+
+func (u unread) Read([]byte) (int, error) { return 0, io.EOF }
+func (u unread) Close() error             { close(u.closed); return nil }
+
+// When the caller has read its answer, the request is its own again, headers and all,
+// even while a try that was overtaken is still under way.
+func TestWhoIsOvertakenLeavesTheRequestAlone(t *testing.T) {
+	base := &late{may: make(chan struct{}), gone: make(chan struct{})}
+	c := carry(t, services{"reviews": {"127.0.0.1:1", "127.0.0.1:2"}}, false,
+		mesh.Config{Hedge: retry.Hedge{Delay: time.Millisecond, Max: 1}})
+	r := get(t.Context(), "http://reviews/").Request
+	r.Method = http.MethodPost // of which it matters what kind it is
+	r.Header["Idempotency-Key"] = []string{"1"}
+	resp, err := c.mesh.Transport(base).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = bodyOf(t, resp)
+	close(base.may)
+	r.Header.Set("Content-Type", "text/plain")
+	<-base.gone
+}
