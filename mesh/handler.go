@@ -12,7 +12,8 @@ import (
 //   - is counted, and begins a span, or goes on with its caller's trace (see
 //     Config.Telemetry); so do those that are refused;
 //   - inherits the deadline that its caller handed on: the request's context ends
-//     when the caller will have given up. It can only shorten;
+//     when the caller will have given up. It can only shorten. That of an Upgrade or
+//     a CONNECT does not: the caller has given nothing up once it is answered;
 //   - has its path normalised: policies and next see the same one. What names a
 //     path or a host in two ways is refused (400), and an offer to go on in HTTP/2
 //     in the clear (Upgrade: h2c) is taken out;
@@ -34,7 +35,7 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 		in := &inbound{start: m.clock.now()}
 		ctx, w := in.reported(r.Context(), m, w, r)
 		leave := stay
-		if in.bears(bearsHop) {
+		if in.bears(bearsHop) && !outlives(r) {
 			ctx, leave = m.inherit(ctx, r.Header)
 		}
 		defer leave()
@@ -82,6 +83,12 @@ func (m *Mesh) inherit(ctx context.Context, h http.Header) (context.Context, con
 }
 
 func stay() {}
+
+// outlives reports a request whose connection becomes something else, which no time
+// for the answer bounds. An offer of HTTP/2 is taken out, so that nothing becomes of it.
+func outlives(r *http.Request) bool {
+	return r.Method == http.MethodConnect || len(withoutH2C(r.Header)["Upgrade"]) > 0
+}
 
 // handedOn reads the time that the caller will wait. What is no positive number
 // of milliseconds is no deadline.

@@ -74,3 +74,24 @@ func TestTrailersThatNobodyHasAnnouncedReachTheHandler(t *testing.T) {
 		l.hangUp()
 	}
 }
+
+// A WebSocket goes on when the time for its answer is over, as the caller's end of it
+// does. An offer of HTTP/2 is none: nobody takes it.
+func TestWhatOutlivesItsAnswerHasNoDeadlineOfACallers(t *testing.T) {
+	b := open(t, nil, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, has := r.Context().Deadline()
+		fmt.Fprint(w, has)
+	}))
+	l := &line{t: t, address: b.address}
+	defer l.hangUp()
+	for _, c := range []struct{ first, upgrade, want string }{
+		{"GET / HTTP/1.1", "X-Upgrade: no", "true"},
+		{"GET / HTTP/1.1", "Upgrade: websocket", "false"},
+		{"GET / HTTP/1.1", "Upgrade: h2c", "true"},
+		{"CONNECT reviews:80 HTTP/1.1", "X-Upgrade: no", "false"},
+	} {
+		if _, got := l.say(c.first, "Host: reviews:80", "Connection: Upgrade", c.upgrade, "X-Envoy-Expected-Rq-Timeout-Ms: 60000"); got != c.want {
+			t.Errorf("%s, %s: it has a deadline: %q, want %s", c.first, c.upgrade, got, c.want)
+		}
+	}
+}
