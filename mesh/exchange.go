@@ -211,14 +211,22 @@ func (x *exchange) respond() *http.Response {
 		if c.Destination.Response.Asks() {
 			v.Request = x.sent()
 		}
-		c.Destination.Response.ApplyToResponse(resp.Header, v)
+		c.Destination.Response.ApplyToResponse(headerOf(resp), v)
 	}
 	if c.Cookie != nil {
-		resp.Header.Add("Set-Cookie", setCookie(c.Cookie, c.Key))
+		headerOf(resp).Add("Set-Cookie", setCookie(c.Cookie, c.Key))
 	}
 	x.keepAnswer(resp)
 	x.last.body.attach(x, resp)
 	return resp
+}
+
+// headerOf is an answer's, to be written to: a base may leave it out.
+func headerOf(resp *http.Response) http.Header {
+	if resp.Header == nil {
+		resp.Header = http.Header{}
+	}
+	return resp.Header
 }
 
 // sent is the request as the rules have made it.

@@ -57,6 +57,10 @@ func (w *wires) decide(h *engine.Host, spec *plan.Cluster, asked engine.Asked) l
 // the mesh is to encrypt.
 var errPlaintext = errors.New("TLS is due to this endpoint, which only a nil base or an *http.Transport can be told")
 
+// errNothing: to a caller, a base that breaks its contract is an upstream without an
+// answer.
+var errNothing = errors.New("the base has returned neither an answer nor an error")
+
 // overBase sends a try through a RoundTripper of the caller's own. It encrypts
 // what goes to https; where the mesh would have to, nothing is sent.
 func (t *Transport) overBase(c *engine.Call, held *hold, r *http.Request) (*http.Response, error) {
@@ -64,7 +68,11 @@ func (t *Transport) overBase(c *engine.Call, held *hold, r *http.Request) (*http
 		return nil, &connectError{errPlaintext}
 	}
 	r.URL.Host = c.Host.State.Address
-	return held.overHTTP1(c.Cluster, t.base, r)
+	resp, err := held.overHTTP1(c.Cluster, t.base, r)
+	if resp == nil && err == nil {
+		err = errNothing
+	}
+	return resp, err
 }
 
 // encrypts reports whether TLS is due to the host that was picked.

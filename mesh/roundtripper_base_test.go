@@ -61,3 +61,35 @@ func TestABaseDialsItsWay(t *testing.T) {
 		})
 	}
 }
+
+// bareAnswer has nothing but a status, as those of people's own fakes.
+type bareAnswer struct{}
+
+func (bareAnswer) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Request: r}, nil
+}
+
+func TestABasesAnswerMayHaveNoHeaders(t *testing.T) {
+	for name, rule := range map[string]string{
+		"X-Set":      playRule(`[{route: [{destination: {host: play}}], headers: {response: {set: {x-set: "yes"}}}}]`),
+		"X-Add":      playRule(`[{route: [{destination: {host: play}}], headers: {response: {add: {x-add: "yes"}}}}]`),
+		"Set-Cookie": policy("play", "{loadBalancer: {consistentHash: {httpCookie: {name: user, ttl: 1h}}}}"),
+	} {
+		c := carry(t, services{"play": {"127.0.0.1:1"}}, false, mesh.Config{}, rule)
+		resp := mustAnswer(t, c.mesh.Transport(bareAnswer{}), get(t.Context(), "http://play/").Request)
+		if resp.Header.Get(name) == "" {
+			t.Errorf("%v has no %s", resp.Header, name)
+		}
+		_ = resp.Body.Close()
+	}
+}
+
+type nothing struct{}
+
+func (nothing) RoundTrip(*http.Request) (*http.Response, error) { return nil, nil }
+
+// http.Client has an error for a base that breaks its contract, not a panic.
+func TestABaseThatReturnsNothingFails(t *testing.T) {
+	c := carry(t, services{"play": {"127.0.0.1:1"}}, false, mesh.Config{})
+	mustFail(t, c.mesh.Transport(nothing{}), get(t.Context(), "http://play/").Request, mesh.ErrReset)
+}
