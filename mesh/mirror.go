@@ -103,6 +103,8 @@ func (t *Transport) shadow(in *http.Request, route *plan.Route, target plan.Targ
 		return
 	}
 	resp := x.respond()
-	_, _ = io.CopyN(io.Discard, resp.Body, maxMirrorRead)
+	if resp.StatusCode != http.StatusSwitchingProtocols { // which no context ends: net/http has let go of the connection
+		_, _ = io.CopyN(io.Discard, resp.Body, maxMirrorRead)
+	}
 	_ = resp.Body.Close()
 }

@@ -286,3 +286,25 @@ func TestCopiesEndWithTheMesh(t *testing.T) {
 		s.took(began, 0)
 	})
 }
+
+// Nobody has asked a mirror to switch protocols; net/http lets go of a connection that
+// does, which ends with no context.
+func TestACopyIsNotHeldByAServerThatSwitchesProtocols(t *testing.T) {
+	play(t, []string{mirrored("")}, func(s *scene) {
+		s.start("reviews", "real")
+		hungUp := make(chan error, 1)
+		s.start("shadow", "copy").plays(func(w http.ResponseWriter, _ *http.Request, _ int) {
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			_, err := io.Copy(io.Discard, conn)
+			hungUp <- err
+			_ = conn.Close()
+		})
+		began := time.Now()
+		s.want(s.post("http://reviews/", "text"), "200")
+		if err := <-hungUp; err != nil {
+			t.Error(err)
+		}
+		s.took(began, 0)
+	})
+}
