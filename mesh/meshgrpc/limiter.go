@@ -57,12 +57,27 @@ func (l *limiter) requested() {
 	}
 }
 
-// headers: the try has its headers, and only the route's time counts.
-func (l *limiter) headers() {
+// headers: the try has its headers, and only the route's time counts. It reports false
+// if time was up before.
+func (l *limiter) headers() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.rung != silent {
+		return false
+	}
 	l.answered = true
 	l.setLocked()
+	return true
+}
+
+// end is when the route's time is up; zero: that is not known, or never.
+func (l *limiter) end() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.route <= 0 || l.complete.IsZero() {
+		return time.Time{}
+	}
+	return l.complete.Add(l.route)
 }
 
 func (l *limiter) setLocked() {

@@ -13,6 +13,7 @@ type options struct {
 	all      []grpc.CallOption // for each try
 	wait     bool              // for a connection: see grpc.WaitForReady
 	headers  []*metadata.MD    // that get the answer's
+	trailers []*metadata.MD    // likewise
 	finished []func(error)     // told of the end of the call, rather than of each try
 	most     int               // bytes of a message that may be sent
 }
@@ -27,6 +28,8 @@ func (o *options) read(opts []grpc.CallOption, wrapped bool) {
 			o.wait = !opt.FailFast && !wrapped
 		case grpc.HeaderCallOption:
 			o.headers = append(o.headers, opt.HeaderAddr)
+		case grpc.TrailerCallOption:
+			o.trailers = append(o.trailers, opt.TrailerAddr)
 		case grpc.MaxSendMsgSizeCallOption:
 			o.most = opt.MaxSendMsgSize
 		case grpc.OnFinishCallOption:
@@ -38,6 +41,25 @@ func (o *options) read(opts []grpc.CallOption, wrapped bool) {
 	}
 	if o.wait { // for any connection, not for one to the host that was picked first
 		o.add(grpc.WaitForReady(false))
+	}
+}
+
+// takeHeaders has no try fill in the answer's headers.
+func (o *options) takeHeaders() {
+	if len(o.headers) > 0 {
+		o.all = slices.DeleteFunc(slices.Clone(o.all), isHeader)
+	}
+}
+
+func isHeader(o grpc.CallOption) bool {
+	_, is := o.(grpc.HeaderCallOption)
+	return is
+}
+
+// clear takes back what a try has filled in that was not the last.
+func (o *options) clear() {
+	for _, md := range slices.Concat(o.headers, o.trailers) {
+		*md = nil
 	}
 }
 

@@ -29,6 +29,7 @@ func (r *refusal) Unwrap() error { return r.err }
 // refused is what a caller is told of a call that the engine has ended. What
 // failed on this side is told as gRPC does.
 func (r *rpc) refused(err error) error {
+	r.opts.clear()
 	if r.local != nil {
 		return r.local
 	}

@@ -26,19 +26,36 @@ func (r *rpc) respond() {
 	}
 }
 
+// respond is that of a stream. Headers are filled in before its end: who notices that,
+// perhaps gRPC's own goroutine, may come after whoever has been told of it.
+func (s *stream) respond() {
+	s.header = s.changed(s.header)
+	for _, header := range s.opts.headers {
+		*header = nil
+		if s.header != nil {
+			*header = s.header.Copy()
+		}
+	}
+}
+
 // sent is the request as the rules have made it.
 func (r *rpc) sent() *plan.Request {
 	q := r.call.Request
-	q.Header, q.Path, q.Authority = r.own(), r.path, cmp.Or(r.authority, q.Authority)
+	q.Path, q.Authority = r.path, cmp.Or(r.authority, q.Authority)
+	if r.owned {
+		q.Header = r.metadata
+	}
 	return &q
 }
 
-// changed is the answer's header as the rules want it.
+// changed is the answer's header as the rules want it. What they change is a copy:
+// whose map it is on a connection of the caller's own, nobody knows.
 func (r *rpc) changed(header metadata.MD) metadata.MD {
 	c := &r.call
 	if header == nil || len(c.Destination.Response) == 0 && c.Cookie == nil {
 		return header
 	}
+	header = header.Copy()
 	v := r.values()
 	v.Upstream, v.Status = c.Host.Address(), c.Outcome.Status
 	if c.Destination.Response.Asks() {

@@ -2,6 +2,7 @@ package meshgrpc
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -27,7 +28,8 @@ type stream struct {
 	done  chan struct{} // closed when the journey is over; what follows is written before
 
 	answer grpc.ClientStream
-	err    error         // why there is none
+	header metadata.MD   // of the answer, in the end as the rules want it; nil: there is none
+	err    error         // why there is no answer
 	fallen *engine.Panic // likewise
 
 	limit limiter
@@ -48,7 +50,7 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.C
 // converse returns when the first try has a stream.
 func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (grpc.ClientStream, error) {
 	s := &stream{desc: desc, open: open, out: newOutbox(c.mesh.ReplayLimit), start: make(chan struct{}), done: make(chan struct{})}
-	s.life.of, s.flight.Once = o.ctx, true
+	s.life.of = o.ctx
 	s.begun = sync.OnceFunc(func() { close(s.start) })
 	s.begin(c, o)
 	ours, err := c.mesh.Engine.Route(o.ctx, &s.call)
@@ -102,11 +104,17 @@ func (s *stream) travel(err error) error {
 			return err
 		}
 		s.report.Drop()
-		c, o := s.client, s.order
-		s.rpc = rpc{}
-		s.begin(c, o)
-		_, err = c.mesh.Engine.Route(o.ctx, &s.call)
+		s.begin(s.client, s.order)
+		_, err = s.client.mesh.Engine.Route(s.ctx, &s.call)
 	}
+}
+
+// begin fills the call in. Its answer's headers are there before its end, and are told
+// then.
+func (s *stream) begin(c *client, o order) {
+	s.rpc = rpc{flight: engine.Flight{Once: true}}
+	s.rpc.begin(c, o)
+	s.opts.takeHeaders()
 }
 
 // settle ends the journey. The answer's stream has an end of its own.
@@ -119,7 +127,7 @@ func (s *stream) settle(err error) {
 	}
 	s.out.settle(s.err == nil)
 	if s.err == nil {
-		s.limit.headers()
+		s.respond()
 		s.last.watch(s.over)
 		if s.wrapped() {
 			s.heed()
@@ -138,19 +146,42 @@ func (s *stream) settle(err error) {
 func (s *stream) Send(ctx context.Context, c *engine.Call) {
 	t := s.limited(ctx, c)
 	opts := append(slices.Clip(s.optionsOf(t)), grpc.OnFinish(t.end))
-	var header metadata.MD
 	opened, err := s.open(t, s.desc, s.conn, s.path, opts...)
 	if err == nil {
 		s.out.attach(opened)
 		s.begun()
-		if header, _ = opened.Header(); header == nil {
-			err = t.ending(opened)
-		}
+		err = s.hear(t, opened)
 	}
 	c.Replayable = s.out.replayable()
-	c.Outcome = s.seen(t, header, err) // which may say that there must be no other try
+	c.Outcome = s.seen(t, err) // which may say that there must be no other try
+	if s.desc.ClientStreams {
+		c.Deadline = s.deadline()
+	}
 	s.answer = opened
 	s.about.Saw(&c.Outcome)
+}
+
+// hear waits for the headers of a try. Without them, or where they have come too late,
+// it returns how the try has ended.
+func (s *stream) hear(t *try, opened grpc.ClientStream) error {
+	if s.header, _ = opened.Header(); s.header == nil {
+		return t.ending(opened)
+	}
+	if s.limit.headers() {
+		return nil
+	}
+	<-t.Done()
+	return t.Err()
+}
+
+// deadline is when a call whose caller may send has to end: by a rule, that is known
+// once all has been sent.
+func (s *stream) deadline() time.Time {
+	own, _ := s.ctx.Deadline()
+	if route := s.limit.end(); !route.IsZero() && (own.IsZero() || route.Before(own)) {
+		return route
+	}
+	return own
 }
 
 // limited is the next try, under the limits of the rule. The server is told the
@@ -176,8 +207,8 @@ func (s *stream) limited(ctx context.Context, c *engine.Call) *try {
 }
 
 // seen classifies a try that has its headers, or has ended.
-func (s *stream) seen(t *try, header metadata.MD, err error) engine.Outcome {
-	if header != nil || err == nil {
+func (s *stream) seen(t *try, err error) engine.Outcome {
+	if err == nil {
 		return answered(-1)
 	}
 	if local := s.out.failure(); local != nil {
@@ -200,15 +231,37 @@ func (s *stream) Again(*engine.Call) bool {
 
 // over ends a call whose answer has ended, with err.
 func (s *stream) over(err error) {
-	if codeOf(err) == codes.Unavailable && s.last.sight().lost {
-		s.broken = engine.Failed(retry.Reset, err)
-	}
+	s.broken = s.brokeOff(err)
+	err = s.told(err)
 	s.limit.stop()
 	s.life.over()
-	s.respond()
 	s.finish(err)
 	s.tellEnd(err)
 	s.opts.finish(err)
+}
+
+// brokeOff classifies an answer that has ended before its end, as that of HTTP is; the
+// zero Outcome: it has not.
+func (s *stream) brokeOff(err error) engine.Outcome {
+	switch code := codeOf(err); {
+	case code == codes.Unavailable && s.last.sight().lost:
+		return engine.Failed(retry.Reset, err)
+	case code != codes.Canceled && code != codes.DeadlineExceeded:
+		return engine.Outcome{}
+	case s.ctx.Err() != nil:
+		return engine.Ended(s.ctx)
+	case s.limit.has() == routeUp, s.timeUp(s.last, err):
+		return engine.Failed(retry.DeadlineExceeded, err)
+	}
+	return engine.Outcome{}
+}
+
+// told is what a caller is told of an answer that has ended with err.
+func (s *stream) told(err error) error {
+	if err != nil && err != io.EOF && s.limit.has() == routeUp {
+		return errRouteTimeout
+	}
+	return err
 }
 
 // fall ends a journey on which somebody has panicked, or has left the goroutine.
@@ -233,11 +286,10 @@ func (s *stream) await() {
 // Header implements grpc.ClientStream.
 func (s *stream) Header() (metadata.MD, error) {
 	s.await()
-	if s.err != nil {
+	if s.err != nil || s.header == nil {
 		return nil, nil // RecvMsg says why
 	}
-	header, err := s.answer.Header()
-	return s.changed(header), err
+	return s.header.Copy(), nil
 }
 
 // Trailer implements grpc.ClientStream.
@@ -290,10 +342,7 @@ func (s *stream) RecvMsg(m any) error {
 		s.got.add(m)
 	}
 	if s.wrapped() {
-		s.told(err)
+		s.received(err)
 	}
-	if err != nil && s.limit.has() == routeUp {
-		return errRouteTimeout
-	}
-	return err
+	return s.told(err)
 }

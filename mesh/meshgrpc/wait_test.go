@@ -118,15 +118,18 @@ func TestAStreamThatWaitsForHoursHoldsNoMoreThanAtFirst(t *testing.T) {
 			defer close(done)
 			_, _ = c.FullDuplexCall(ctx, grpc.WaitForReady(true)) // until ctx ends
 		}()
-		held := func() int {
+		held := func() (goroutines int, bytes uint64) {
 			synctest.Wait()
-			return runtime.NumGoroutine()
+			runtime.GC()
+			var heap runtime.MemStats
+			runtime.ReadMemStats(&heap)
+			return runtime.NumGoroutine(), heap.HeapAlloc
 		}
 		<-time.After(time.Minute)
-		first := held()
-		<-time.After(time.Hour)
-		if later := held(); later > first+100 {
-			t.Errorf("%d goroutines after a minute, %d after an hour", first, later)
+		first, bytes := held()
+		<-time.After(2 * time.Hour)
+		if later, more := held(); later > first+100 || more > bytes+300_000 {
+			t.Errorf("%d goroutines and %d bytes after a minute, %d and %d after two hours", first, bytes, later, more)
 		}
 		ctx.end()
 		<-done

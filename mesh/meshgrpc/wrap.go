@@ -64,8 +64,8 @@ func (s *stream) heed() {
 	context.AfterFunc(t.Context, func() { t.end(status.FromContextError(t.Err()).Err()) })
 }
 
-// told ends the call where the connection does not say that its stream has ended.
-func (s *stream) told(err error) {
+// received ends the call where the connection does not say that its stream has ended.
+func (s *stream) received(err error) {
 	switch {
 	case err == io.EOF || err == nil && !s.desc.ServerStreams:
 		s.last.end(nil)
