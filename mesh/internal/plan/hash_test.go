@@ -52,7 +52,8 @@ func TestHashKeys(t *testing.T) {
 		{"httpQueryParameterName: r", nothing, "none"},
 		{"httpCookie: {name: c}", cookies("a=1; c=2"), "2"},
 		{"httpCookie: {name: c}", cookies("a=1", `c="2"`), "2"},
-		{"httpCookie: {name: c}", cookies("c=; d=1"), ""},
+		{"httpCookie: {name: c}", cookies("c=; d=1"), "none"}, // as in Envoy: all who had been logged out would have one host
+		{"httpCookie: {name: c}", cookies(`c=""`), "none"},
 		{"httpCookie: {name: c}", cookies("cc=1; xc=2; c"), "none"},
 		{"httpCookie: {name: c}", nothing, "none"},
 		{"useSourceIp: true", remote("10.0.0.9:4711"), "10.0.0.9"},

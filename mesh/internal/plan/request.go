@@ -137,14 +137,15 @@ func (r *Request) query(name string) (string, bool) {
 	return "", false
 }
 
-// cookie returns the first cookie of that name.
+// cookie returns the first cookie of that name, of which an empty one is none.
 func (r *Request) cookie(name string) (string, bool) {
 	for _, line := range r.values(&cookieHeader) {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
 			if key, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && key == name {
-				return strings.Trim(value, `"`), true
+				value = strings.Trim(value, `"`)
+				return value, value != ""
 			}
 		}
 	}
