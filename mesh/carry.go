@@ -3,6 +3,7 @@ package mesh
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -37,6 +38,7 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	}
 	switch {
 	case h2:
+		r.Header = forHTTP2(r.Header)
 		return held.overHTTP2(w, w.forTransport(r, secure))
 	case w.plain != nil && w.plain.Takes(r):
 		return held.overHTTP1(c.Cluster, w.plain, r)
@@ -52,22 +54,45 @@ func (m *Mesh) introduction() []string {
 	return m.metadata[:]
 }
 
-// usesHTTP2: a caller who asks for https leaves the choice to ALPN.
+// usesHTTP2: a caller who asks for https leaves the choice to ALPN, and HTTP/2 has no
+// Upgrade (RFC 9113 §8.6).
 func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
-	if r.URL.Scheme == "https" {
+	mode := w.spec.Connection.HTTP2
+	if mode == plan.HTTP2Auto || r.URL.Scheme == "https" || len(r.Header["Upgrade"]) > 0 {
 		return false, nil
 	}
-	switch w.spec.Connection.HTTP2 {
+	switch mode {
 	case plan.HTTP2Only:
 		return true, nil
 	case plan.HTTP2Client:
 		return r.ProtoMajor == 2, nil
-	case plan.HTTP2Upgrade:
-		if !upgrades(r) {
-			return w.speaksHTTP2(r.Context(), r.URL.Host)
-		}
 	}
-	return false, nil
+	if r.Method == http.MethodConnect {
+		return false, nil
+	}
+	return w.speaksHTTP2(r.Context(), r.URL.Host)
+}
+
+// forHTTP2 leaves out what is about a connection of HTTP/1.1, which net/http would
+// refuse the request for, or the server: "An intermediary transforming an HTTP/1.x
+// message to HTTP/2 MUST remove connection-specific header fields" (RFC 9113 §8.2.2).
+// The caller's end of the connection stays.
+func forHTTP2(h http.Header) http.Header {
+	said, te := h["Connection"], h["Te"]
+	trailers := len(te) == 1 && te[0] == "trailers"
+	if len(said) == 0 && len(h["Transfer-Encoding"]) == 0 && (len(te) == 0 || trailers) {
+		return h
+	}
+	h = maps.Clone(h)
+	delete(h, "Connection")
+	delete(h, "Transfer-Encoding")
+	if !trailers {
+		delete(h, "Te")
+	}
+	if h1.SaysClose(said) {
+		h["Connection"] = []string{"close"}
+	}
+	return h
 }
 
 // forTransport readies a request for an http.Transport, which looks at a

@@ -93,8 +93,8 @@ func (m *message) target(r *http.Request) {
 // ending says that the connection ends, if the caller wants it to.
 func (m *message) ending(r *http.Request) {
 	said := r.Header["Connection"]
-	m.closes = r.Close || saysClose(said)
-	if r.Close && !saysClose(said[:min(len(said), 1)]) { // net/http looks no further
+	m.closes = r.Close || SaysClose(said)
+	if r.Close && !SaysClose(said[:min(len(said), 1)]) { // net/http looks no further
 		m.add(closeLine)
 	}
 }
@@ -107,8 +107,8 @@ func (m *message) endConnection() {
 	}
 }
 
-// saysClose reports whether a Connection header has the option close.
-func saysClose(values []string) bool {
+// SaysClose reports whether a Connection header has the option close.
+func SaysClose(values []string) bool {
 	for _, v := range values {
 		for option := range strings.SplitSeq(v, ",") {
 			if strings.EqualFold(trim(option), "close") {
