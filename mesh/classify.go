@@ -21,7 +21,7 @@ func (x *exchange) answered(c *engine.Call, resp *http.Response) {
 	if grpc := protocolOf(x.in.Method, x.in.Header) == telemetry.GRPC; grpc || c.Route.Retry.On.GRPC() {
 		o.GRPCStatus, o.NotGRPC = grpcStatusIn(resp.Header, "Grpc-Status"), !grpc
 	}
-	if resp.StatusCode >= http.StatusBadRequest { // what else would say that it is too much
+	if resp.StatusCode >= http.StatusBadRequest || o.GRPCStatus > 0 { // what else would say that it is too much
 		o.RateLimited = len(resp.Header["X-Envoy-Ratelimited"]) > 0
 		if v := resp.Header["Retry-After"]; len(v) > 0 {
 			o.RetryAfter, _ = retry.ParseRetryAfter(v[0], time.Now())

@@ -125,6 +125,31 @@ func TestWrittenRetriesAreObeyedToTheLetter(t *testing.T) {
 	}
 }
 
+// A server that refuses a gRPC call for its rate says so in an answer of 200.
+func TestWhatIsRateLimitedIsNotRetried(t *testing.T) {
+	for on, want := range map[string]int{"5xx,unavailable,429": 1, "envoy-ratelimited": 2} {
+		for name, says := range map[string]func(http.Header) int{
+			"HTTP": func(http.Header) int { return http.StatusTooManyRequests },
+			"gRPC": func(h http.Header) int {
+				h.Set("Grpc-Status", "14")
+				return http.StatusOK
+			},
+		} {
+			play(t, []string{retried("attempts: 1, retryOn: '" + on + "'")}, func(s *scene) {
+				host := s.start("reviews", "only")
+				host.plays(func(w http.ResponseWriter, _ *http.Request, _ int) {
+					w.Header().Set("X-Envoy-Ratelimited", "true")
+					w.WriteHeader(says(w.Header()))
+				})
+				s.do(s.request("POST", "http://reviews/", "", "Content-Type", "application/grpc"))
+				if host.heard() != want {
+					t.Errorf("%s, %s: %d tries, want %d", name, on, host.heard(), want)
+				}
+			})
+		}
+	}
+}
+
 func TestAttemptsCountRetriesAndTheLastAnswerIsReturnedAsItCame(t *testing.T) {
 	play(t, []string{retried("attempts: 3, retryOn: 5xx")}, func(s *scene) {
 		host := s.start("reviews", "only")

@@ -20,6 +20,7 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/meshtest"
 	"github.com/inmesh-go/inmesh/mesh/rules"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
+	"github.com/inmesh-go/inmesh/retry"
 )
 
 func telemetryOf(spec string) string {
@@ -206,6 +207,23 @@ func TestTheMeshTellsOfItsDestinations(t *testing.T) {
 		a.wantNumber(t, "inmesh.retries", "destination_service", service, 1)
 		a.wantNumber(t, "inmesh.ejections", "destination_service", service, 1)
 		a.wantNumber(t, "inmesh.hosts", "state", "open", 1)
+	})
+}
+
+// A hedge that there is no room for ends nothing.
+func TestAHedgeThatIsNotSentIsNoOverflow(t *testing.T) {
+	a := newAudience(sdktrace.NeverSample())
+	documents := []string{policy("reviews", "{connectionPool: {http: {http2MaxRequests: 1}}}")}
+	playWith(t, documents, func(_ *scene, c *mesh.Config) {
+		c.Telemetry, c.Hedge = a.config(), retry.Hedge{Delay: time.Second, Max: 1}
+	}, func(s *scene) {
+		host := s.start("reviews", "r")
+		host.plays(later(time.Minute, host.says(200)))
+		s.want(s.get("http://reviews/"), "200")
+		a.wantNumber(t, "inmesh.overflows", "destination_service", "reviews.default.svc.cluster.local", 0)
+		if u := s.mesh.Clusters()[0]; host.heard() != 1 || u.Requests != 0 || u.Retries != 0 {
+			t.Errorf("%d tries, %d requests and %d retries are under way; want one try, and nothing held", host.heard(), u.Requests, u.Retries)
+		}
 	})
 }
 

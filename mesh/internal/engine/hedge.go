@@ -139,8 +139,13 @@ func (r *race) another(ctx context.Context) {
 		return
 	}
 	next.holds = holdsRetry
-	if next.admit() != nil || next.pick() != nil {
-		return // both give back what was taken
+	if next.Cluster.gate.AcquireRequest() != nil { // as admit, but nobody's call ends for it
+		next.endRetry()
+		return
+	}
+	next.holds |= holdsRequest
+	if next.pick() != nil {
+		return // it gives back what was taken
 	}
 	next.sent = time.Now()
 	if r.start(ctx, next) {
