@@ -2,6 +2,7 @@ package mesh_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"testing"
@@ -308,5 +309,27 @@ func TestTheSchemeSaysWhichPortARequestIsFor(t *testing.T) {
 				t.Errorf("%v: the clusters have ports %v, want 0 and 443", urls, ports)
 			}
 		})
+	}
+}
+
+// 204 and 304 have no content (RFC 9110 §6.4.1): who hands it on, as a proxy does,
+// breaks off.
+func TestAnAnswerOfARulesOwnThatHasNoContentHasNoBody(t *testing.T) {
+	for _, rule := range []string{
+		`[{directResponse: {status: %d, body: {string: "text"}}}]`,
+		`[{route: [{destination: {host: reviews}}], fault: {abort: {httpStatus: %d, percentage: {value: 100}}}}]`,
+	} {
+		for _, status := range []int{204, 304} {
+			play(t, []string{routes("reviews", fmt.Sprintf(rule, status))}, func(s *scene) {
+				resp, err := s.client.Get("http://reviews/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(resp.Body)
+				if resp.StatusCode != status || len(body)+len(resp.Header) != 0 || resp.ContentLength != 0 || err != nil {
+					t.Errorf("%s: got %d %q (%v), of length %d, with %v", rule, resp.StatusCode, body, err, resp.ContentLength, resp.Header)
+				}
+			})
+		}
 	}
 }

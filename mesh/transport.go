@@ -112,19 +112,7 @@ func (x *exchange) panicked() {
 // injected abort.
 func (x *exchange) local() *http.Response {
 	l := x.call.Local
-	h := http.Header{}
-	if l.Location != "" {
-		h["Location"] = []string{l.Location}
-	}
-	if len(l.Body) > 0 {
-		h["Content-Type"] = []string{"text/plain"}
-	}
-	status, body := l.Status, l.Body
-	if l.GRPC >= 0 { // a trailers-only answer
-		status, body = http.StatusOK, nil
-		h["Content-Type"] = []string{"application/grpc"}
-		h["Grpc-Status"] = []string{strconv.Itoa(l.GRPC)}
-	}
+	h, status, body := said(l)
 	v := x.call.Values(x.in.Proto)
 	v.Status = status
 	l.Headers.ApplyToResponse(h, v)
@@ -143,6 +131,27 @@ func (x *exchange) local() *http.Response {
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	return resp
+}
+
+// said is what a rule's answer says, before the rule changes headers. Some statuses
+// have no content (RFC 9110 §6.4.1).
+func said(l *engine.Local) (h http.Header, status int, body []byte) {
+	h, status, body = http.Header{}, l.Status, l.Body
+	if l.Location != "" {
+		h["Location"] = []string{l.Location}
+	}
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		body = nil
+	}
+	if len(body) > 0 {
+		h["Content-Type"] = []string{"text/plain"}
+	}
+	if l.GRPC >= 0 { // a trailers-only answer
+		status, body = http.StatusOK, nil
+		h["Content-Type"] = []string{"application/grpc"}
+		h["Grpc-Status"] = []string{strconv.Itoa(l.GRPC)}
+	}
+	return h, status, body
 }
 
 // keepsBody reports whether a try may be repeated after the body has been sent.
