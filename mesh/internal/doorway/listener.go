@@ -102,8 +102,12 @@ func (l *Listener) run() {
 func (l *Listener) admit(v *visit) {
 	defer l.places.Leave()
 	conn, err := l.config.Admit(v.ctx, v.conn)
-	l.leave(v)
-	if err == nil {
+	evicted := !l.leave(v)
+	switch {
+	case err != nil:
+	case evicted: // but it was a moment too late to be told so, or did not listen
+		_ = conn.Close()
+	default:
 		l.deliver(accepted{conn: conn})
 	}
 }
@@ -129,13 +133,16 @@ func (l *Listener) enter(conn net.Conn) *visit {
 	return v
 }
 
-func (l *Listener) leave(v *visit) {
+// leave reports false of one that was evicted.
+func (l *Listener) leave(v *visit) bool {
 	v.end()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if v.place != nil {
-		l.waiting.Remove(v.place)
+	if v.place == nil {
+		return false
 	}
+	l.waiting.Remove(v.place)
+	return true
 }
 
 // grace is how long a connection may be looked at in any case.

@@ -226,3 +226,31 @@ func TestCloseEndsWhatIsNotAccepted(t *testing.T) {
 		}
 	})
 }
+
+// Who has been sent away is not accepted, though whoever looked at him says yes: his
+// connection is of no use any more.
+func TestWhoGaveWayIsNotAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		decided := make(chan struct{})
+		s, l := open(t, doorway.Config{MaxPending: 1, Admit: func(_ context.Context, c net.Conn) (net.Conn, error) {
+			<-decided // whatever ctx says
+			return c, nil
+		}})
+		first, _ := s.arrive(t)
+		second, _ := s.arrive(t)
+		time.Sleep(2 * time.Second) // the first has given way
+		close(decided)
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = conn.Write([]byte("!")) }()
+		if _, err := io.ReadFull(second, make([]byte, 1)); err != nil {
+			t.Errorf("it is not the second: %v", err)
+		}
+		if _, err := first.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the first is still there: %v", err)
+		}
+		_ = conn.Close()
+	})
+}
