@@ -130,12 +130,16 @@ func (c *client) doubts(now time.Time) bool {
 	return until != 0 && now.UnixNano() < until
 }
 
-// unanswered classifies a try of which nothing has been heard.
+// unanswered classifies a try of which nothing has been heard. A connection of the
+// caller's own, as one within the process, may have had an answer all the same.
 func (r *rpc) unanswered(seen sight, err error) engine.Outcome {
-	ours := codeOf(err) != codes.Unavailable && (r.wrapped() || !seen.sent || !r.sendable())
-	if !seen.picked || ours {
+	broken := codeOf(err) == codes.Unavailable
+	switch {
+	case !seen.picked, !broken && (!seen.sent || !r.sendable()):
 		r.local = err // a message that cannot be sent, credentials that cannot be had
 		return engine.Failed(retry.Canceled, err)
+	case !broken && r.wrapped():
+		return answered(-1)
 	}
 	if !seen.sent { // as a stream above the last one of GOAWAY, the connection has left it out
 		o := engine.Failed(retry.RefusedStream, err)

@@ -29,6 +29,7 @@ type stream struct {
 
 	answer grpc.ClientStream
 	header metadata.MD   // of the answer, in the end as the rules want it; nil: there is none
+	ended  error         // how the answer has, if there was no header and that was seen
 	err    error         // why there is no answer
 	fallen *engine.Panic // likewise
 
@@ -164,8 +165,10 @@ func (s *stream) Send(ctx context.Context, c *engine.Call) {
 // hear waits for the headers of a try. Without them, or where they have come too late,
 // it returns how the try has ended.
 func (s *stream) hear(t *try, opened grpc.ClientStream) error {
+	s.ended = nil
 	if s.header, _ = opened.Header(); s.header == nil {
-		return t.ending(opened)
+		s.ended = t.ending(opened)
+		return s.ended
 	}
 	if s.limit.headers() {
 		return nil
@@ -337,7 +340,10 @@ func (s *stream) RecvMsg(m any) error {
 	if s.err != nil {
 		return s.err
 	}
-	err := s.answer.RecvMsg(m)
+	err := s.ended
+	if err == nil {
+		err = s.answer.RecvMsg(m)
+	}
 	if err == nil {
 		s.got.add(m)
 	}

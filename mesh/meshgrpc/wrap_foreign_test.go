@@ -2,13 +2,16 @@ package meshgrpc_test
 
 import (
 	"context"
+	"io"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/meshgrpc"
@@ -25,6 +28,62 @@ func (foreign) Invoke(context.Context, string, any, any, ...grpc.CallOption) err
 // NewStream implements grpc.ClientConnInterface.
 func (foreign) NewStream(ctx context.Context, _ *grpc.StreamDesc, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	return foreignStream{ctx}, nil
+}
+
+// A brief connection knows no options either. Its calls end with a status at once,
+// which its streams say once.
+type brief struct{ status error }
+
+// Invoke implements grpc.ClientConnInterface.
+func (b brief) Invoke(context.Context, string, any, any, ...grpc.CallOption) error { return b.status }
+
+// NewStream implements grpc.ClientConnInterface.
+func (b brief) NewStream(ctx context.Context, _ *grpc.StreamDesc, _ string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	return &briefStream{foreignStream{ctx}, b.status}, nil
+}
+
+type briefStream struct {
+	foreignStream
+	status error
+}
+
+func (*briefStream) Header() (metadata.MD, error) { return nil, nil }
+
+func (s *briefStream) RecvMsg(any) error {
+	err := s.status
+	s.status = io.EOF
+	return err
+}
+
+// A status is the server's, whoever has carried it, and not its caller's leaving.
+func TestAStatusOfAForeignConnectionIsAnAnswer(t *testing.T) {
+	for face, do := range both {
+		for _, code := range []codes.Code{codes.NotFound, codes.Internal, codes.DeadlineExceeded, codes.Canceled} {
+			w := newWatch()
+			m, err := mesh.New(t.Context(), w.config(virtualService(onlyOnce)+ejectAtThree))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := meshgrpc.Wrap(m, "ratings", brief{status.Error(code, "no")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				if err := do(testpb.NewTestServiceClient(c)); status.Code(err) != code {
+					t.Errorf("%s: got %v, want %v", face, err, code)
+				}
+			}
+			for _, told := range w.requests() {
+				if told.Flags != "-" || told.Status != 200 || told.GRPCStatus != int(code) || told.Err != nil {
+					t.Errorf("%s: told of %+v, want %v", face, told, code)
+				}
+			}
+			if n := m.Clusters()[0].Requests; n != 0 || len(w.requests()) != 4 {
+				t.Errorf("%s: %d requests are under way, and %d told of", face, n, len(w.requests()))
+			}
+			_ = m.Close()
+		}
+	}
 }
 
 type foreignStream struct{ ctx context.Context }
