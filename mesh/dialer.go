@@ -29,6 +29,8 @@ type dialer struct {
 	locks  *locks
 	open   atomic.Int64 // connections
 	idle   func()       // closes those that carry nothing
+
+	noHTTP2 bool // is offered by ALPN, unless a rule wants it
 }
 
 // A connectError is a connection that was not made: nothing was sent.
@@ -48,7 +50,7 @@ var (
 // transports of those protocols.
 func (d *dialer) byALPN(ctx context.Context, _, host string) (net.Conn, error) {
 	l := lineOf(host)
-	if l.h1 {
+	if l.h1 || d.noHTTP2 {
 		return d.connect(ctx, l, onlyHTTP1)
 	}
 	return d.connect(ctx, l, anyHTTP)

@@ -179,3 +179,25 @@ func TestAConnectionIsUpgradedOverTLS(t *testing.T) {
 	_ = conn.Close()
 	c.mustBeIdle(t)
 }
+
+// A base may have HTTP/2 turned off, in the two ways that net/http documents; nothing
+// said, ALPN chooses.
+func TestABaseMayHaveHTTP2TurnedOff(t *testing.T) {
+	a := newAuthority(t)
+	address := listenTLS(t, a.issue(t, "api.example.com"), true, introduce)
+	one := new(http.Protocols)
+	one.SetHTTP1(true)
+	for want, bases := range map[string][]*http.Transport{
+		"HTTP/1.1": {{Protocols: one}, {TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}},
+		"HTTP/2.0": {{}, {ForceAttemptHTTP2: true}},
+	} {
+		for i, base := range bases {
+			base.TLSClientConfig = &tls.Config{RootCAs: a.pool}
+			c := carry(t, services{"api.example.com": {address}}, false, mesh.Config{})
+			resp := mustAnswer(t, c.mesh.Transport(base), get(t.Context(), "https://api.example.com/").Request)
+			if got := textOf(t, resp); got != "api.example.com api.example.com "+want || resp.Proto != want {
+				t.Errorf("%s, %d: got %s, %s", want, i, resp.Proto, got)
+			}
+		}
+	}
+}

@@ -137,17 +137,27 @@ func (w *wires) closeIdle() {
 
 func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster, credential tlsid.Credential) *wire {
 	wr := &wire{cluster: cl, spec: spec, credential: credential}
-	wr.dialer = &dialer{base: w.dial, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle}
+	wr.dialer = &dialer{base: w.dial, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle, noHTTP2: w.refusesHTTP2()}
 	wr.plain = w.pool(wr)
 	both := new(http.Protocols)
 	both.SetHTTP1(true)
-	both.SetHTTP2(true)
+	both.SetHTTP2(!wr.dialer.noHTTP2)
 	wr.h1 = w.transport(wr, both, wr.minding(wr.dialer.byALPN))
 	h2 := new(http.Protocols)
 	h2.SetUnencryptedHTTP2(true)
 	h2.SetHTTP2(true)
 	wr.h2 = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2, wr.minding(wr.dialer.onHTTP2)) })
 	return wr
+}
+
+// refusesHTTP2 reports that the base has it turned off, in one of the ways that net/http
+// documents. Rules may ask for it nevertheless.
+func (w *wires) refusesHTTP2() bool {
+	if p := w.template.Protocols; p != nil {
+		return !p.HTTP2()
+	}
+	next := w.template.TLSNextProto
+	return next != nil && next["h2"] == nil
 }
 
 // pool carries what it takes as the transport would, with the same settings.
