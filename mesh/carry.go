@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/h1"
@@ -15,7 +16,7 @@ import (
 func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.Response, error) {
 	if t.own == nil {
 		if x.hop.tells(r) {
-			x.hop.stamp(r)
+			x.hop.stamp(r, &canonicalNames)
 		}
 		return t.overBase(c, &x.held, r)
 	}
@@ -27,14 +28,14 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
 	held.secure = security(l.Security) == byIdentity
-	h2, err := w.usesHTTP2(r)
+	h2, err := w.usesHTTP2(r, c.Sent())
 	switch {
 	case err != nil:
 		return nil, err
 	case !h2 && w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
 		return held.overPlain(c.Cluster, w.plain, r, hop)
 	case hop.tells(r):
-		hop.stamp(r)
+		hop.stamp(r, hop.names(r, h2))
 	}
 	switch {
 	case h2:
@@ -56,7 +57,7 @@ func (m *Mesh) introduction() []string {
 
 // usesHTTP2: a caller who asks for https leaves the choice to ALPN, and HTTP/2 has no
 // Upgrade (RFC 9113 §8.6).
-func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
+func (w *wire) usesHTTP2(r *http.Request, now time.Time) (bool, error) {
 	mode := w.spec.Connection.HTTP2
 	if mode == plan.HTTP2Auto || r.URL.Scheme == "https" || len(r.Header["Upgrade"]) > 0 {
 		return false, nil
@@ -70,7 +71,7 @@ func (w *wire) usesHTTP2(r *http.Request) (bool, error) {
 	if r.Method == http.MethodConnect {
 		return false, nil
 	}
-	return w.speaksHTTP2(r.Context(), r.URL.Host)
+	return w.speaksHTTP2(r.Context(), r.URL.Host, now)
 }
 
 // forHTTP2 leaves out what is about a connection of HTTP/1.1, which net/http would

@@ -57,24 +57,44 @@ func (h *hop) apart(r *http.Request) bool {
 	return h.x.report.Carries() != telemetry.CarriesMore && !h.bears(r, bearsPeer|bearsTrace|bearsHop)
 }
 
+// hopNames are those of the headers that a hop writes.
+type hopNames struct {
+	timeout, attempt, peer string
+	lower                  bool
+}
+
+var (
+	canonicalNames = hopNames{headerExpectedTimeout, headerAttemptCount, telemetry.MetadataHeader, false}
+	lowerNames     = hopNames{"x-envoy-expected-rq-timeout-ms", "x-envoy-attempt-count", "x-envoy-peer-metadata", true}
+)
+
+// names are as net/http spells them or, where nothing stands under those, as HTTP/2
+// does: it would make them so in each request anew.
+func (h *hop) names(r *http.Request, h2 bool) *hopNames {
+	if h2 && h.apart(r) {
+		return &lowerNames
+	}
+	return &canonicalNames
+}
+
 // stamp writes what it tells into a copy of the request's headers.
-func (h *hop) stamp(r *http.Request) {
+func (h *hop) stamp(r *http.Request, as *hopNames) {
 	header := maps.Clone(r.Header)
 	if header == nil {
 		header = http.Header{}
 	}
 	if !h.deadline.IsZero() {
-		header[headerExpectedTimeout] = h.wait()
+		header[as.timeout] = h.wait()
 	}
 	if h.call.Tries > 1 {
-		header[headerAttemptCount] = []string{strconv.Itoa(h.call.Tries)}
+		header[as.attempt] = []string{strconv.Itoa(h.call.Tries)}
 	}
 	if h.x.report.Carries() != telemetry.CarriesNothing {
-		h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Untraced: !h.bears(r, bearsTrace), Room: h.trace})
+		h.x.report.Inject(r.Context(), h.x.held.report, telemetry.Carrier{Header: header, Lower: as.lower, Untraced: !h.bears(r, bearsTrace), Room: h.trace})
 	}
 	switch {
 	case h.introduces():
-		header[telemetry.MetadataHeader] = h.x.t.mesh.metadata[:]
+		header[as.peer] = h.x.t.mesh.metadata[:]
 	case h.looks(r) && h.bears(r, bearsPeer):
 		delete(header, telemetry.MetadataHeader)
 	}

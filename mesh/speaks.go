@@ -32,7 +32,10 @@ const (
 // that does not is spoken to in HTTP/1.1 rather than broken. The error is that no
 // connection could be made, which is the request's error as well, or the end of
 // ctx.
-func (w *wire) speaksHTTP2(ctx context.Context, address string) (bool, error) {
+func (w *wire) speaksHTTP2(ctx context.Context, address string, now time.Time) (bool, error) {
+	if p := w.answered(address, now); p != nil {
+		return p.yes, nil
+	}
 	for ctx.Err() == nil {
 		p, mine := w.probe(address)
 		if mine {
@@ -47,6 +50,23 @@ func (w *wire) speaksHTTP2(ctx context.Context, address string) (bool, error) {
 		}
 	}
 	return false, context.Cause(ctx)
+}
+
+// answered is the probe whose answer holds; nil: there is none.
+func (w *wire) answered(address string, now time.Time) *h2Probe {
+	v, _ := w.speaks.Load(address)
+	p, _ := v.(*h2Probe)
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.known:
+		if now.Before(p.until) {
+			return p
+		}
+	default:
+	}
+	return nil
 }
 
 // probe returns the one whose answer holds or is awaited, else a new one that

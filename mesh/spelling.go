@@ -7,7 +7,8 @@ import (
 
 // A line is what a connection is made to, and for. Pools keep connections by the
 // host that stands in a URL; so what is more than an address and a port is spelt
-// there in hex, as a host that no resolver knows.
+// there in hex, as a host that no resolver knows. It has few labels, for net/http
+// goes through them in each request.
 type line struct {
 	address  string // host:port, or unix://path
 	security security
@@ -26,8 +27,8 @@ const (
 )
 
 const (
-	spelt   = ".endpoint.invalid:0"
-	speltH1 = ".h1" + spelt
+	spelt   = ".invalid:0" // which RFC 2606 keeps free
+	speltH1 = "-h1" + spelt
 )
 
 // host spells the line.
@@ -39,8 +40,8 @@ func (l line) host() string {
 	if l.h1 {
 		end = speltH1
 	}
-	label := [...]string{".clear", ".caller", ".files", ".identity"}[l.security]
-	return hex.EncodeToString([]byte(l.address)) + "." + hex.EncodeToString([]byte(l.name)) + label + end
+	label := [...]string{"-clear", "-caller", "-files", "-identity"}[l.security]
+	return hex.EncodeToString([]byte(l.address)) + "-" + hex.EncodeToString([]byte(l.name)) + label + end
 }
 
 // lineOf reads what host has spelt.
@@ -49,9 +50,9 @@ func lineOf(host string) line {
 	if !ok {
 		return line{address: host}
 	}
-	text, h1 := strings.CutSuffix(text, ".h1")
-	address, text, _ := strings.Cut(text, ".")
-	name, label, _ := strings.Cut(text, ".")
+	text, h1 := strings.CutSuffix(text, "-h1")
+	address, text, _ := strings.Cut(text, "-")
+	name, label, _ := strings.Cut(text, "-")
 	return line{unhex(address), securityOf(label), unhex(name), h1}
 }
 

@@ -12,7 +12,7 @@ func TestALineIsReadAsItWasSpelt(t *testing.T) {
 		{address: "name:80"},
 		{address: "unix:///tmp/a socket/ü.sock"},
 		{address: "unix://@abstract"},
-		{address: "61.62.identity.endpoint.invalid:0"}, // of a request to any host at all
+		{address: "61-62-identity.invalid:0"}, // of a request to any host at all
 		{"10.0.0.1:443", byCaller, "api.example.com", false},
 		{"10.0.0.1:443", byCaller, "2001:db8::8", false},
 		{"10.0.0.1:443", byCaller, "api.example.com", true},
