@@ -25,7 +25,6 @@ type try struct {
 	context.Context
 	limit   *deadline.Limit // that a rule sets, under the Context; nil: none
 	whole   time.Duration   // that it leaves, in whole milliseconds
-	done    <-chan struct{} // its own, which each derived context asks for twice
 	client  *client
 	cluster *engine.Cluster
 	host    *engine.Host // nil: none of the mesh's

@@ -151,7 +151,7 @@ func (x *unaryCall) limitedTry(ctx context.Context, until time.Time) *try {
 	t := new(limitedTry)
 	t.Context = x.attempt(ctx)
 	t.own.Begin(x.alarms, t.Context, until)
-	t.limit, t.done, t.whole = &t.own, t.own.Done(), inMilliseconds(until.Sub(x.call.Sent()))
+	t.limit, t.whole = &t.own, inMilliseconds(until.Sub(x.call.Sent()))
 	x.fill(&t.try)
 	return &t.try
 }

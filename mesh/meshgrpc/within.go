@@ -51,8 +51,8 @@ func inMilliseconds(d time.Duration) time.Duration {
 
 // Done implements context.Context.
 func (t *try) Done() <-chan struct{} {
-	if t.done != nil {
-		return t.done
+	if t.limit != nil {
+		return t.limit.Done()
 	}
 	return t.Context.Done()
 }

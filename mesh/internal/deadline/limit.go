@@ -5,6 +5,7 @@ package deadline
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,11 +25,13 @@ type Limit struct {
 
 	mu    sync.Mutex // guards all below
 	until time.Time  // zero: no end of its own
-	done  chan struct{}
 	err   error
 	hooks *hook
 	tied  hook // the one that Tie adds; its f is nil while there is none
 	first hook // that AfterFunc added; none takes its place
+
+	done  chan struct{} // written once, before asked
+	asked atomic.Bool   // for done, which whoever waits for several things asks for often
 }
 
 // A hook is told of the end. There is one as a rule, the connection's.
@@ -110,7 +113,7 @@ func (l *Limit) close(err error, alarm bool) *hook {
 		l.alarms.clear(l)
 	}
 	l.err = err
-	if l.done != nil {
+	if l.asked.Load() {
 		close(l.done)
 	}
 	hooks := l.hooks
@@ -136,15 +139,23 @@ func (l *Limit) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // Done implements context.Context.
 func (l *Limit) Done() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done == nil {
-		l.done = make(chan struct{})
-		if l.err != nil {
-			close(l.done)
-		}
+	if !l.asked.Load() {
+		l.makeDone()
 	}
 	return l.done
+}
+
+func (l *Limit) makeDone() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked.Load() {
+		return
+	}
+	l.done = make(chan struct{})
+	if l.err != nil {
+		close(l.done)
+	}
+	l.asked.Store(true)
 }
 
 // Err implements context.Context.
