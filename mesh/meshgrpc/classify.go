@@ -27,7 +27,7 @@ func (r *rpc) outcome(t *try, err error) engine.Outcome {
 	}
 	seen := t.sight()
 	switch {
-	case trailersOnly(seen.trailer) && !r.timeUp(t, err):
+	case trailersOnly(seen.trailer) && !r.cutShort(t, err):
 		return r.refusedBy(seen.trailer, err)
 	}
 	if o, ended := r.ended(t, err); ended {
@@ -70,6 +70,13 @@ func pushback(trailer metadata.MD) (wait time.Duration, again bool) {
 		return 0, false
 	}
 	return time.Duration(ms) * time.Millisecond, true
+}
+
+// cutShort: the try was over on this side, of which the server may have heard, or gRPC
+// has put its own words in the place of the server's.
+func (r *rpc) cutShort(t *try, err error) bool {
+	code := codeOf(err)
+	return (code == codes.Canceled || code == codes.DeadlineExceeded) && t.Err() != nil || r.timeUp(t, err)
 }
 
 // timeUp: the server knows the deadline too, and may be the first to say so.

@@ -23,6 +23,7 @@ type limiter struct {
 	answered bool          // its headers are there
 	cancel   context.CancelFunc
 	timer    *time.Timer
+	set      int // how often it was: one that is late says nothing of the next
 	rung     alarm
 }
 
@@ -85,11 +86,13 @@ func (l *limiter) setLocked() {
 		l.timer.Stop()
 		l.timer = nil
 	}
+	l.set++
 	if l.complete.IsZero() || l.cancel == nil {
 		return
 	}
 	if at, what := l.endLocked(); what != silent {
-		l.timer = time.AfterFunc(time.Until(at), func() { l.ring(what) })
+		set := l.set
+		l.timer = time.AfterFunc(time.Until(at), func() { l.ring(set, what) })
 	}
 }
 
@@ -112,14 +115,11 @@ func (l *limiter) endLocked() (at time.Time, what alarm) {
 	return at, what
 }
 
-func (l *limiter) ring(what alarm) {
+func (l *limiter) ring(set int, what alarm) {
 	l.mu.Lock()
-	cancel := l.cancel
-	if what == tryUp && l.answered {
-		cancel = nil
-	}
-	if cancel != nil {
-		l.rung = what
+	var cancel context.CancelFunc
+	if set == l.set {
+		cancel, l.rung = l.cancel, what
 	}
 	l.mu.Unlock()
 	if cancel != nil {

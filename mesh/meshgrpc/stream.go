@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/retry"
@@ -164,7 +165,7 @@ func (s *stream) Send(ctx context.Context, c *engine.Call) {
 
 // hear waits for the headers of a try. Without them, or where they have come too late,
 // it returns how the try has ended.
-func (s *stream) hear(t *try, opened grpc.ClientStream) error {
+func (s *stream) hear(t *try, opened grpc.ClientStream) (err error) {
 	s.ended = nil
 	if s.header, _ = opened.Header(); s.header == nil {
 		s.ended = t.ending(opened)
@@ -174,7 +175,10 @@ func (s *stream) hear(t *try, opened grpc.ClientStream) error {
 		return nil
 	}
 	<-t.Done()
-	return t.Err()
+	for err == nil { // gRPC is to have done with the try, too
+		err = opened.RecvMsg(new(emptypb.Empty))
+	}
+	return err
 }
 
 // deadline is when a call whose caller may send has to end: by a rule, that is known

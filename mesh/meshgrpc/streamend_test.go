@@ -85,6 +85,38 @@ func TestHeadersThatComeWhenTheTimeOfTheirTryIsUpAreNoAnswer(t *testing.T) {
 	})
 }
 
+// What a server says of a try that has just been given up is no answer: it has heard
+// of that, or gRPC has put its own words in the place of the server's.
+func TestAnAnswerThatComesWhenTheTimeOfItsTryIsUpIsOneOrTheOther(t *testing.T) {
+	for face, do := range both {
+		t.Run(face, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				i := f.start("ratings", "v1")
+				act := func(ctx context.Context) error {
+					if i.double.calls.Load()%2 == 0 {
+						return nil
+					}
+					<-time.After(time.Second)
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					return status.Error(codes.Unavailable, "not now")
+				}
+				i.double.onUnary(func(ctx context.Context, _ *testpb.SimpleRequest) error { return act(ctx) })
+				i.double.onStream(func(s bidi) error { return act(s.Context()) })
+				c := f.client("ratings", virtualService("  - route: [{destination: {host: ratings}}]\n    retries: {attempts: 1, perTryTimeout: 1s, retryOn: \"reset,unavailable\", backoff: 1ms}"))
+				for range 300 {
+					if err := do(c); err != nil {
+						t.Fatalf("got %v after %d tries", err, i.double.calls.Load())
+					}
+					synctest.Wait()
+				}
+			})
+		})
+	}
+}
+
 // Flags say how an answer ended before its end, as they do of HTTP.
 func TestHowAStreamEndedIsToldOfIt(t *testing.T) {
 	const timed = "  - route: [{destination: {host: ratings}}]\n    timeout: 5s"
