@@ -2,12 +2,14 @@ package meshgrpc_test
 
 import (
 	"context"
+	"io"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
@@ -44,6 +46,59 @@ func (w *watch) requests() []mesh.RequestInfo {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.over)
+}
+
+// A caller who waits for a connection makes one call, whatever becomes of it.
+func TestTheObserverIsToldOnceOfACallThatWaits(t *testing.T) {
+	for face, do := range patient {
+		for name, c := range map[string]struct {
+			rule  string
+			back  time.Duration
+			code  codes.Code
+			flags string
+		}{
+			"it is answered":       {onlyOnce, 5 * time.Second, codes.OK, "-"},
+			"the rule answers":     {"  - directResponse: {status: 503}", 0, codes.Unavailable, "-"},
+			"no route is its own":  {"  - match: [{uri: {exact: /none}}]\n    route: [{destination: {host: ratings}}]", 0, codes.Unimplemented, "NR"},
+			"the time is up first": {onlyOnce, time.Hour, codes.DeadlineExceeded, "UF"},
+		} {
+			t.Run(face+", "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f, w := newFleet(t), newWatch()
+					i := f.start("ratings", "v1")
+					i.refuse()
+					time.AfterFunc(c.back, i.comeBack)
+					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+					defer cancel()
+					if err := do(ctx, f.clientOf(w.config(virtualService(c.rule)), "ratings")); status.Code(err) != c.code {
+						t.Errorf("got %v, want %v", err, c.code)
+					}
+					synctest.Wait()
+					if got := w.requests(); len(got) != 1 || got[0].Flags != c.flags {
+						t.Errorf("told of %+v", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// patient are the two kinds of calls, of callers who wait for a connection.
+var patient = map[string]func(context.Context, testpb.TestServiceClient) error{
+	"unary": func(ctx context.Context, c testpb.TestServiceClient) error {
+		_, err := c.UnaryCall(ctx, &testpb.SimpleRequest{}, grpc.WaitForReady(true))
+		return err
+	},
+	"stream": func(ctx context.Context, c testpb.TestServiceClient) error {
+		s, err := c.StreamingOutputCall(ctx, &testpb.StreamingOutputCallRequest{}, grpc.WaitForReady(true))
+		if err != nil {
+			return err
+		}
+		if _, err = s.Recv(); err == io.EOF {
+			return nil
+		}
+		return err
+	},
 }
 
 func TestTheObserverIsToldOfCalls(t *testing.T) {

@@ -68,7 +68,7 @@ func (r *rpc) begin(c *client, o order) {
 	q.Method, q.Scheme, q.Authority, q.Path = http.MethodPost, "http", o.service, plan.NormalizePath(o.method)
 	q.Header, q.LowerKeys, q.Origin = header, true, r
 	call.Idempotent = len(header["idempotency-key"]) > 0 || len(header["x-idempotency-key"]) > 0
-	call.Replayable = true
+	call.Replayable, call.Patient = true, r.opts.wait
 }
 
 // RemoteAddress implements plan.Origin.
@@ -178,6 +178,14 @@ func (r *rpc) outgoing(ctx context.Context) metadata.MD {
 	}
 	r.tell(ctx, md)
 	return md
+}
+
+// conclude tells of the end of a call that the engine has ended with err, or answered,
+// for a caller who might have waited.
+func (r *rpc) conclude(err error) {
+	if c := &r.call; c.Patient && (err != nil || c.Local != nil) {
+		r.client.mesh.Engine.Over(c)
+	}
 }
 
 // finish ends a call that has been answered.

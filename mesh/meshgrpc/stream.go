@@ -121,6 +121,7 @@ func (s *stream) begin(c *client, o order) {
 
 // settle ends the journey. The answer's stream has an end of its own.
 func (s *stream) settle(err error) {
+	s.conclude(err)
 	switch {
 	case err != nil:
 		s.err = s.refused(err)

@@ -93,6 +93,7 @@ func (x *unaryCall) travel(wait time.Duration) (again bool, err error) {
 		x.report.Drop()
 		return true, nil
 	}
+	x.conclude(err)
 	err = x.end(err)
 	x.tellEnd(err)
 	x.opts.finish(err)

@@ -37,6 +37,7 @@ type Call struct {
 	Idempotent bool // may be executed twice
 	Replayable bool // may be sent twice
 	Shadow     bool // a mirror's copy
+	Patient    bool // a refusal may not be its end: the owner, who may begin it anew, tells of that by Over
 	// Flight is the call's place among those under way; nil: it has none.
 	Flight *Flight
 	// Via is a connection of the caller's own, which carries the call and picks the

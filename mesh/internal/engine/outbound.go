@@ -25,10 +25,13 @@ func (e *Engine) Do(ctx context.Context, c *Call, w Wire) error {
 	err := e.do(ctx, c, w)
 	if err != nil || c.Local != nil {
 		c.land()
-		e.events.Done(c)
+		e.grounded(c)
 	}
 	return err
 }
+
+// Over tells of the end of a Patient call that Route or Do has refused, or answered.
+func (e *Engine) Over(c *Call) { e.events.Done(c) }
 
 func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
 	if c.Route.Special() { // before everything that costs upstream anything
@@ -64,21 +67,24 @@ func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
 	c.Target.Via = c.Via
 	if c.Target.VirtualHost == nil {
 		if known, err := e.unknown(ctx, c.state, c); !known {
-			return err != nil, e.grounded(c, err)
+			if err != nil {
+				e.grounded(c)
+			}
+			return err != nil, err
 		}
 	}
 	if c.Route = c.Target.Match(&c.Request, c.Target.Port); c.Route == nil {
-		return true, e.grounded(c, c.refuse(NoRoute, "no route matches", nil))
+		err = c.refuse(NoRoute, "no route matches", nil)
+		e.grounded(c)
 	}
-	return true, nil
+	return true, err
 }
 
-// grounded tells of a call that ends with err before it is under way.
-func (e *Engine) grounded(c *Call, err error) error {
-	if err != nil {
+// grounded tells of a call that has no answer of upstream's.
+func (e *Engine) grounded(c *Call) {
+	if !c.Patient {
 		e.events.Done(c)
 	}
-	return err
 }
 
 // destination is stage 2: one arm of the split, and its cluster with endpoints.
