@@ -24,8 +24,9 @@ import (
 // PeerAuthentications say of its port, whether it listens by net.Listen or by
 // Mesh.Listen; and each call, unary or a stream,
 //
-//   - inherits the deadline that its caller handed on: gRPC's own, and the
-//     x-envoy-expected-rq-timeout-ms of an HTTP hop;
+//   - inherits the deadline that its caller handed on: gRPC's own, and, unless it is
+//     a stream, the x-envoy-expected-rq-timeout-ms of an HTTP hop, which does not say
+//     how long a stream may take;
 //   - is identified by the certificate that its connection has proven;
 //   - passes Config.Access (PermissionDenied), the providers of CUSTOM policies,
 //     the RequestAuthentications (Unauthenticated), the AuthorizationPolicies (PermissionDenied) and the rate
@@ -53,8 +54,9 @@ type server struct{ mesh inside.Mesh }
 // unary is a grpc.UnaryServerInterceptor.
 func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (reply any, _ error) {
 	var a attendance
-	ctx, leave, err := s.admit(a.begin(ctx, s, info.FullMethod), info.FullMethod, &a)
+	ctx, leave := s.mesh.Inherit(a.begin(ctx, s, info.FullMethod), a.md["x-envoy-expected-rq-timeout-ms"])
 	defer leave()
+	ctx, err := s.admit(ctx, &a)
 	defer a.in.Leave()
 	a.got.add(request)
 	defer a.panicked()
@@ -71,8 +73,7 @@ func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 // stream is a grpc.StreamServerInterceptor.
 func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	var a attendance
-	ctx, leave, err := s.admit(a.begin(stream.Context(), s, info.FullMethod), info.FullMethod, &a)
-	defer leave()
+	ctx, err := s.admit(a.begin(stream.Context(), s, info.FullMethod), &a)
 	defer a.in.Leave()
 	defer a.panicked()
 	if err == nil {
@@ -110,12 +111,11 @@ func (s admittedStream) RecvMsg(m any) error {
 func (s admittedStream) Context() context.Context { return s.ctx }
 
 // admit returns the context of a call that may go in, as policies have seen it.
-func (s *server) admit(ctx context.Context, method string, a *attendance) (context.Context, context.CancelFunc, error) {
+func (s *server) admit(ctx context.Context, a *attendance) (context.Context, error) {
 	md := a.md
-	ctx, leave := s.mesh.Inherit(ctx, md["x-envoy-expected-rq-timeout-ms"])
 	in, through := s.mesh.Receive(ctx), doorOf(ctx)
 	v := in.Visit()
-	v.Method, v.Path, v.Header, v.LowerKeys = http.MethodPost, authz.LiteralPath(method), md, true
+	v.Method, v.Path, v.Header, v.LowerKeys = http.MethodPost, authz.LiteralPath(a.method), md, true
 	if authority := md[":authority"]; len(authority) > 0 {
 		v.Host = authority[0]
 	}
@@ -126,12 +126,12 @@ func (s *server) admit(ctx context.Context, method string, a *attendance) (conte
 		through.shut.Store(true)
 	}
 	if refusal != nil {
-		return ctx, leave, refuse(ctx, refusal)
+		return ctx, refuse(ctx, refusal)
 	}
 	if same(v.Header, md) {
-		return in, leave, nil
+		return in, nil
 	}
-	return metadata.NewIncomingContext(in, v.Header), leave, nil
+	return metadata.NewIncomingContext(in, v.Header), nil
 }
 
 // same says that two maps are one.

@@ -215,6 +215,32 @@ func TestAnHTTPHopsDeadlineIsInherited(t *testing.T) {
 	})
 }
 
+// What an HTTP hop waits for is the headers, or it counts from the end of the request: a
+// stream may take longer than that.
+func TestAnHTTPHopsDeadlineIsNoStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		i := f.start("ratings", "v1", meshgrpc.ServerOptions(f.mesh(mesh.Config{}))...)
+		i.double.onStream(func(s bidi) error {
+			select {
+			case <-time.After(time.Minute):
+				return nil
+			case <-s.Context().Done():
+				return s.Context().Err()
+			}
+		})
+		ctx := metadata.AppendToOutgoingContext(context.Background(), "x-envoy-expected-rq-timeout-ms", "250")
+		s, err := f.client("ratings", "").FullDuplexCall(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = s.CloseSend()
+		if _, err := s.Recv(); err != io.EOF {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 const twoASecond = `
 apiVersion: policy.linkerd.io/v1alpha1
 kind: HTTPLocalRateLimitPolicy
