@@ -51,7 +51,8 @@
 // PeerAuthentication alone. Policies about a raw connection are asked once: it
 // outlives their change, and that of its peer's certificate. tls routes of
 // VirtualServices are not enforced. maxConcurrentStreams opens a further connection
-// where net/http would wait. Requests with Upgrade and CONNECT are sent once and not mirrored.
+// where net/http would wait. Requests with Upgrade and CONNECT are sent once and not mirrored,
+// and no timeout of a rule ends what they carry once they are answered.
 // Rules find a header as http.Header.Get does: one that a caller has put into the map
 // under another spelling, as in r.Header["x-user"], is sent as it stands and seen by none.
 package mesh

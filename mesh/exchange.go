@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/deadline"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -159,7 +160,7 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	}
 	x.last = x.newAttempt(ctx, c)
 	resp, err := x.t.carry(x, c, x.request(ctx, x.last))
-	if err == nil && !x.held.limit.Extend(c.Deadline) { // too late to be read
+	if err == nil && x.held.limit != nil && !x.held.limit.Extend(x.readBy(c, resp)) { // too late to be read
 		_ = resp.Body.Close()
 		err = context.DeadlineExceeded
 	}
@@ -176,6 +177,15 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 	x.resp = resp
 	x.answered(c, resp)
 	x.held.report.Saw(&c.Outcome)
+}
+
+// readBy is when an answer must have been read; zero: no rule says so. As in Envoy no
+// timeout is for what a connection carries that has become something else.
+func (x *exchange) readBy(c *engine.Call, resp *http.Response) time.Time {
+	if resp.StatusCode == http.StatusSwitchingProtocols || x.in.Method == http.MethodConnect && resp.StatusCode < 300 {
+		return time.Time{}
+	}
+	return c.Deadline
 }
 
 // Again implements engine.Wire. It takes the body from the transport, which may

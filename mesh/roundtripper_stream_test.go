@@ -364,6 +364,30 @@ func TestConnectTunnels(t *testing.T) {
 	}
 }
 
+// The route's timeout, and that of a try, are for the answer that opens a tunnel, as for
+// that to an Upgrade.
+func TestATunnelOutlivesTheRoutesTimeout(t *testing.T) {
+	h := func(w http.ResponseWriter, _ *http.Request) {
+		conn, lines, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+		shout(conn, lines.Reader)
+	}
+	inPausedTime(t, http.HandlerFunc(h), func(t *testing.T, c *carrier) {
+		out, in := io.Pipe()
+		p := newParcel(t.Context(), http.MethodConnect, "http://play").with(out)
+		resp := mustAnswer(t, c, p.Request)
+		time.Sleep(time.Hour)
+		converse(t, in, resp.Body)
+		_ = in.Close()
+		_ = resp.Body.Close()
+		p.mustBeClosed(t)
+	}, playRule(`[{route: [{destination: {host: play}}], timeout: 5s, retries: {attempts: 1, perTryTimeout: 1s, retryOn: "5xx"}}]`))
+}
+
 // What http.Client adds holds: its timeout, its errors, its redirects.
 func TestAClientsOwnTimeoutIsATimeout(t *testing.T) {
 	for name, documents := range streamRegimes {
