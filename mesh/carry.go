@@ -32,14 +32,16 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	switch {
 	case err != nil:
 		return nil, err
-	case !h2 && w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
+	case h2:
+		r.Header = forHTTP2(r.Header)
+	case w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
 		return held.overPlain(c.Cluster, w.plain, r, hop)
-	case hop.tells(r):
+	}
+	if hop.tells(r) {
 		hop.stamp(r, hop.names(r, h2))
 	}
 	switch {
 	case h2:
-		r.Header = forHTTP2(r.Header)
 		return held.overHTTP2(w, w.forTransport(r, secure))
 	case w.plain != nil && w.plain.Takes(r):
 		return held.overHTTP1(c.Cluster, w.plain, r)
