@@ -9,6 +9,9 @@
 // On loopback the mesh has its rules, timeouts, retries, limits and circuits, and
 // goes over the same wire as bare net/http: HTTP/1.1 in plaintext and over mutual
 // TLS, and HTTP/2 over mutual TLS. An answer that came over another is an error.
+// "Told by hand" is net/http without the mesh, whose caller sets a timeout and the
+// two headers by which the mesh says how long it is and who calls: what HTTP/2 makes
+// of those is most of the difference there.
 //
 // Times drift from machine to machine, and from minute to minute. What is
 // compared takes turns, and a ratio is the median of its rounds; a time in ns is

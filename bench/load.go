@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -62,7 +63,10 @@ func repeat(ctx context.Context, call func() error) ([]time.Duration, error) {
 // get sends one request, and makes sure that its answer came over the wire that
 // is to be measured.
 func (s side) get(url string) error {
-	resp, err := s.client.Get(url)
+	return s.read(s.client.Get(url))
+}
+
+func (s side) read(resp *http.Response, err error) error {
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ func measureLoopback(p plan, t *table) error {
 			return err
 		}
 	}
-	return nil
+	return measureTelling(p, t, overHTTP2, s)
 }
 
 func measureWire(p plan, t *table, w wire, to *server) error {
@@ -39,6 +39,32 @@ func measureWire(p plan, t *table, w wire, to *server) error {
 		t.note(fmt.Sprintf("%d callers, bare", c.callers), figure{r.bare, "/s"})
 		t.atLeast("… requests per second", figure{r.rate, "×"}, c.least)
 		t.atMost("… p99", figure{r.p99, "×"}, 1.15)
+		t.note("… CPU of the caller's process", figure{r.cpu, "×"})
+	}
+	return nil
+}
+
+// measureTelling shows how much of the difference is what the mesh has net/http do.
+func measureTelling(p plan, t *table, w wire, to *server) error {
+	bare, err := w.bare(to)
+	if err != nil {
+		return err
+	}
+	defer bare.close()
+	by, err := w.telling(to)
+	if err != nil {
+		return err
+	}
+	defer by.close()
+	t.section("Loopback, " + w.name + ": told by hand, against bare")
+	for _, callers := range []int{1, 16, 64} {
+		r, err := duel(p, callers, bare, by)
+		if err != nil {
+			return err
+		}
+		t.note(fmt.Sprintf("%d callers, bare", callers), figure{r.bare, "/s"})
+		t.note("… requests per second", figure{r.rate, "×"})
+		t.note("… p99", figure{r.p99, "×"})
 		t.note("… CPU of the caller's process", figure{r.cpu, "×"})
 	}
 	return nil
