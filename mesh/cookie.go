@@ -1,8 +1,8 @@
 package mesh
 
 import (
-	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,21 +10,24 @@ import (
 )
 
 // setCookie is the Set-Cookie line of a cookie that the mesh made up as a hash
-// key. A client with a jar sends it from then on.
+// key. A client with a jar sends it from then on. As in Envoy, what a rule says
+// stands in it as it is: browsers take names that http.Cookie does not.
 func setCookie(c *plan.Cookie, value string) string {
-	cookie := http.Cookie{Name: c.Name, Value: value, Path: c.Path, HttpOnly: true}
-	if c.TTL > 0 {
-		cookie.MaxAge = max(int(c.TTL/time.Second), 1)
+	line := c.Name + "=" + value
+	if c.Path != "" {
+		line += "; Path=" + c.Path
 	}
-	var b strings.Builder
-	b.WriteString(cookie.String())
+	if c.TTL > 0 {
+		line += "; Max-Age=" + strconv.Itoa(max(int(c.TTL/time.Second), 1))
+	}
+	line += "; HttpOnly"
 	for _, a := range c.Attributes {
-		b.WriteString("; " + a.Name)
+		line += "; " + a.Name
 		if a.Value != "" {
-			b.WriteString("=" + a.Value)
+			line += "=" + a.Value
 		}
 	}
-	return b.String()
+	return line
 }
 
 // addCookie makes one line of a request's cookies and one more: RFC 6265 §5.4

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -255,6 +256,23 @@ func TestTheAddressOfTheInboundCallerIsItsKey(t *testing.T) {
 		}
 		if len(hosts) < 4 {
 			t.Errorf("100 callers share %d of 8 hosts", len(hosts))
+		}
+	})
+}
+
+// Browsers take names that net/http does not, and rules have them.
+func TestAGeneratedCookieHasWhateverNameTheRuleGivesIt(t *testing.T) {
+	play(t, sticky(`httpCookie: {name: "user[id]", path: /a b, ttl: 90s, attributes: [{name: Secure}]}`), func(s *scene) {
+		s.arms(1)
+		first := s.get("http://reviews/")
+		pair, rest, _ := strings.Cut(first.header.Get("Set-Cookie"), "; ")
+		if !strings.HasPrefix(pair, "user[id]=") || rest != "Path=/a b; Max-Age=90; HttpOnly; Secure" {
+			t.Errorf("got %q", first.header)
+		}
+		for range 5 {
+			if again := s.get("http://reviews/", "Cookie", pair); again.body != first.body || again.header.Get("Set-Cookie") != "" {
+				t.Errorf("got %s, and then %s with %q", first.body, again.body, again.header)
+			}
 		}
 	})
 }
