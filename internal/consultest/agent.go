@@ -20,6 +20,7 @@ type Agent struct {
 	ports   ports
 	config  Config
 	process *process // nil: not running
+	begun   int      // how often it was launched, since somebody wanted it to be
 }
 
 // Start starts an agent and returns when it has found a leader. It ends with
@@ -43,7 +44,7 @@ func begin(t testing.TB, c Config, p ports) *Agent {
 		t.Fatal(err)
 	}
 	t.Cleanup(a.end)
-	a.launch()
+	a.start()
 	return a
 }
 
@@ -66,7 +67,7 @@ func (a *Agent) Kill() {
 func (a *Agent) Restart() {
 	a.t.Helper()
 	a.Kill()
-	a.launch()
+	a.start()
 	a.await("a leader", a.hasLeader)
 }
 
@@ -94,8 +95,15 @@ func (a *Agent) signal(s syscall.Signal) {
 func (a *Agent) configFile() string { return filepath.Join(a.dir, "agent.json") }
 func (a *Agent) logFile() string    { return filepath.Join(a.dir, "log") }
 
+func (a *Agent) start() {
+	a.t.Helper()
+	a.begun = 0
+	a.launch()
+}
+
 func (a *Agent) launch() {
 	a.t.Helper()
+	a.begun++
 	p, err := launch(a.logFile(), a.binary, "agent", "-config-file", a.configFile())
 	if err != nil {
 		a.t.Fatal(err)
@@ -114,6 +122,10 @@ func (a *Agent) end() {
 // much else to do.
 const startTime = 90 * time.Second
 
+// launches are how many times an agent is launched that ends by itself: one of its
+// ports may be another program's for a moment.
+const launches = 5
+
 // await returns when ready says so; the test fails where that does not come.
 func (a *Agent) await(what string, ready func(context.Context) bool) {
 	a.t.Helper()
@@ -125,7 +137,11 @@ func (a *Agent) await(what string, ready func(context.Context) bool) {
 		select {
 		case <-tick.C:
 		case <-a.ended():
-			a.t.Fatalf("the agent %s has ended before it had %s", a.Node(), what)
+			if a.begun == launches {
+				a.t.Fatalf("the agent %s has ended %d times before it had %s", a.Node(), launches, what)
+			}
+			a.Kill()
+			a.launch()
 		case <-ctx.Done():
 			a.t.Fatalf("the agent %s has no %s after %v", a.Node(), what, startTime)
 		}

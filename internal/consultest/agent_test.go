@@ -2,9 +2,11 @@ package consultest_test
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +44,31 @@ func TestAgentAnswersAndKeepsItsAddressAcrossARestart(t *testing.T) {
 	agent.Restart()
 	if agent.Address() != before {
 		t.Errorf("the agent has moved from %s to %s", before, agent.Address())
+	}
+}
+
+// An agent that is started again may find one of its ports taken, for nobody holds
+// them while it is down.
+func TestAnAgentWhosePortIsAnothersForAMomentStartsAllTheSame(t *testing.T) {
+	agent := consultest.Start(t, consultest.Config{})
+	agent.Kill()
+	other, err := net.Listen("tcp", agent.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		defer other.Close()
+		for range time.Tick(20 * time.Millisecond) {
+			if log, _ := agent.Log(); strings.Contains(log, "address already in use") || t.Context().Err() != nil {
+				return
+			}
+		}
+	})
+	t.Cleanup(waiting.Wait)
+	agent.Restart()
+	if log, _ := agent.Log(); !strings.Contains(log, "address already in use") {
+		t.Errorf("it has not been in the way; the log:\n%s", log)
 	}
 }
 

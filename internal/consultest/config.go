@@ -115,15 +115,14 @@ func takePort(t testing.TB) net.Listener {
 	t.Helper()
 	var err error
 	for range 100 {
-		var l net.Listener
 		port := 10000 + rand.IntN(20000)
-		if l, err = net.Listen("tcp", address(port)); err != nil {
+		if err = reserve(t, port); err != nil { // first, or another test's agent could not listen for a moment
 			continue
 		}
-		if err = reserve(t, port); err == nil {
+		var l net.Listener
+		if l, err = net.Listen("tcp", address(port)); err == nil {
 			return l
 		}
-		l.Close()
 	}
 	t.Fatal(err)
 	return nil
