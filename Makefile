@@ -44,7 +44,7 @@ browser: needs ## the admin pages of the running tour, in a real browser
 
 .PHONY: soak
 soak: ## every test many times over: an hour or so
-	$(GO) test -race -count=50 -timeout=3h ./...
+	$(GO) test -race -count=15 -timeout=2h ./...
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for a few minutes each
