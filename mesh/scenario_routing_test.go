@@ -117,6 +117,7 @@ func TestRewrites(t *testing.T) {
 		{"match: [{uri: {prefix: /old}}], rewrite: {uri: '/new?x='}", "/old/a", "/new?x=/a", "reviews"},
 		{"match: [{uri: {exact: /old}}], rewrite: {uri: '/new?x=1'}", "/old?q=1", "/new?x=1?q=1", "reviews"}, // as Envoy puts it
 		{"rewrite: {uriRegexRewrite: {match: '^/a/(.*)$', rewrite: '/b?x=\\1'}}", "/a/%41", "/b?x=%41", "reviews"},
+		{"rewrite: {uriRegexRewrite: {match: '^/a(/.*)?$', rewrite: '\\1'}}", "/a?q=1", "/?q=1", "reviews"},
 	} {
 		t.Run(c.route, func(t *testing.T) {
 			play(t, []string{routes("reviews", "[{route: [{destination: {host: reviews}}], "+c.route+"}]")}, func(s *scene) {

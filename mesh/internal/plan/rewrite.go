@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -59,11 +60,12 @@ func (r *Route) Path(req *Request, port uint16) string {
 
 // path: a regex replaces every occurrence, unanchored; a plain rewrite replaces
 // the matched prefix as text, or the whole path where the match was exact or a
-// regex. Without a match on the path the prefix is "/".
+// regex. Without a match on the path the prefix is "/". Where nothing is left, the root
+// is meant: no request has an empty path.
 func (w rewrite) path(m *match, path string) string {
 	switch {
 	case w.re != nil:
-		return w.re.ReplaceAllString(path, w.replacement)
+		return cmp.Or(w.re.ReplaceAllString(path, w.replacement), "/")
 	case w.uri == "":
 		return path
 	case m == nil || m.uri == nil:

@@ -22,6 +22,7 @@ func TestPathsAreRewritten(t *testing.T) {
 		{"regex: unanchored", "uri: {prefix: /}", `uriRegexRewrite: {match: b$, rewrite: c}`, "/ab", "/ac"},
 		{"regex: no match", "uri: {prefix: /}", `uriRegexRewrite: {match: x, rewrite: c}`, "/ab", "/ab"},
 		{"regex: a group that did not take part", "uri: {prefix: /}", `uriRegexRewrite: {match: (a)|(b), rewrite: '<\2>'}`, "/a", "/<>"},
+		{"regex: nothing is left", "uri: {prefix: /}", `uriRegexRewrite: {match: '^/a(/.*)?$', rewrite: '\1'}`, "/a", "/"},
 		{"regex: a group that there is not has no effect", "uri: {prefix: /}", `uriRegexRewrite: {match: (a), rewrite: 'x\2'}`, "/a", "/a"},
 	} {
 		p := compile(t, virtualService("v", "hosts: [a.com]\nhttp: [{match: [{"+c.match+"}], rewrite: {"+c.rewrite+"}, route: [{destination: {host: b.com}}]}]"))
