@@ -11,7 +11,8 @@ import (
 // server's own can do besides, it can do too, by one of the types below.
 type answer struct {
 	http.ResponseWriter
-	status   int // 0: none yet
+	status   int    // 0: none yet
+	begins   func() // is told when there is one; nil: nobody is
 	written  int64
 	hijacked bool
 }
@@ -40,14 +41,21 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // the one that counts.
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		a.status = status
+		a.begin(status)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
+func (a *answer) begin(status int) {
+	a.status = status
+	if a.begins != nil {
+		a.begins()
+	}
+}
+
 func (a *answer) wrote(n int64) {
 	if a.status == 0 {
-		a.status = http.StatusOK
+		a.begin(http.StatusOK)
 	}
 	a.written += n
 }
@@ -70,8 +78,11 @@ func (a *answer) WriteString(s string) (int, error) {
 // there was nothing to copy it has answered nothing yet.
 func (a *answer) ReadFrom(r io.Reader) (int64, error) {
 	to, ok := a.ResponseWriter.(io.ReaderFrom)
-	if !ok {
+	switch {
+	case !ok:
 		return io.Copy(struct{ io.Writer }{a}, r)
+	case a.begins != nil && a.status == 0: // it is to be told when the answer begins, not when it is over
+		r = firstRead{r, a}
 	}
 	n, err := to.ReadFrom(r)
 	if n > 0 {

@@ -71,7 +71,10 @@ func (m *Mesh) inheritFrom(ctx context.Context, values []string) (context.Contex
 	if len(values) == 0 {
 		return ctx, stay
 	}
-	return m.inherit(ctx, http.Header{headerExpectedTimeout: values})
+	if d, ok := m.handedOn(http.Header{headerExpectedTimeout: values}); ok {
+		return context.WithTimeout(ctx, d)
+	}
+	return ctx, stay
 }
 
 // A visitor is an inbound request that came otherwise than over net/http.

@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,8 +11,9 @@ import (
 //   - is counted, and begins a span, or goes on with its caller's trace (see
 //     Config.Telemetry); so do those that are refused;
 //   - inherits the deadline that its caller handed on: the request's context ends
-//     when the caller will have given up. It can only shorten. That of an Upgrade or
-//     a CONNECT does not: the caller has given nothing up once it is answered;
+//     when the caller will have given up, unless next has begun to answer, for who
+//     gives up later hangs up. It can only shorten. That of an Upgrade or a CONNECT
+//     has none;
 //   - has its path normalised: policies and next see the same one. What names a
 //     path or a host in two ways is refused (400), and an offer to go on in HTTP/2
 //     in the clear (Upgrade: h2c) is taken out;
@@ -36,7 +36,7 @@ func (m *Mesh) Handler(next http.Handler) http.Handler {
 		ctx, w := in.reported(r.Context(), m, w, r)
 		leave := stay
 		if in.bears(bearsHop) && !outlives(r) {
-			ctx, leave = m.inherit(ctx, r.Header)
+			ctx, w, leave = in.inherit(ctx, m, w, r)
 		}
 		defer leave()
 		in.Context = ctx
@@ -74,15 +74,15 @@ func (in *inbound) serve(m *Mesh, next http.Handler, w http.ResponseWriter, r *h
 	returned = true
 }
 
-// inherit takes over the deadline that the caller handed on.
-func (m *Mesh) inherit(ctx context.Context, h http.Header) (context.Context, context.CancelFunc) {
-	if d, ok := handedOn(h); ok && !m.config.IgnoreInboundDeadline {
-		return context.WithTimeout(ctx, d)
-	}
-	return ctx, stay
-}
-
 func stay() {}
+
+// handedOn is the time that the caller will wait, where that is heeded.
+func (m *Mesh) handedOn(h http.Header) (time.Duration, bool) {
+	if m.config.IgnoreInboundDeadline {
+		return 0, false
+	}
+	return handedOn(h)
+}
 
 // outlives reports a request whose connection becomes something else, which no time
 // for the answer bounds. An offer of HTTP/2 is taken out, so that nothing becomes of it.

@@ -1,0 +1,102 @@
+package mesh_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The time of a try is that to its headers: whoever has those waits for the rest, and
+// the handler is to go on.
+func TestAnAnswerMayTakeLongerThanItsHeaders(t *testing.T) {
+	begins := map[string]func(http.ResponseWriter){
+		"a flush":  func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() },
+		"a status": func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK); w.(http.Flusher).Flush() },
+		"a byte":   func(w http.ResponseWriter) { _, _ = io.WriteString(w, "."); w.(http.Flusher).Flush() },
+		"a copy":   func(w http.ResponseWriter) { _, _ = io.Copy(w, new(drops)) },
+	}
+	for name, begin := range begins {
+		play(t, []string{route("reviews", "retries: {attempts: 1, perTryTimeout: 2s, retryOn: 5xx}")}, func(s *scene) {
+			var ended, derived error
+			s.fleet.Start("reviews", s.mesh.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if at, ok := r.Context().Deadline(); !ok || time.Until(at) != 2*time.Second {
+					t.Errorf("%s: told %v, %t", name, at, ok)
+				}
+				ctx, cancel := context.WithCancel(r.Context())
+				defer cancel()
+				<-time.After(time.Second)
+				begin(w)
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Minute):
+				}
+				ended, derived = r.Context().Err(), ctx.Err()
+				if at, ok := r.Context().Deadline(); ok {
+					t.Errorf("%s: still told %v", name, at)
+				}
+				_, _ = io.WriteString(w, "all")
+			})), nil)
+			if a := s.get("http://reviews/"); !strings.HasSuffix(a.body, "all") || ended != nil || derived != nil {
+				t.Errorf("%s: got %q (%v), the handler's context had ended by %v, %v", name, a.body, a.err, ended, derived)
+			}
+		})
+	}
+}
+
+// Drops are a reader that gives more than is kept back, each second.
+type drops struct{ fallen int }
+
+func (d *drops) Read(p []byte) (int, error) {
+	if d.fallen++; d.fallen > 5 {
+		return 0, io.EOF
+	}
+	if d.fallen > 1 {
+		<-time.After(time.Second)
+	}
+	clear(p)
+	return len(p), nil
+}
+
+// Until then it holds, for what is derived from it too.
+func TestAHandlerThatDoesNotAnswerEndsWithItsCallersPatience(t *testing.T) {
+	play(t, nil, func(s *scene) {
+		told := make(chan error, 2)
+		s.fleet.Start("page", s.mesh.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			w.WriteHeader(http.StatusEarlyHints) // is no answer yet
+			<-ctx.Done()
+			told <- ctx.Err()
+			told <- context.Cause(r.Context())
+		})), nil)
+		began := time.Now()
+		s.get("http://page/", "X-Envoy-Expected-Rq-Timeout-Ms", "250")
+		s.took(began, 250*time.Millisecond)
+		for range 2 {
+			if err := <-told; !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("it ended by %v", err)
+			}
+		}
+	})
+}
+
+// Who has answered is told when its caller hangs up.
+func TestWhoAnswersAtLengthEndsWithItsCaller(t *testing.T) {
+	play(t, []string{route("reviews", "timeout: 3s")}, func(s *scene) {
+		left := make(chan time.Time, 1)
+		s.fleet.Start("reviews", s.mesh.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			left <- time.Now()
+		})), nil)
+		began := time.Now()
+		s.get("http://reviews/")
+		if at := (<-left).Sub(began); at != 3*time.Second {
+			t.Errorf("it went on for %v, want 3 s", at)
+		}
+	})
+}
