@@ -4,11 +4,28 @@ import (
 	"cmp"
 	"errors"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
+
+// waits reports whether the call is to be begun anew, for its caller would rather wait
+// than be told that nobody can be reached, and somebody might be.
+func (r *rpc) waits(err error) bool {
+	if !r.opts.wait || !r.unready(err) {
+		return false
+	}
+	if r.conn.GetState() == connectivity.Shutdown {
+		r.local = errClosing
+	}
+	return r.local == nil
+}
+
+var errClosing = status.Error(codes.Canceled, "the connection has been closed")
 
 // unready reports whether a call was ended because nobody could be reached.
 func (r *rpc) unready(err error) bool {

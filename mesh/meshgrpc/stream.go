@@ -102,7 +102,7 @@ func (s *stream) travel(err error) error {
 		if err == nil {
 			err = s.client.mesh.Engine.Do(ctx, &s.call, s)
 		}
-		if !s.opts.wait || !s.unready(err) || !s.Again(&s.call) || !sleep(s.ctx, wait) {
+		if !s.waits(err) || !s.Again(&s.call) || !sleep(s.ctx, wait) {
 			return err
 		}
 		s.report.Drop()

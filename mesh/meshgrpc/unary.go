@@ -89,7 +89,7 @@ func (x *unaryCall) travel(wait time.Duration) (again bool, err error) {
 	if err == nil {
 		err = e.Do(ctx, &x.call, x)
 	}
-	if x.opts.wait && x.unready(err) && sleep(x.ctx, wait) {
+	if x.waits(err) && sleep(x.ctx, wait) {
 		x.report.Drop()
 		return true, nil
 	}
