@@ -59,6 +59,7 @@ func (x *unaryCall) tellEnd(err error) {
 	}
 	r := x.returned
 	r.RequestBytes, r.RequestMessages = max(sizeOf(x.message), 0), 1
+	r.ResponseBytes, r.ResponseMessages = 0, 0 // it is kept from call to call
 	if err == nil {
 		r.ResponseBytes, r.ResponseMessages = max(sizeOf(x.reply), 0), 1
 	}

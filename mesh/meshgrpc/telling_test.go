@@ -132,6 +132,27 @@ func TestBothEndsTellOfACall(t *testing.T) {
 	})
 }
 
+// Where nobody asks for details, what tells of a call is used again for the next one.
+func TestACallThatFailsHasNoAnswerOfTheOneBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, a := newFleet(t), newAudience()
+		i := f.start("ratings", "v1")
+		i.double.onUnary(func(context.Context, *testpb.SimpleRequest) error {
+			if i.double.calls.Load()%2 == 0 {
+				return status.Error(codes.NotFound, "no such book")
+			}
+			return nil
+		})
+		c := f.clientOf(mesh.Config{Telemetry: telemetry.Config{MeterProvider: a.config().MeterProvider}}, "ratings")
+		for range 40 {
+			_ = unaryAs(c)
+		}
+		synctest.Wait()
+		same(t, "messages there", a.counts(t, "istio_request_messages_total"), map[string]int64{"": 40})
+		same(t, "messages back", a.counts(t, "istio_response_messages_total"), map[string]int64{"": 20})
+	})
+}
+
 func ids(name string) string { return "spiffe://cluster.local/ns/default/sa/" + name }
 
 func TestMessagesOfAStreamAreCounted(t *testing.T) {
