@@ -31,7 +31,7 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	h2, err := w.usesHTTP2(r, c.Sent())
 	switch {
 	case err != nil:
-		return nil, err
+		return unsent(r, err)
 	case h2:
 		r.Header = forHTTP2(r.Header)
 	case w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
@@ -47,6 +47,14 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 		return held.overHTTP1(c.Cluster, w.plain, r)
 	}
 	return held.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
+}
+
+// unsent closes the body of a try that no transport is given, as that would have.
+func unsent(r *http.Request, err error) (*http.Response, error) {
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return nil, err
 }
 
 // introduction is the value of the header; nil: nobody is told.
@@ -142,7 +150,7 @@ func (h *hold) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
 // the place until its answer has been read.
 func (h *hold) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Request) (*http.Response, error) {
 	if err := h.takeSlot(cl, r); err != nil {
-		return nil, err
+		return unsent(r, err)
 	}
 	return rt.RoundTrip(r)
 }
@@ -151,7 +159,7 @@ func (h *hold) overHTTP1(cl *engine.Cluster, rt http.RoundTripper, r *http.Reque
 // request.
 func (h *hold) overPlain(cl *engine.Cluster, p *h1.Pool, r *http.Request, more h1.Lines) (*http.Response, error) {
 	if err := h.takeSlot(cl, r); err != nil {
-		return nil, err
+		return unsent(r, err)
 	}
 	return p.Send(r, more)
 }

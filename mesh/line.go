@@ -65,7 +65,7 @@ var errNothing = errors.New("the base has returned neither an answer nor an erro
 // what goes to https; where the mesh would have to, nothing is sent.
 func (t *Transport) overBase(c *engine.Call, held *hold, r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme == "http" && t.mesh.encrypts(c) {
-		return nil, &connectError{errPlaintext}
+		return unsent(r, &connectError{errPlaintext})
 	}
 	r.URL.Host = c.Host.State.Address
 	resp, err := held.overHTTP1(c.Cluster, t.base, r)
