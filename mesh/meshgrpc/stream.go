@@ -38,6 +38,7 @@ type stream struct {
 	life  life
 
 	sent, got freight
+	sole      any // that RecvMsg is to fill in, where there is one message back: then it ends the call
 }
 
 // stream is a grpc.StreamClientInterceptor.
@@ -344,6 +345,9 @@ func (s *stream) RecvMsg(m any) error {
 	s.await()
 	if s.err != nil {
 		return s.err
+	}
+	if !s.desc.ServerStreams && s.sole == nil {
+		s.sole = m
 	}
 	err := s.ended
 	if err == nil {

@@ -76,8 +76,8 @@ func (s *stream) tellEnd(err error) {
 	r := new(report.Returned)
 	r.RequestMessages, r.RequestBytes = s.sent.all()
 	r.ResponseMessages, r.ResponseBytes = s.got.all()
-	if err == nil && !s.desc.ServerStreams { // RecvMsg has yet to return with the one that there is
-		r.ResponseMessages = 1
+	if err == nil && s.sole != nil { // RecvMsg has yet to return with it
+		r.ResponseMessages, r.ResponseBytes = 1, max(sizeOf(s.sole), 0)
 	}
 	s.rpc.tellEnd(err, r)
 }

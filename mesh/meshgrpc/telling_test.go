@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh"
@@ -128,6 +129,50 @@ func TestBothEndsTellOfACall(t *testing.T) {
 			})
 			same(t, c.name+", messages there", c.a.counts(t, "istio_request_messages_total"), map[string]int64{"": 2})
 			same(t, c.name+", messages back", c.a.counts(t, "istio_response_messages_total"), map[string]int64{"": 1})
+		}
+	})
+}
+
+// sum is that of a histogram.
+func (a *audience) sum(t testing.TB, name string) (sum float64) {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	if err := a.reader.Collect(context.Background(), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all.ScopeMetrics {
+		for _, m := range s.Metrics {
+			if h, ok := m.Data.(metricdata.Histogram[float64]); ok && m.Name == name {
+				for _, p := range h.DataPoints {
+					sum += p.Sum
+				}
+			}
+		}
+	}
+	return sum
+}
+
+// The one answer to a stream of requests is there when the call ends, and counts with
+// what it weighs.
+func TestTheAnswerToAStreamOfRequestsIsCounted(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		s, err := d.client.StreamingInputCall(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Send(&testpb.StreamingInputCallRequest{Payload: &testpb.Payload{Body: make([]byte, 1000)}}); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := s.CloseAndRecv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for name, a := range map[string]*audience{"the client": d.caller, "the server": d.host} {
+			same(t, name, a.counts(t, "istio_response_messages_total"), map[string]int64{"": 1})
+			if got, want := a.sum(t, "istio_response_bytes"), float64(proto.Size(answer)); got != want {
+				t.Errorf("%s: %v bytes, want %v", name, got, want)
+			}
 		}
 	})
 }
