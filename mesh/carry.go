@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -84,26 +85,33 @@ func (w *wire) usesHTTP2(r *http.Request, now time.Time) (bool, error) {
 	return w.speaksHTTP2(r.Context(), r.URL.Host, now)
 }
 
-// forHTTP2 leaves out what is about a connection of HTTP/1.1, which net/http would
-// refuse the request for, or the server: "An intermediary transforming an HTTP/1.x
-// message to HTTP/2 MUST remove connection-specific header fields" (RFC 9113 §8.2.2).
-// The caller's end of the connection stays.
+// forHTTP2 leaves out what is about a connection of HTTP/1.1: "An intermediary
+// transforming an HTTP/1.x message to HTTP/2 MUST remove connection-specific header
+// fields" (RFC 9113 §8.2.2). The caller's end of the connection stays.
 func forHTTP2(h http.Header) http.Header {
-	said, te := h["Connection"], h["Te"]
-	trailers := len(te) == 1 && te[0] == "trailers"
-	if len(said) == 0 && len(h["Transfer-Encoding"]) == 0 && (len(te) == 0 || trailers) {
+	if fitsHTTP2(h) {
 		return h
 	}
+	said := h["Connection"]
 	h = maps.Clone(h)
-	delete(h, "Connection")
-	delete(h, "Transfer-Encoding")
-	if !trailers {
-		delete(h, "Te")
+	for _, name := range []string{"Connection", "Transfer-Encoding", "Te"} {
+		delete(h, name)
 	}
 	if h1.SaysClose(said) {
 		h["Connection"] = []string{"close"}
 	}
 	return h
+}
+
+// fitsHTTP2 is false of what net/http would refuse to send in HTTP/2, and of what a
+// server would to take.
+func fitsHTTP2(h http.Header) bool {
+	return only(h["Connection"], "close", "keep-alive") && only(h["Transfer-Encoding"], "chunked", "") && only(h["Te"], "trailers", "")
+}
+
+// only reports that the values are none, or one of the two, in any case.
+func only(values []string, this, that string) bool {
+	return len(values) == 0 || len(values) == 1 && (strings.EqualFold(values[0], this) || strings.EqualFold(values[0], that))
 }
 
 // forTransport readies a request for an http.Transport, which looks at a

@@ -24,11 +24,12 @@ func (w *wires) lineTo(h *engine.Host, cl *engine.Cluster, spec *plan.Cluster, r
 }
 
 // askedFor: requests to http take HTTP/1.1, unless a rule says otherwise; over
-// https ALPN chooses, unless the connection is to become something else.
+// https ALPN chooses, unless the connection is to become something else, or something
+// is said of it.
 func askedFor(spec *plan.Cluster, r *http.Request) engine.Asked {
 	switch {
 	case r.URL.Scheme == "https":
-		return engine.Asked{Name: r.URL.Hostname(), HTTPS: true, HTTP1: upgrades(r)}
+		return engine.Asked{Name: r.URL.Hostname(), HTTPS: true, HTTP1: upgrades(r) || !fitsHTTP2(r.Header)}
 	case spec.TLS.Files():
 		authority := url.URL{Host: r.Host}
 		return engine.Asked{Name: authority.Hostname(), HTTP1: true}

@@ -201,3 +201,22 @@ func TestABaseMayHaveHTTP2TurnedOff(t *testing.T) {
 		}
 	}
 }
+
+// What says something of its connection takes HTTP/1.1, where it has a meaning: net/http
+// refuses to send it in HTTP/2, which is not the host's fault.
+func TestFieldsOfAConnectionTakeHTTP1WhereALPNChooses(t *testing.T) {
+	a := newAuthority(t)
+	address := listenTLS(t, a.issue(t, "play"), true, introduce)
+	c := secured(t, a, services{"play": {address}}, oneFailure)
+	for _, test := range []struct{ name, value, want string }{
+		{"Connection", "x-own", "HTTP/1.1"}, {"Transfer-Encoding", "gzip", "HTTP/1.1"}, {"Te", "gzip", "HTTP/1.1"},
+		{"Connection", "keep-alive", "HTTP/2.0"}, {"Te", "trailers", "HTTP/2.0"}, {"X-Own", "any", "HTTP/2.0"}, {"Connection", "Close", "HTTP/2.0"},
+	} {
+		r := get(t.Context(), "https://play/").Request
+		r.Header.Set(test.name, test.value)
+		if got := textOf(t, mustAnswer(t, c, r)); got != "play play "+test.want {
+			t.Errorf("%s: %s: got %s, want %s", test.name, test.value, got, test.want)
+		}
+	}
+	c.mustBlame(t, 0)
+}
