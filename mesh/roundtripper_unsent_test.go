@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"github.com/inmesh-go/inmesh/mesh"
 )
@@ -36,7 +36,7 @@ func TestTheBodyOfATryThatWaitsForAConnectionInVainIsClosed(t *testing.T) {
 			return
 		}
 		go other()
-		time.Sleep(time.Second) // by now it is first in line
+		synctest.Wait() // it is first in line
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	inPausedTime(t, h, func(t *testing.T, c *carrier) {
