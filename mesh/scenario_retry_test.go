@@ -125,6 +125,29 @@ func TestWrittenRetriesAreObeyedToTheLetter(t *testing.T) {
 	}
 }
 
+// A retry is over when it is answered, as in Envoy, however long the answer takes: who
+// reads a feed that came at the second try keeps nobody from theirs.
+func TestARetryThatIsAnsweredMakesRoomForOthers(t *testing.T) {
+	play(t, []string{retried("attempts: 1, retryOn: 5xx"), policy("reviews", "{connectionPool: {http: {maxRetries: 1}}}")}, func(s *scene) {
+		host := s.start("reviews", "only")
+		host.plays(func(w http.ResponseWriter, r *http.Request, n int) {
+			if r.Header.Get("X-Envoy-Attempt-Count") == "" {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			_ = http.NewResponseController(w).Flush()
+			<-time.After(time.Minute)
+		})
+		first := s.begin("http://reviews/feed")
+		s.pass(time.Second)
+		if n := s.mesh.Clusters()[0].Retries; n != 0 {
+			t.Errorf("%d retries are under way, want none: the one has its answer", n)
+		}
+		s.want(s.get("http://reviews/"), "200")
+		s.want(<-first, "200")
+	})
+}
+
 // A server that refuses a gRPC call for its rate says so in an answer of 200.
 func TestWhatIsRateLimitedIsNotRetried(t *testing.T) {
 	for on, want := range map[string]int{"5xx,unavailable,429": 1, "envoy-ratelimited": 2} {

@@ -198,6 +198,7 @@ func (c *Call) observe() {
 func (c *Call) decide(ctx context.Context, w Wire) (again bool, err error) {
 	if c.Outcome.Failure == retry.None && !c.Route.Retry.On.Match(&c.Outcome.Try) {
 		c.Verdict = retry.Final
+		c.endRetry()      // with its headers, as in Envoy: the answer may take for ever
 		return false, nil // the common end, without a second look
 	}
 	wait, verdict := c.next()
