@@ -41,7 +41,8 @@
 //  5. Ejection: by the HTTP status that Envoy gives a code in headers. An answer
 //     that is not gRPC's counts by its own; the first of a minute does not count.
 //  6. grpc.WaitForReady: the journey is begun anew, first after 20 ms, at last each
-//     second, as long as nobody can be connected to.
+//     second, as long as nobody can be connected to and the connection is not closed.
+//     Observers are told of it once, at its end.
 //  7. A host that refused a connection is connected to again after 50 ms at first,
 //     1 s at last.
 //  8. Windows: a server may send 4 MiB of each stream before they are read, as to
