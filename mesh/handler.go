@@ -12,7 +12,9 @@ import (
 //     Config.Telemetry); so do those that are refused;
 //   - inherits the deadline that its caller handed on: the request's context ends
 //     when the caller will have given up, unless next has begun to answer, for who
-//     gives up later hangs up. It can only shorten. That of an Upgrade or a CONNECT
+//     gives up later hangs up. It can only shorten. What next derives from it before
+//     it answers, with a timeout that ends later, goes on as long as the request
+//     then: package context leaves such a timeout out. That of an Upgrade or a CONNECT
 //     has none;
 //   - has its path normalised: policies and next see the same one. What names a
 //     path or a host in two ways is refused (400), and an offer to go on in HTTP/2

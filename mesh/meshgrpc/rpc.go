@@ -26,6 +26,7 @@ type order struct {
 	via     string           // its name
 	method  string
 	options []grpc.CallOption
+	past    engine.Past // of the rounds before
 }
 
 // An rpc is one call on its journey, as unary calls and streams have it in
@@ -68,7 +69,7 @@ func (r *rpc) begin(c *client, o order) {
 	q.Method, q.Scheme, q.Authority, q.Path = http.MethodPost, "http", o.service, plan.NormalizePath(o.method)
 	q.Header, q.LowerKeys, q.Origin = header, true, r
 	call.Idempotent = len(header["idempotency-key"]) > 0 || len(header["x-idempotency-key"]) > 0
-	call.Replayable, call.Patient = true, r.opts.wait
+	call.Replayable, call.Patient, call.Past = true, r.opts.wait, o.past
 }
 
 // RemoteAddress implements plan.Origin.

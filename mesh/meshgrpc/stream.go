@@ -107,6 +107,7 @@ func (s *stream) travel(err error) error {
 			return err
 		}
 		s.report.Drop()
+		s.order.past = s.call.Past
 		s.begin(s.client, s.order)
 		_, err = s.client.mesh.Engine.Route(s.ctx, &s.call)
 	}

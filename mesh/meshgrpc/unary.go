@@ -49,7 +49,7 @@ func (c *client) unary(ctx context.Context, method string, request, reply any, c
 // be.
 func (c *client) call(o order, request, reply any, invoke grpc.UnaryInvoker) error {
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		again, err := c.once(o, wait, request, reply, invoke)
+		again, err := c.once(&o, wait, request, reply, invoke)
 		if !again {
 			return err
 		}
@@ -64,15 +64,15 @@ const (
 
 // once is one round. It reports whether another one follows: the caller would rather
 // wait than be told that nobody can be reached, and has waited.
-func (c *client) once(o order, wait time.Duration, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
+func (c *client) once(o *order, wait time.Duration, request, reply any, invoke grpc.UnaryInvoker) (again bool, err error) {
 	x := c.unaries.Get().(*unaryCall)
 	returned := false
 	defer func() { x.leave(returned) }()
 	x.reply, x.invoke = reply, invoke
-	x.begin(c, o)
+	x.begin(c, *o)
 	x.message = request
 	again, err = x.travel(wait)
-	returned = true
+	o.past, returned = x.call.Past, true
 	return again, err
 }
 

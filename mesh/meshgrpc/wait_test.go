@@ -85,6 +85,33 @@ func TestAStreamThatWaitsTakesAlongWhatWasSent(t *testing.T) {
 	})
 }
 
+// What a rule does to a call beside sending it, it does once, however often the call
+// looks for a connection.
+func TestACallThatWaitsIsDelayedAndCopiedOnce(t *testing.T) {
+	const rule = onlyOnce + "\n    fault: {delay: {percentage: {value: 100}, fixedDelay: 10s}}\n    mirror: {host: shadow}"
+	for face, copies := range map[string]int64{"unary": 1, "stream": 0} { // streams are not mirrored but counted
+		t.Run(face, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFleet(t)
+				shadow, i := f.start("shadow", "v1"), f.start("ratings", "v1")
+				i.refuse()
+				time.AfterFunc(15*time.Second, i.comeBack)
+				m, began := f.mesh(mesh.Config{Rules: rules.Static(virtualService(rule))}), time.Now()
+				if err := patient[face](t.Context(), testpb.NewTestServiceClient(f.dialMesh(m, "ratings"))); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if took, n := time.Since(began), shadow.double.calls.Load(); took > 17*time.Second || n != copies {
+					t.Errorf("it took %v, with %d copies; want less than 17 s, and %d", took, n, copies)
+				}
+				if n := m.Status().MirrorDrops; int64(n) != 1-copies {
+					t.Errorf("%d copies are counted that were not made", n)
+				}
+			})
+		})
+	}
+}
+
 // A strange context is none of package context's: whoever derives one from it pays
 // with a goroutine, until the derived one ends.
 type strange struct {

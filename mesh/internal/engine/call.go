@@ -37,6 +37,7 @@ type Call struct {
 	Idempotent bool // may be executed twice
 	Replayable bool // may be sent twice
 	Shadow     bool // a mirror's copy
+	Past       Past // what is not to be done again, of a call that is begun anew
 	Patient    bool // a refusal may not be its end: the owner, who may begin it anew, tells of that by Over
 	// Flight is the call's place among those under way; nil: it has none.
 	Flight *Flight
@@ -79,6 +80,14 @@ type Call struct {
 	been     uint64 // priorities that were tried
 	skip     uint64 // those of them not to use again
 }
+
+// Past is what a rule does once to a call that its owner may begin anew.
+type Past uint8
+
+const (
+	pastFaults Past = 1 << iota
+	pastMirrors
+)
 
 // A Witness is told what becomes of one call, as Events is of all. Its methods are
 // called on the call's goroutine, never under a lock.

@@ -168,7 +168,8 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	if c.Tries > 1 {
 		c.sent = c.Now()
-	} else if len(c.Route.Mirrors) > 0 {
+	} else if len(c.Route.Mirrors) > 0 && c.Past&pastMirrors == 0 {
+		c.Past |= pastMirrors
 		c.mirror(w)
 	}
 	c.fly()

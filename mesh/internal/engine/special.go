@@ -9,8 +9,11 @@ import (
 // special is what a rule does to the request beside sending it: injected faults, and
 // an answer of its own, which needs no upstream.
 func (e *Engine) special(ctx context.Context, c *Call) (done bool, err error) {
-	if done, err := e.fault(ctx, c); done || err != nil {
-		return done, err
+	if c.Past&pastFaults == 0 {
+		c.Past |= pastFaults
+		if done, err := e.fault(ctx, c); done || err != nil {
+			return done, err
+		}
 	}
 	return c.answer(), nil
 }
