@@ -120,21 +120,26 @@ func otherHost(r *http.Request) error {
 
 // isHost refuses what some take one part of for the host, and some another.
 func isHost(authority string) bool {
-	colons, brackets := 0, false
+	brackets := false
 	for i := range len(authority) {
 		switch authority[i] {
 		case '@', '/', '?', '#', '\\', ' ', '\t':
 			return false
 		case '[', ']':
 			brackets = true
-		case ':':
-			colons++
 		}
 	}
 	if brackets {
 		return isAddress(authority)
 	}
-	return colons < 2
+	_, port, _ := strings.Cut(authority, ":")
+	return isPort(port)
+}
+
+// isPort: "port = *DIGIT" (RFC 3986 §3.2.3). Of public:80.example.com the policies
+// would see how it ends, and whoever takes the port off, net.SplitHostPort, another host.
+func isPort(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c < '0' || c > '9' }) < 0
 }
 
 // isAddress is true of [::1] and [::1]:80. Brackets are for nothing else:
@@ -142,7 +147,7 @@ func isHost(authority string) bool {
 func isAddress(authority string) bool {
 	address, port, _ := strings.Cut(strings.TrimPrefix(authority, "["), "]")
 	ip, err := netip.ParseAddr(address)
-	return authority[0] == '[' && err == nil && ip.Is6() && (port == "" || port[0] == ':' && !strings.ContainsAny(port[1:], ":[]"))
+	return authority[0] == '[' && err == nil && ip.Is6() && (port == "" || port[0] == ':' && isPort(port[1:]))
 }
 
 // pathSent is the escaped path. A backslash that was sent as such is not escaped:

@@ -37,9 +37,11 @@ func TestNoSpellingOfAHostGetsPastThePolicies(t *testing.T) {
 		authorization("protect", "{action: DENY, rules: [{to: [{operation: {hosts: [admin.example]}}]}]}"),
 		authorization("protect", "{rules: [{to: [{operation: {hosts: [public.example]}}]}]}"),
 		authorization("protect", "{rules: [{to: [{operation: {notHosts: [admin.example]}}]}]}"),
+		authorization("protect", "{rules: [{to: [{operation: {hosts: ['*.public.example']}}]}]}"),
+		authorization("protect", "{action: DENY, rules: [{to: [{operation: {notHosts: ['*.public.example']}}]}]}"),
 	}
 	requests := [][]string{}
-	for _, host := range []string{"admin.example", "ADMIN.example", "admin.example:80", "Admin.Example:9080", "admin.example.", "admin.example.:80", "admin.example:", "public.example:80@admin.example", "admin.example:80:80", " admin.example", "[admin.example]:80", "[admin.example]", "[public.example]admin.example:80"} {
+	for _, host := range []string{"admin.example", "ADMIN.example", "admin.example:80", "Admin.Example:9080", "admin.example.", "admin.example.:80", "admin.example:", "public.example:80@admin.example", "admin.example:80:80", " admin.example", "[admin.example]:80", "[admin.example]", "[public.example]admin.example:80", "admin.example:80.public.example", "admin.example:.public.example"} {
 		requests = append(requests, []string{"GET / HTTP/1.1", "Host: " + host}, []string{"GET http://" + host + "/ HTTP/1.1", "Host: public.example"},
 			[]string{"GET http://public.example/ HTTP/1.1", "Host: " + host}, []string{"GET / HTTP/1.1", "Host: public.example", "Host: " + host},
 			[]string{"CONNECT " + host + " HTTP/1.1", "Host: public.example"}, []string{"GET //" + host + "/ HTTP/1.1", "Host: public.example"},

@@ -52,7 +52,7 @@ var (
 	remoteIPs         = attribute{compile: compileRemote}
 	destinationIPs    = attribute{compile: func(l list) condition { return compileAddresses(l, destination) }}
 	ports             = attribute{compile: compilePorts}
-	serverNames       = attribute{compile: func(l list) condition { return text{sni, newPatterns(l.values)} }}
+	serverNames       = attribute{compile: func(l list) condition { return text{sni, newLowerPatterns(l.values)} }}
 	requestPrincipals = attribute{compileRequestPrincipals, true}
 	audiences         = attribute{func(l list) condition { return claim{[]string{"aud"}, newPatterns(l.values)} }, true}
 	presenters        = attribute{func(l list) condition { return claim{[]string{"azp"}, newPatterns(l.values)} }, true}

@@ -163,6 +163,7 @@ func TestWhereItComesFromAndGoesTo(t *testing.T) {
 		{operation(`notPorts: ["80"]`), many{{Port: 80}}, many{{}, {Port: 8080}}},
 		{when(`key: connection.sni, values: ["*.example.com"]`), many{{}, {SNI: "example.com"}}, many{{SNI: "a.example.com"}}},
 		{when(`key: connection.sni, values: ["*"]`), many{{}}, many{{SNI: "a"}}},
+		{when(`key: connection.sni, values: [Admin.example]`), many{{SNI: "a"}}, many{{SNI: "admin.example"}, {SNI: "ADMIN.example"}}},
 	})
 }
 
@@ -236,6 +237,8 @@ func TestAmbiguousRequestsAreReadTheStricterWay(t *testing.T) {
 		{"a denied host, port or not", denying(operation(`hosts: [admin.example]`)), []*authz.Request{host("admin.example:80"), host("ADMIN.example."), host("admin.example.:80")}},
 		{"a host that must not be", allowing(operation(`notHosts: [admin.example]`)), []*authz.Request{host("admin.example:80"), host("admin.example.")}},
 		{"an allowed host, as written only", allowing(operation(`hosts: [shop.example]`)), []*authz.Request{host("shop.example:80"), host("shop.example.")}},
+		{"an allowed host that is no host's end", allowing(operation(`hosts: ["*.shop.example"]`)), []*authz.Request{host("admin.example:80.shop.example"), host("admin.example:.shop.example"), host("a:1:2.shop.example")}},
+		{"another host denied", denying(operation(`notHosts: ["*.shop.example"]`)), []*authz.Request{host("admin.example:80.shop.example")}},
 		{"an address as a host", denying(operation(`hosts: ["[::1]"]`)), []*authz.Request{host("[::1]:80"), host("[::1]")}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

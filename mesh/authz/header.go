@@ -67,28 +67,32 @@ type host struct {
 // holds compares the host as it was sent, port and all, in any case: "The match
 // is case-insensitive". Handlers, http.ServeMux among them, leave the port out,
 // and some the dot at the end; so where a match leads to a refusal, the host
-// without them counts too.
+// without them counts too. And where it leads in, no port that is none: of
+// admin:80.example.com handlers see another host than *.example.com does.
 func (c host) holds(r *Request) bool {
 	if r.Host == "" {
 		return false
 	}
 	as := lower(r.Host)
-	if c.want.match(as) {
-		return true
-	}
-	if !c.wide {
-		return false
-	}
 	bare := withoutPort(as)
-	return c.want.match(bare) || c.want.match(strings.TrimSuffix(bare, "."))
+	if c.wide {
+		return c.want.match(as) || c.want.match(bare) || c.want.match(strings.TrimSuffix(bare, "."))
+	}
+	return isPort(as[len(bare):]) && c.want.match(as)
 }
 
-func compileHosts(l list) condition {
-	want := newPatterns(l.values)
+// isPort is true of :80, of a colon alone and of nothing.
+func isPort(s string) bool { return strings.Trim(strings.TrimPrefix(s, ":"), "0123456789") == "" }
+
+func compileHosts(l list) condition { return host{newLowerPatterns(l.values), l.wide} }
+
+// newLowerPatterns are to match what is in lower case.
+func newLowerPatterns(values []string) patterns {
+	want := newPatterns(values)
 	for i := range want {
 		want[i].text = lower(want[i].text)
 	}
-	return host{want, l.wide}
+	return want
 }
 
 // withoutPort takes :port off an authority.

@@ -164,7 +164,7 @@ func (n naive) one(namespace, key, v string, r *authz.Request) bool {
 	case "ports", "destination.port":
 		return v == strconv.Itoa(int(r.Port))
 	case "connection.sni":
-		return whole(expression(v, ""), r.SNI)
+		return whole("(?i)"+expression(v, ""), r.SNI)
 	case "methods":
 		return whole(expression(v, ""), r.Method)
 	case "hosts":

@@ -55,7 +55,7 @@ func (r *Request) values(name headerName) []string {
 
 // What conditions look at.
 func method(r *Request) string          { return r.Method }
-func sni(r *Request) string             { return r.SNI }
+func sni(r *Request) string             { return lower(r.SNI) } // Envoy: "Always keep the server_name_ as lower case"
 func source(r *Request) netip.Addr      { return r.Source }
 func remote(r *Request) netip.Addr      { return r.Remote }
 func destination(r *Request) netip.Addr { return r.Destination }
