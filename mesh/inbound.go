@@ -156,12 +156,35 @@ func pathSent(u *url.URL) string {
 	switch {
 	case u.RawPath == "" && plainPath(u.Path):
 		return u.Path
-	case strings.IndexByte(u.RawPath, '\\') >= 0:
+	case u.RawPath != "":
 		if decoded, err := url.PathUnescape(u.RawPath); err == nil && decoded == u.Path {
-			return u.RawPath
+			return escapeRest(u.RawPath)
 		}
 	}
 	return u.EscapedPath()
+}
+
+// escapeRest escapes what its sender should have. [url.URL.EscapedPath] takes a path
+// with a brace in it for one that has nothing escaped, and of %2F makes a slash, which
+// it is not to a handler that goes by RawPath.
+func escapeRest(path string) string {
+	if strings.IndexFunc(path, unescaped) < 0 {
+		return path
+	}
+	var b strings.Builder
+	for i := range len(path) {
+		if unescaped(rune(path[i])) {
+			fmt.Fprintf(&b, "%%%02X", path[i])
+		} else {
+			b.WriteByte(path[i])
+		}
+	}
+	return b.String()
+}
+
+// unescaped are those that stand for themselves in no path (RFC 3986 §3.3).
+func unescaped(c rune) bool {
+	return c <= ' ' || c >= 0x7f || strings.ContainsRune("\"<>^`{|}", c)
 }
 
 // admitted is the request as the handler gets it: as the policies have seen it.
