@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
@@ -27,6 +28,8 @@ type stream struct {
 	begun func()        // closes started, once
 	start chan struct{} // closed when the first try has a stream, or the journey is over
 	done  chan struct{} // closed when the journey is over; what follows is written before
+
+	passes bool // is written before start is closed: the call is not the mesh's any more
 
 	answer grpc.ClientStream
 	header metadata.MD   // of the answer, in the end as the rules want it; nil: there is none
@@ -61,7 +64,9 @@ func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (g
 		return s.passOn()
 	}
 	go s.run(err)
-	<-s.start
+	if <-s.start; s.passes {
+		return s.passOn()
+	}
 	select {
 	case <-s.done:
 		s.await()
@@ -91,7 +96,11 @@ func (s *stream) run(err error) {
 			s.fall(recover())
 		}
 	}()
-	s.settle(s.travel(err))
+	if err = s.travel(err); s.passes {
+		s.begun()
+	} else {
+		s.settle(err)
+	}
 	arrived = true
 }
 
@@ -109,9 +118,28 @@ func (s *stream) travel(err error) error {
 		s.report.Drop()
 		s.order.past = s.call.Past
 		s.begin(s.client, s.order)
-		_, err = s.client.mesh.Engine.Route(s.ctx, &s.call)
+		var ours bool
+		if ours, err = s.client.mesh.Engine.Route(s.ctx, &s.call); !ours && err == nil {
+			if err = s.disowned(); s.passes {
+				return nil
+			}
+		}
 	}
 }
+
+// disowned: while the call waited its service has become one that is not the mesh's.
+// It passes on, unless its caller has a stream already.
+func (s *stream) disowned() error {
+	select {
+	case <-s.start:
+		s.local = errDisowned
+	default:
+		s.passes = true
+	}
+	return s.local
+}
+
+var errDisowned = status.Error(codes.Unavailable, "nobody knows the service any more")
 
 // begin fills the call in. Its answer's headers are there before its end, and are told
 // then.
