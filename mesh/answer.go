@@ -120,6 +120,9 @@ type hijackableAnswer struct{ flushableAnswer }
 func (a hijackableAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := a.ResponseWriter.(http.Hijacker).Hijack()
 	a.hijacked = err == nil
+	if a.hijacked && a.begins != nil {
+		a.begins()
+	}
 	return conn, rw, err
 }
 

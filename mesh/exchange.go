@@ -171,21 +171,19 @@ func (x *exchange) Send(ctx context.Context, c *engine.Call) {
 		x.held.end()
 		return
 	}
-	if resp.Body == nil { // a base may leave it out
-		resp.Body = http.NoBody
-	}
 	x.resp = resp
 	x.answered(c, resp)
 	x.held.report.Saw(&c.Outcome)
 }
 
-// readBy is when an answer must have been read; zero: no rule says so. As in Envoy no
-// timeout is for what a connection carries that has become something else.
+// readBy is when an answer must have been read; zero: no rule says so. The caller's own
+// deadline is for its context to see to, which may give it up. As in Envoy no timeout is
+// for what a connection carries that has become something else.
 func (x *exchange) readBy(c *engine.Call, resp *http.Response) time.Time {
 	if resp.StatusCode == http.StatusSwitchingProtocols || x.in.Method == http.MethodConnect && resp.StatusCode < 300 {
 		return time.Time{}
 	}
-	return c.Deadline
+	return c.Expires
 }
 
 // Again implements engine.Wire. It takes the body from the transport, which may

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +99,48 @@ func TestWhoAnswersAtLengthEndsWithItsCaller(t *testing.T) {
 		s.get("http://reviews/")
 		if at := (<-left).Sub(began); at != 3*time.Second {
 			t.Errorf("it went on for %v, want 3 s", at)
+		}
+	})
+}
+
+// What a handler passes on while it answers goes on as it does, whatever its own rules
+// say of a try.
+func TestWhatAHandlerPassesOnMayTakeLongerThanItsHeaders(t *testing.T) {
+	page := route("page", "retries: {attempts: 1, perTryTimeout: 2s, retryOn: 5xx}")
+	play(t, []string{page, route("reviews", "retries: {attempts: 1, perTryTimeout: 1s, retryOn: 5xx}")}, func(s *scene) {
+		s.start("reviews", "r").plays(func(w http.ResponseWriter, _ *http.Request, _ int) {
+			_ = http.NewResponseController(w).Flush()
+			<-time.After(time.Minute)
+			_, _ = io.WriteString(w, "all")
+		})
+		to := &url.URL{Scheme: "http", Host: "reviews"}
+		proxy := &httputil.ReverseProxy{Transport: s.client.Transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Header.Del("X-Envoy-Expected-Rq-Timeout-Ms") }}
+		s.fleet.Start("page", s.mesh.Handler(proxy), nil)
+		if a := s.get("http://page/"); a.body != "all" {
+			t.Errorf("got %q, %v", a.body, a.err)
+		}
+	})
+}
+
+// A handler that takes the connection answers by itself.
+func TestWhoTakesTheConnectionMayTakeLonger(t *testing.T) {
+	play(t, nil, func(s *scene) {
+		var ended error
+		s.fleet.Start("page", s.mesh.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			defer conn.Close()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(time.Minute):
+			}
+			ended = r.Context().Err()
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall")
+		})), nil)
+		if a := s.get("http://page/", "X-Envoy-Expected-Rq-Timeout-Ms", "250"); a.body != "all" || ended != nil {
+			t.Errorf("got %q (%v), the handler's context had ended by %v", a.body, a.err, ended)
 		}
 	})
 }

@@ -47,6 +47,7 @@ type Call struct {
 
 	Start    time.Time
 	Deadline time.Time // the caller's, then also the route's; zero: none
+	Expires  time.Time // the route's alone; zero: none
 
 	Target      plan.Target
 	Route       *plan.Route

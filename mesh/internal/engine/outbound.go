@@ -113,8 +113,9 @@ func (e *Engine) destination(ctx context.Context, c *Call) error {
 // limit takes the route's timeout into the deadline. It starts after an injected
 // delay.
 func (c *Call) limit() {
-	if at := c.sent.Add(c.Route.Timeout); c.Deadline.IsZero() || at.Before(c.Deadline) {
-		c.Deadline = at
+	c.Expires = c.sent.Add(c.Route.Timeout)
+	if c.Deadline.IsZero() || c.Expires.Before(c.Deadline) {
+		c.Deadline = c.Expires
 	}
 }
 
