@@ -70,8 +70,12 @@ func (t *Transport) overBase(c *engine.Call, held *hold, r *http.Request) (*http
 	}
 	r.URL.Host = c.Host.State.Address
 	resp, err := held.overHTTP1(c.Cluster, t.base, r)
-	if resp == nil && err == nil {
+	switch {
+	case err != nil:
+	case resp == nil:
 		err = errNothing
+	case resp.Body == nil: // a base may leave it out
+		resp.Body = http.NoBody
 	}
 	return resp, err
 }

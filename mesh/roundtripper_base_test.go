@@ -93,3 +93,16 @@ func TestABaseThatReturnsNothingFails(t *testing.T) {
 	c := carry(t, services{"play": {"127.0.0.1:1"}}, false, mesh.Config{})
 	mustFail(t, c.mesh.Transport(nothing{}), get(t.Context(), "http://play/").Request, mesh.ErrReset)
 }
+
+// heedless takes no notice of who waits for it.
+type heedless struct{}
+
+func (heedless) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return bareAnswer{}.RoundTrip(r)
+}
+
+func TestABasesAnswerThatComesTooLateMayHaveNoBody(t *testing.T) {
+	c := carry(t, services{"play": {"127.0.0.1:1"}}, false, mesh.Config{}, playRule(`[{route: [{destination: {host: play}}], timeout: 1ms}]`))
+	mustFail(t, c.mesh.Transport(heedless{}), get(t.Context(), "http://play/").Request, mesh.ErrTimeout)
+}
