@@ -19,8 +19,9 @@ type Shards struct {
 func NewShards() *Shards { return &Shards{all: make([]Alarms, runtime.GOMAXPROCS(0))} }
 
 // One gives the Alarms out in turn: an exchange keeps those that it was made with,
-// and the pool gives a core back the exchanges that it has used.
-func (s *Shards) One() *Alarms { return &s.all[int(s.next.Add(1)-1)%len(s.all)] }
+// and the pool gives a core back the exchanges that it has used. A handler's request
+// takes new ones, so that the count comes round.
+func (s *Shards) One() *Alarms { return &s.all[(s.next.Add(1)-1)%uint32(len(s.all))] }
 
 // Alarms end the limits whose time is up, with one timer for all of them. A timer
 // for each would mostly be stopped before it fires, and cost two allocations;
