@@ -245,7 +245,6 @@ func (cl *Cluster) report(h *Host, p breaker.Permit, out breaker.Outcome, now ti
 		cl.show(h, breaker.Open, false)
 		cl.arm(h, ev.Until.Sub(now))
 	case breaker.Readmitted, breaker.NotEnforced:
-		cl.disarm(circuit)
 		cl.show(h, breaker.Closed, true)
 	}
 	cl.balancer.Refresh(now)
@@ -265,13 +264,16 @@ func (cl *Cluster) broke(h *Host, now time.Time) {
 
 // show tells the balancer whether h may be picked, while its circuit is in the
 // state that says so, and reports whether it is. Under the lock, so that what an
-// earlier state called for does not come last.
+// earlier state called for does not come last. A closed circuit waits for nothing.
 func (cl *Cluster) show(h *Host, in breaker.State, available bool) bool {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
 	is := h.State.circuit.State() == in
 	if is {
 		h.SetAvailable(available)
+		if in == breaker.Closed {
+			cl.disarmLocked(&h.State.circuit)
+		}
 	}
 	return is
 }
@@ -284,25 +286,45 @@ func (cl *Cluster) arm(h *Host, after time.Duration) {
 	if cl.closed {
 		return
 	}
-	circuit := &h.State.circuit
-	if t := cl.timers[circuit]; t != nil {
-		t.Stop()
-	}
-	cl.timers[circuit] = time.AfterFunc(after, func() { cl.halfOpen(h) })
+	cl.disarmLocked(&h.State.circuit)
+	var mine *time.Timer // written before cl.mu is let go, read under it
+	mine = time.AfterFunc(after, func() { cl.due(h, &mine) })
+	cl.timers[&h.State.circuit] = mine
 }
 
 func (cl *Cluster) disarm(c *breaker.Circuit) {
 	cl.mu.Lock()
 	defer cl.mu.Unlock()
+	cl.disarmLocked(c)
+}
+
+func (cl *Cluster) disarmLocked(c *breaker.Circuit) {
 	if t := cl.timers[c]; t != nil {
 		t.Stop()
 		delete(cl.timers, c)
 	}
 }
 
+// due is when a host's timer has gone off, unless another has taken its place since:
+// a probe may fail in the moment in which the wait for it ends.
+func (cl *Cluster) due(h *Host, timer **time.Timer) {
+	if cl.strike(&h.State.circuit, timer) {
+		cl.halfOpen(h)
+	}
+}
+
+func (cl *Cluster) strike(c *breaker.Circuit, timer **time.Timer) bool {
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	if cl.timers[c] != *timer {
+		return false
+	}
+	delete(cl.timers, c)
+	return true
+}
+
 // halfOpen lets the next request probe a host whose ejection, or probe, is over.
 func (cl *Cluster) halfOpen(h *Host) {
-	cl.disarm(&h.State.circuit)
 	now := time.Now()
 	ev := h.State.circuit.Tick(now)
 	if !cl.show(h, breaker.HalfOpen, true) {
