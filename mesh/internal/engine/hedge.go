@@ -183,7 +183,9 @@ func (r *race) adopt(winner *runner) {
 	c.engine.Background(func() {
 		for range losers {
 			loser := <-results
+			inLine := loser.call.Outcome.InLine
 			loser.call.Outcome = Failed(retry.Canceled, context.Canceled)
+			loser.call.Outcome.InLine = inLine // where it is, it has not got to its host
 			loser.lost()
 			if loser.fallen != nil { // nobody is left who could catch it
 				panic(loser.fallen)
