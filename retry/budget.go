@@ -67,29 +67,50 @@ type Budget struct {
 // while this allowance follows the load and is given back when a retry ends.
 // PerSecond is a pace, and is one.
 type terms struct {
+	of      BudgetConfig
 	percent float64
 	least   int64
 	window  *window       // nil: requests under way
 	pace    *rate.Limiter // nil: no limit
 }
 
-// Configure puts a configuration in force. Retries under way stay counted.
+// Configure puts a configuration in force. Retries under way stay counted, and so
+// does what an unchanged Interval has seen and an unchanged PerSecond has granted.
 // After an error the previous terms stand.
 func (b *Budget) Configure(c BudgetConfig) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	t := &terms{percent: c.Percent, least: int64(c.MinConcurrency)}
+	t := &terms{of: c, percent: c.Percent, least: int64(c.MinConcurrency)}
 	if t.least == 0 {
 		t.least = defaultMinConcurrency
 	}
-	if c.Interval > 0 {
-		t.window = newWindow(c.Interval)
+	old := b.terms.Load()
+	if old == nil {
+		old = new(terms)
 	}
-	if c.PerSecond > 0 {
-		t.pace = rate.NewLimiter(rate.Limit(c.PerSecond), int(math.Ceil(c.PerSecond)))
-	}
+	t.window, t.pace = old.windowOf(c.Interval), old.paceOf(c.PerSecond)
 	b.terms.Store(t)
+	return nil
+}
+
+func (t *terms) windowOf(interval time.Duration) *window {
+	switch {
+	case interval == t.of.Interval:
+		return t.window
+	case interval > 0:
+		return newWindow(interval)
+	}
+	return nil
+}
+
+func (t *terms) paceOf(perSecond float64) *rate.Limiter {
+	switch {
+	case perSecond == t.of.PerSecond:
+		return t.pace
+	case perSecond > 0:
+		return rate.NewLimiter(rate.Limit(perSecond), int(math.Ceil(perSecond)))
+	}
 	return nil
 }
 

@@ -251,3 +251,34 @@ func TestABudgetDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
+
+func TestAnEditKeepsWhatAnUnchangedBudgetHasSeen(t *testing.T) {
+	c := retry.BudgetConfig{Percent: 50, MinConcurrency: 1, Interval: 10 * time.Second, PerSecond: 2}
+	b := budget(t, c)
+	start := time.Now()
+	for range 40 {
+		b.Observe(start)
+	}
+	for b.Acquire(0, start) {
+	}
+	c.Percent = 25
+	if err := b.Configure(c); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Allowed(0, start); got != 10 {
+		t.Errorf("%d retries are allowed for 40 requests, want a quarter of them", got)
+	}
+	if b.Acquire(0, start) {
+		t.Error("the edit has granted what the second had granted before")
+	}
+	c.Interval, c.PerSecond = 0, 0
+	if err := b.Configure(c); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Allowed(16, start); got != 4 {
+		t.Errorf("%d retries are allowed with 16 requests under way, want a quarter of them", got)
+	}
+	if !b.Acquire(16, start) {
+		t.Error("refused although there is no pace any more")
+	}
+}
