@@ -108,8 +108,11 @@ func (e *Engine) Apply(p *plan.Plan) {
 }
 
 // reconfigure gives p's policy to every live cluster that has an older one, and
-// returns those that p does not know.
+// returns those that p does not know. Policies come before endpoints: where an edit
+// changes the labels of both, a subset that still wants the old ones would forget
+// its hosts.
 func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
+	var changed []*Cluster
 	for _, cl := range e.Clusters() {
 		if cl.plan.Load() == p {
 			continue
@@ -125,7 +128,10 @@ func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
 		}
 		cl.plan.Store(p)
 		cl.configure(spec)
-		cl.upstream.refeed(e.feedOf(spec))
+		changed = append(changed, cl)
+	}
+	for _, cl := range changed {
+		cl.upstream.refeed(e.feedOf(cl.Spec()))
 		cl.upstream.again(cl)
 	}
 	return gone

@@ -27,7 +27,7 @@ type upstream struct {
 	endpoints []discovery.Endpoint
 	err       error         // the trouble since the last good set; nil if there is none
 	updated   time.Time     // when the last good set came; zero: never
-	heard     chan struct{} // closed after the first set or error
+	heard     chan struct{} // closed after the feed's first set or error
 	isHeard   atomic.Bool   // that it is closed, for a cheaper look
 }
 
@@ -59,7 +59,8 @@ func newUpstream(e *Engine, key upstreamKey, f feed) *upstream {
 }
 
 // refeed changes where endpoints come from. The last good set stands until the
-// new feed yields one.
+// new feed yields one; where there is nobody in it, calls wait for the new feed's
+// first word.
 func (u *upstream) refeed(f feed) {
 	if old := u.replace(f); old != nil {
 		old.Close()
@@ -71,6 +72,9 @@ func (u *upstream) replace(f feed) (old *follow.Loop) {
 	defer u.mu.Unlock()
 	if u.feed.equal(f) {
 		return nil
+	}
+	if len(u.endpoints) == 0 && u.settled() {
+		u.unsettleLocked()
 	}
 	return u.followLocked(f)
 }
@@ -139,6 +143,12 @@ func (u *upstream) settleLocked() {
 	}
 }
 
+// unsettleLocked forgets that anything has been heard.
+func (u *upstream) unsettleLocked() {
+	u.err, u.updated, u.heard = nil, time.Time{}, make(chan struct{})
+	u.isHeard.Store(false)
+}
+
 // settled reports whether anything has been heard yet.
 func (u *upstream) settled() bool { return u.isHeard.Load() }
 
@@ -180,7 +190,7 @@ func (u *upstream) await(ctx context.Context, remaining time.Duration) Outcome {
 	timer := time.NewTimer(min(firstAnswer, remaining))
 	defer timer.Stop()
 	select {
-	case <-u.heard:
+	case <-u.firstWord():
 		return Outcome{}
 	case <-ctx.Done():
 		return Ended(ctx)
@@ -196,12 +206,22 @@ func (u *upstream) await(ctx context.Context, remaining time.Duration) Outcome {
 	return Outcome{}
 }
 
+func (u *upstream) firstWord() <-chan struct{} {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.heard
+}
+
 // giveUp ends the wait for the first word for everybody.
 func (u *upstream) giveUp() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.giveUpLocked(errSilent)
+}
+
+func (u *upstream) giveUpLocked(why error) {
 	if !u.settled() {
-		u.troubledLocked(errSilent)
+		u.troubledLocked(why)
 	}
 }
 
@@ -230,10 +250,14 @@ func (u *upstream) unknown() bool {
 	return errors.Is(u.trouble(), discovery.ErrUnknown)
 }
 
+var errUnwatched = errors.New("discovery is not asked any more: the rules have changed, or the mesh is closed")
+
+// close ends the watch, and the wait of all who wait for its first word.
 func (u *upstream) close() {
 	u.mu.Lock()
 	loop := u.loop
 	u.loop = nil
+	u.giveUpLocked(errUnwatched)
 	u.mu.Unlock()
 	if loop != nil {
 		loop.Close()
