@@ -8,6 +8,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,6 +181,29 @@ func TestTokensAreTakenOutUnlessTheyAreForwarded(t *testing.T) {
 	b.obey(ours.inlined("forwardOriginalToken: true"))
 	want("forwarded", g.get("/", 200, bearer, "X-Team: red"), `https://ours/ada auth="`+strings.TrimPrefix(bearer, "Authorization: ")+`" team=["red"],[] query=""`)
 	want("forwarded query", g.get("/?access_token="+token, 200), `https://ours/ada auth="" team=[],[] query="access_token=`+token+`"`)
+}
+
+// A caller cannot have a handler that is a proxy leave out what the token says.
+func TestWhatTheTokenSaysGetsThroughProxies(t *testing.T) {
+	ours := newIssuer("https://ours", 1)
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header.Values("X-Team"), r.Header.Values("X-Mine"))
+	}))
+	defer behind.Close()
+	to, err := url.Parse(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
+	b := open(t, nil, proxy, ours.inlined("outputClaimToHeaders: [{header: x-team, claim: team}]"))
+	bearer := ours.bearer(claims{"team": "blue"})
+	for connection, want := range map[string]string{
+		"x-team": `["blue"] ["1"]`, "keep-alive, X-Team ,x-other": `["blue"] ["1"]`, "X_Team": `["blue"] ["1"]`, "x-mine": `["blue"] []`, "x-mine,x-team": `["blue"] []`,
+	} {
+		if a := b.stranger(http1).get("/", 200, bearer, "X-Mine: 1", "Connection: "+connection); a.body != want {
+			t.Errorf("%s: %s, want %s", connection, a.body, want)
+		}
+	}
 }
 
 func TestTheHandlerSeesTheTokensClaims(t *testing.T) {

@@ -54,7 +54,30 @@ func (v *Visit) rewrite(t jwt.Result) {
 		name := v.spell(f.Name)
 		changed[name] = append(slices.Clip(changed[name]), f.Value)
 	}
+	unlist(changed, t.Add)
 	v.Header = changed
+}
+
+// unlist has the caller's Connection not name what is told: a handler that is a
+// proxy, httputil.ReverseProxy, would leave it out, and whoever is behind it take the
+// caller for nobody in particular. Envoy takes out Connection as a whole.
+func unlist(header map[string][]string, told []jwt.Field) {
+	lines := header["Connection"]
+	if len(told) == 0 || len(lines) == 0 {
+		return
+	}
+	isTold := func(option string) bool {
+		return slices.ContainsFunc(told, func(f jwt.Field) bool { return same(strings.TrimSpace(option), f.Name) })
+	}
+	kept := make([]string, 0, len(lines))
+	for _, line := range lines {
+		if options := slices.DeleteFunc(strings.Split(line, ","), isTold); len(options) > 0 {
+			kept = append(kept, strings.Join(options, ","))
+		}
+	}
+	if header["Connection"] = kept; len(kept) == 0 {
+		delete(header, "Connection")
+	}
 }
 
 func (v *Visit) bears(names []string) bool {
