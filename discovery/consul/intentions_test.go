@@ -250,6 +250,38 @@ func TestIntentionsSeeTheHeadersThatServersKeepApart(t *testing.T) {
 	})
 }
 
+// A value is the one that it is without the spaces around it, which net/http leaves
+// there in HTTP/2.
+func TestIntentionsSeeThroughPaddedHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		role := func(action api.IntentionAction, invert bool) *api.IntentionPermission {
+			return on(action, api.IntentionHTTPPermission{Header: []api.IntentionHTTPHeaderPermission{{Name: "x-role", Exact: "admin", Invert: invert}}})
+		}
+		s := newScript()
+		s.say("/v1/connect/intentions/match", scripted{body: map[string]any{"reviews": []*api.Intention{
+			{SourceName: "denied", Precedence: 9, Permissions: []*api.IntentionPermission{role(api.IntentionActionDeny, false), on(api.IntentionActionAllow, api.IntentionHTTPPermission{PathPrefix: "/"})}},
+			{SourceName: "others", Precedence: 9, Permissions: []*api.IntentionPermission{role(api.IntentionActionAllow, true)}},
+			{SourceName: "admins", Precedence: 9, Permissions: []*api.IntentionPermission{role(api.IntentionActionAllow, false)}},
+		}}})
+		s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
+		for _, name := range []string{"reviews", "*"} {
+			s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
+		}
+		v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: api.IntentionActionDeny}))
+		synctest.Wait()
+		path, err := authz.Base.Path("/")
+		must(t, err)
+		for who, let := range map[string]string{"denied": "user", "others": "user", "admins": "admin"} {
+			for _, value := range []string{"user", "admin", " admin", "admin\t", "\t admin "} {
+				r := authz.Request{Peer: someone(t, "1-2.consul", who), Path: path, Header: map[string][]string{"X-Role": {value}}}
+				if err := v.Check(r); (err == nil) != (value == let) {
+					t.Errorf("%s as %q: %v", who, value, err)
+				}
+			}
+		}
+	})
+}
+
 // Intentions are asked about each request, by name and by what it asks for.
 func TestARequestThatIntentionsLetInCostsNoAllocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

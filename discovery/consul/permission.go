@@ -131,7 +131,12 @@ func (p *permission) header(h *headerMatch, values []string) bool {
 	if len(values) > 1 {
 		values = append([]string{strings.Join(values, ",")}, values...)
 	}
-	return p.quantify(values, func(v string) bool { return h.value(v) != h.invert })
+	return p.quantify(values, func(v string) bool {
+		if as := h.value(v) != h.invert; as != p.allow {
+			return as
+		}
+		return h.value(strings.Trim(v, " \t")) != h.invert // handlers may read it so: HTTP/2 forbids the spaces, and net/http lets them in
+	})
 }
 
 func compileHeader(h api.IntentionHTTPHeaderPermission) (headerMatch, error) {
