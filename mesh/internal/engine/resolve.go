@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net"
 	"strconv"
@@ -68,12 +69,16 @@ func (u *union) hear(a resolved, yield func([]discovery.Endpoint, error) bool) b
 	if len(u.heard) < len(u.byName) {
 		return true
 	}
-	if all := u.all(); len(all) > 0 || a.err == nil {
+	all, err := u.all(), a.err
+	if len(all) > 0 || err == nil {
 		if !yield(all, nil) {
 			return false
 		}
 	}
-	return a.err == nil || yield(nil, a.err)
+	if len(all) > 0 && errors.Is(err, discovery.ErrUnknown) {
+		err = fmt.Errorf("one of the service's names: %v", err) // which is not unknown itself
+	}
+	return err == nil || yield(nil, err)
 }
 
 func (u *union) all() []discovery.Endpoint {
