@@ -168,7 +168,7 @@ func (c *Call) pick() error {
 func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	if c.Tries > 1 {
-		c.sent = c.Now()
+		c.sent, c.seen = c.Now(), time.Time{}
 	} else if len(c.Route.Mirrors) > 0 && c.Past&pastMirrors == 0 {
 		c.Past |= pastMirrors
 		c.mirror(w)
