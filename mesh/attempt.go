@@ -55,7 +55,7 @@ func (x *exchange) newAttempt(ctx context.Context, c *engine.Call) *attempt {
 	h.x, h.call = x, c
 	h.deadline, _ = c.TryDeadline()
 	switch {
-	case !h.deadline.IsZero() && endsBefore(h.deadline, ctx):
+	case !h.deadline.IsZero() && (endsBefore(h.deadline, ctx) || !c.Expires.IsZero() && relents(ctx)):
 		t := new(timedAttempt)
 		h.told, h.trace = &t.told, &t.trace
 		x.held.limit = &t.limit

@@ -49,6 +49,19 @@ func (i *inherited) Deadline() (time.Time, bool) {
 	return i.Limit.Deadline()
 }
 
+type inheritedKey struct{}
+
+// Value implements context.Context.
+func (i *inherited) Value(key any) any {
+	if key == (inheritedKey{}) {
+		return i
+	}
+	return i.Context.Value(key)
+}
+
+// relents reports that the deadline of ctx may be given up before its time.
+func relents(ctx context.Context) bool { return ctx.Value(inheritedKey{}) != nil }
+
 // AfterFunc is what package context asks for where a context is derived from this
 // one, before it starts a goroutine to wait for its end.
 func (in *inbound) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(in.Context, f) }

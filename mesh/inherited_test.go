@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -113,13 +114,36 @@ func TestWhatAHandlerPassesOnMayTakeLongerThanItsHeaders(t *testing.T) {
 			<-time.After(time.Minute)
 			_, _ = io.WriteString(w, "all")
 		})
-		to := &url.URL{Scheme: "http", Host: "reviews"}
-		proxy := &httputil.ReverseProxy{Transport: s.client.Transport, FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Header.Del("X-Envoy-Expected-Rq-Timeout-Ms") }}
-		s.fleet.Start("page", s.mesh.Handler(proxy), nil)
+		s.fleet.Start("page", s.mesh.Handler(proxyTo("reviews", s.client.Transport)), nil)
 		if a := s.get("http://page/"); a.body != "all" {
 			t.Errorf("got %q, %v", a.body, a.err)
 		}
 	})
+}
+
+// The route's own timeout stands, also where it is longer than the caller's patience.
+func TestWhatAHandlerPassesOnEndsWithTheRoutesTime(t *testing.T) {
+	page := route("page", "retries: {attempts: 1, perTryTimeout: 2s, retryOn: 5xx}")
+	play(t, []string{page, route("reviews", "timeout: 30s")}, func(s *scene) {
+		hungUp := make(chan time.Time, 1)
+		s.start("reviews", "r").plays(func(w http.ResponseWriter, r *http.Request, _ int) {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			hungUp <- time.Now()
+		})
+		s.fleet.Start("page", s.mesh.Handler(proxyTo("reviews", s.client.Transport)), nil)
+		began := time.Now()
+		s.get("http://page/")
+		s.took(began, 30*time.Second)
+		if at := (<-hungUp).Sub(began); at != 30*time.Second {
+			t.Errorf("it went on for %v, want 30 s", at)
+		}
+	})
+}
+
+func proxyTo(host string, by http.RoundTripper) http.Handler {
+	to := &url.URL{Scheme: "http", Host: host}
+	return &httputil.ReverseProxy{Transport: by, FlushInterval: -1, ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }}
 }
 
 // A handler that takes the connection answers by itself.
