@@ -30,6 +30,7 @@ func (m *Mesh) Inside() inside.Mesh {
 		Introduction:  m.introduction(),
 		Mode:          m.guard.Mode,
 		Inherit:       m.inheritFrom,
+		Relents:       relents,
 		Receive: func(ctx context.Context) inside.Inbound {
 			return &visitor{inbound{Context: ctx, start: m.clock.now()}, m}
 		},

@@ -227,6 +227,9 @@ func (s *stream) deadline() time.Time {
 func (s *stream) limited(ctx context.Context, c *engine.Call) *try {
 	ctx, cancel := context.WithCancel(ctx)
 	deadline, route := c.Deadline, time.Duration(0)
+	if s.client.mesh.Relents(ctx) {
+		ctx, deadline = unhurried{ctx}, c.Expires
+	}
 	if s.desc.ClientStreams {
 		deadline, route = time.Time{}, c.Route.Timeout
 	}

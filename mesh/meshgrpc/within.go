@@ -22,6 +22,12 @@ func (t *try) Deadline() (time.Time, bool) {
 	return t.told, true
 }
 
+// An unhurried context tells no server its deadline, which may be given up.
+type unhurried struct{ context.Context }
+
+// Deadline implements context.Context.
+func (unhurried) Deadline() (deadline time.Time, ok bool) { return }
+
 // until is when the try ends.
 func (t *try) until() (time.Time, bool) {
 	if t.limit != nil {

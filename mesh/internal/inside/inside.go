@@ -49,6 +49,9 @@ type Mesh struct {
 	// Inherit takes over the deadline that a caller has handed on beside gRPC's
 	// own, by the values of x-envoy-expected-rq-timeout-ms.
 	Inherit func(ctx context.Context, values []string) (context.Context, context.CancelFunc)
+	// Relents reports that the deadline of ctx may be given up before its time, as that
+	// which an HTTP handler inherits is when it answers.
+	Relents func(ctx context.Context) bool
 	// Receive begins the journey of an inbound request.
 	Receive func(ctx context.Context) Inbound
 }
