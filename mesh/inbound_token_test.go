@@ -175,6 +175,10 @@ func TestTokensAreTakenOutUnlessTheyAreForwarded(t *testing.T) {
 	}
 	want("header", g.get("/", 200, bearer), `https://ours/ada auth="" team=["blue"],[] query=""`)
 	want("query", g.get("/?a=b&access_token="+token, 200), `https://ours/ada auth="" team=["blue"],[] query="a=b"`)
+	want("another scheme", g.get("/?access_token="+token, 200, "Authorization: Basic YTpi"), `https://ours/ada auth="Basic YTpi" team=["blue"],[] query=""`)
+	for _, evil := range []string{"bearer evil", "BEARER evil", "Bearer\tevil", "Bearer"} {
+		want(evil+" beside a token", g.get("/?access_token="+token, 200, "Authorization: "+evil), `https://ours/ada auth="" team=["blue"],[] query=""`)
+	}
 	want("spoofed", g.get("/", 200, bearer, "X-Team: red", "x-TEAM: green", "X_Team: red", "x_team: red"), `https://ours/ada auth="" team=["blue"],[] query=""`)
 	want("no token", g.get("/", 200, "X-Team: red", "X_TEAM: red"), `nobody auth="" team=[],[] query=""`)
 	want("no such claim", g.get("/", 200, ours.bearer(nil), "X-Team: red"), `https://ours/ada auth="" team=[],[] query=""`)

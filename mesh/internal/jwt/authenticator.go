@@ -109,7 +109,7 @@ func (a *Authenticator) judge(ctx context.Context, req *Request, seen []sighting
 	for _, r := range a.rules {
 		v, s := a.ask(ctx, r, seen, now)
 		if s = cmp.Or(s, r.admitsRest(req)); s == valid {
-			return a.result(r, v, seen), nil
+			return a.result(r, v, req, seen), nil
 		}
 		b.add(r, s)
 	}
@@ -157,7 +157,7 @@ func (a *Authenticator) verify(ctx context.Context, r *rule, seen *sighting, now
 	return v, valid
 }
 
-func (a *Authenticator) result(r *rule, v *verdict, seen []sighting) Result {
+func (a *Authenticator) result(r *rule, v *verdict, req *Request, seen []sighting) Result {
 	res := Result{Auth: v.auth, Add: v.tell}
 	if r.forward {
 		res.Remove = a.written
@@ -166,6 +166,11 @@ func (a *Authenticator) result(r *rule, v *verdict, seen []sighting) Result {
 	for i := range seen {
 		if slices.Contains(r.places, seen[i].spot.place) {
 			res.takeOut(seen[i].spot)
+		}
+	}
+	for _, p := range r.places {
+		if p.mayBeRead(req) && !slices.Contains(res.Remove, p.name) {
+			res.Remove = joined(res.Remove, []string{p.name})
 		}
 	}
 	return res

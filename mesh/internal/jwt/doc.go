@@ -40,6 +40,7 @@
 // another use than sig, tokens with critical extensions, and tokens spelled in
 // another way than they were signed are refused; so is a token that would be
 // forwarded beside a line of the rule's header that does not begin as the rule
-// says; the challenge names no query; numbers are told in headers as they were
+// says, and of a token that is taken out so is the header where a line begins as
+// the rule says but for case and spaces; the challenge names no query; numbers are told in headers as they were
 // written, whole ones without exponent and fraction.
 package jwt

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	security "istio.io/api/security/v1beta1"
@@ -58,6 +59,16 @@ func (p place) lines(req *Request) []string {
 		return nil
 	}
 	return req.values(p.name)
+}
+
+// mayBeRead reports whether a line of the header begins as one with a token does, but
+// for its case and its space: the scheme "is case-insensitive" (RFC 9110 §11.1), and
+// the handler may mistakenly use what nobody has verified.
+func (p place) mayBeRead(req *Request) bool {
+	scheme := strings.TrimSpace(p.prefix)
+	return scheme != "" && slices.ContainsFunc(p.lines(req), func(line string) bool {
+		return len(line) >= len(scheme) && strings.EqualFold(line[:len(scheme)], scheme)
+	})
 }
 
 func (p place) inHeader(req *Request, found []string) []string {
