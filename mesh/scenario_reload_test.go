@@ -1,6 +1,7 @@
 package mesh_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -103,5 +104,14 @@ func TestEndpointsAndSubsetsThatChangeTheirLabelsTogetherForgetNothing(t *testin
 		for _, p := range paths {
 			s.want(s.get("http://reviews/"+p), "200")
 		}
+	})
+}
+
+// A service whose names are those of workloads may have none.
+func TestAServiceOfNoNamesIsNotWaitedFor(t *testing.T) {
+	play(t, []string{strings.Replace(selecting, "STATIC", "DNS", 1), unretried("reviews")}, func(s *scene) {
+		began := time.Now()
+		s.refused(s.get("http://reviews/"), noHealthy, 503, "UH")
+		s.took(began, 0)
 	})
 }

@@ -272,12 +272,18 @@ func (e *Engine) feedOf(spec *plan.Cluster) feed {
 	switch {
 	case spec.Passthrough:
 		return feed{fixed: []discovery.Endpoint{spec.Original()}}
-	case s != nil && s.Resolves():
-		return feed{source: e.dns, names: s.Endpoints(spec.Key.Host, spec.Key.Port)}
 	case s != nil:
-		return feed{fixed: s.Endpoints(spec.Key.Host, spec.Key.Port)}
+		return e.listed(s, s.Endpoints(spec.Key.Host, spec.Key.Port))
 	case e.config.Discovery != nil:
 		return feed{source: e.config.Discovery, ask: spec.Discovery}
 	}
 	return feed{source: e.dns, ask: spec.Discovery}
+}
+
+// listed: where no name is listed, there is nothing to wait for.
+func (e *Engine) listed(s *plan.Service, endpoints []discovery.Endpoint) feed {
+	if s.Resolves() && len(endpoints) > 0 {
+		return feed{source: e.dns, names: endpoints}
+	}
+	return feed{fixed: endpoints}
 }
