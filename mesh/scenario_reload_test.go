@@ -1,10 +1,12 @@
 package mesh_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh"
 )
 
@@ -113,5 +115,24 @@ func TestAServiceOfNoNamesIsNotWaitedFor(t *testing.T) {
 		began := time.Now()
 		s.refused(s.get("http://reviews/"), noHealthy, 503, "UH")
 		s.took(began, 0)
+	})
+}
+
+func TestObserversHearOfHostsThatAreBackForNobodyDetectsOutliersAnyMore(t *testing.T) {
+	play(t, oneStrike(""), func(s *scene) {
+		host := s.start("reviews", "only")
+		eject(s, host)
+		host.plays(host.says(200))
+		s.rule(unretried("reviews"))
+		s.want(s.get("http://reviews/"), "200")
+		want := []breaker.Kind{breaker.Ejected, breaker.Readmitted}
+		if got := s.journal.events(host.Address()); !slices.Equal(got, want) {
+			t.Errorf("events %v, want %v", got, want)
+		}
+		s.rule(oneStrike("")...)
+		s.pass(time.Hour) // no timer of the old ejection is left
+		if got := s.journal.events(host.Address()); !slices.Equal(got, want) {
+			t.Errorf("events %v, want %v", got, want)
+		}
 	})
 }

@@ -91,6 +91,7 @@ func (cl *Cluster) fits(spec *plan.Cluster) bool {
 func (cl *Cluster) configure(spec *plan.Cluster) {
 	cl.spec.Store(spec)
 	cl.gate.SetLimits(spec.Limits)
+	out := cl.out()
 	cl.detector.Configure(spec.Outlier)
 	if spec.Budget == nil || cl.budget.Configure(*spec.Budget) != nil { // validated with the rule
 		cl.budget.Remove()
@@ -100,6 +101,26 @@ func (cl *Cluster) configure(spec *plan.Cluster) {
 		cl.show(h, breaker.Closed, true)
 	}
 	_ = cl.balancer.Configure(spec.Balancer, now) // validated with the rule
+	if !spec.Outlier.Enabled {
+		cl.welcome(out)
+	}
+}
+
+// out are the hosts that are ejected or half-open.
+func (cl *Cluster) out() (hosts []*Host) {
+	for _, h := range cl.Hosts() {
+		if h.State.circuit.State() != breaker.Closed {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
+}
+
+// welcome tells of hosts that are back because nobody detects outliers any more.
+func (cl *Cluster) welcome(back []*Host) {
+	for _, h := range back {
+		cl.engine.events.Circuit(cl, h, breaker.Event{Kind: breaker.Readmitted})
+	}
 }
 
 // update takes in a new set of endpoints, of which the subset's are the cluster's.
