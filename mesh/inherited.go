@@ -49,6 +49,12 @@ func (i *inherited) Deadline() (time.Time, bool) {
 	return i.Limit.Deadline()
 }
 
+// deadline is the one that was inherited.
+func (i *inherited) deadline() time.Time {
+	at, _ := i.Limit.Deadline()
+	return at
+}
+
 type inheritedKey struct{}
 
 // Value implements context.Context.
@@ -59,8 +65,16 @@ func (i *inherited) Value(key any) any {
 	return i.Context.Value(key)
 }
 
-// relents reports that the deadline of ctx may be given up before its time.
-func relents(ctx context.Context) bool { return ctx.Value(inheritedKey{}) != nil }
+// relents reports that the deadline of ctx may be given up before its time: that it is
+// an inherited one, and none of the handler's own that comes before it.
+func relents(ctx context.Context) bool {
+	i, ok := ctx.Value(inheritedKey{}).(*inherited)
+	if !ok {
+		return false
+	}
+	at, ok := ctx.Deadline()
+	return ok && at.Equal(i.deadline())
+}
 
 // AfterFunc is what package context asks for where a context is derived from this
 // one, before it starts a goroutine to wait for its end.

@@ -62,6 +62,32 @@ func TestAStreamThatAnHTTPHandlerPassesOnMayTakeLonger(t *testing.T) {
 	}
 }
 
+// A deadline of its own a handler does not give up, and the server is told it.
+func TestAStreamThatAnHTTPHandlerGivesATimeTellsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, told := newFleet(t), false
+		f.start("ratings", "v1").double.onStream(func(s bidi) error {
+			_, told = s.Context().Deadline()
+			return nil
+		})
+		m := f.mesh(mesh.Config{})
+		conn := f.dialMesh(m, "ratings")
+		h := m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+			defer cancel()
+			if err := listen(ctx, conn, &grpc.StreamDesc{ServerStreams: true}, func() { w.WriteHeader(http.StatusOK) }); err != nil {
+				t.Error(err)
+			}
+		}))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://page/", nil)
+		r.Header.Set("X-Envoy-Expected-Rq-Timeout-Ms", "2000")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if !told {
+			t.Error("the server was told no deadline")
+		}
+	})
+}
+
 // listen begins once the stream has, and returns how that has ended.
 func listen(ctx context.Context, conn *grpc.ClientConn, desc *grpc.StreamDesc, begin func()) error {
 	s, err := conn.NewStream(ctx, desc, "/grpc.testing.TestService/FullDuplexCall")
