@@ -92,13 +92,16 @@ func forHTTP2(h http.Header) http.Header {
 	if fitsHTTP2(h) {
 		return h
 	}
-	said := h["Connection"]
+	said, welcome := h["Connection"], h["Te"]
 	h = maps.Clone(h)
 	for _, name := range []string{"Connection", "Transfer-Encoding", "Te"} {
 		delete(h, name)
 	}
-	if h1.SaysClose(said) {
+	if h1.Lists(said, "close") {
 		h["Connection"] = []string{"close"}
+	}
+	if h1.Lists(welcome, "trailers") { // all that TE may say there
+		h["Te"] = []string{"trailers"}
 	}
 	return h
 }

@@ -93,8 +93,8 @@ func (m *message) target(r *http.Request) {
 // ending says that the connection ends, if the caller wants it to.
 func (m *message) ending(r *http.Request) {
 	said := r.Header["Connection"]
-	m.closes = r.Close || SaysClose(said)
-	if r.Close && !SaysClose(said[:min(len(said), 1)]) { // net/http looks no further
+	m.closes = r.Close || Lists(said, "close")
+	if r.Close && !Lists(said[:min(len(said), 1)], "close") { // net/http looks no further
 		m.add(closeLine)
 	}
 }
@@ -107,11 +107,11 @@ func (m *message) endConnection() {
 	}
 }
 
-// SaysClose reports whether a Connection header has the option close.
-func SaysClose(values []string) bool {
+// Lists reports whether a header that lists options, as Connection does, has one of them.
+func Lists(values []string, wanted string) bool {
 	for _, v := range values {
 		for option := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(trim(option), "close") {
+			if strings.EqualFold(trim(option), wanted) {
 				return true
 			}
 		}
