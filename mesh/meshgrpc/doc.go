@@ -42,7 +42,7 @@
 //     that is not gRPC's counts by its own; the first of a minute does not count.
 //  6. grpc.WaitForReady: the journey is begun anew, first after 20 ms, at last each
 //     second, as long as nobody can be connected to and the connection is not closed.
-//     Observers are told of it once, at its end; a rule's fault and mirror meet it
+//     Observers are told of it once, at its end, with all its time; a rule's fault and mirror meet it
 //     once.
 //  7. A host that refused a connection is connected to again after 50 ms at first,
 //     1 s at last.

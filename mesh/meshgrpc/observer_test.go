@@ -58,6 +58,7 @@ func TestTheObserverIsToldOnceOfACallThatWaits(t *testing.T) {
 			flags string
 		}{
 			"it is answered":       {onlyOnce, 5 * time.Second, codes.OK, "-"},
+			"it is late at first":  {onlyOnce + "\n    fault: {delay: {percentage: {value: 100}, fixedDelay: 1s}}", 5 * time.Second, codes.OK, "DI"},
 			"the rule answers":     {"  - directResponse: {status: 503}", 0, codes.Unavailable, "-"},
 			"no route is its own":  {"  - match: [{uri: {exact: /none}}]\n    route: [{destination: {host: ratings}}]", 0, codes.Unimplemented, "NR"},
 			"the time is up first": {onlyOnce, time.Hour, codes.DeadlineExceeded, "UF"},
@@ -70,11 +71,13 @@ func TestTheObserverIsToldOnceOfACallThatWaits(t *testing.T) {
 					time.AfterFunc(c.back, i.comeBack)
 					ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 					defer cancel()
+					began := time.Now()
 					if err := do(ctx, f.clientOf(w.config(virtualService(c.rule)), "ratings")); status.Code(err) != c.code {
 						t.Errorf("got %v, want %v", err, c.code)
 					}
+					took := time.Since(began)
 					synctest.Wait()
-					if got := w.requests(); len(got) != 1 || got[0].Flags != c.flags {
+					if got := w.requests(); len(got) != 1 || got[0].Flags != c.flags || got[0].Duration != took || !got[0].Start.Equal(began) {
 						t.Errorf("told of %+v", got)
 					}
 				})

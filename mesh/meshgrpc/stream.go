@@ -116,7 +116,7 @@ func (s *stream) travel(err error) error {
 			return err
 		}
 		s.report.Drop()
-		s.order.past = s.call.Past
+		s.order.past = s.call.Passed()
 		s.begin(s.client, s.order)
 		var ours bool
 		if ours, err = s.client.mesh.Engine.Route(s.ctx, &s.call); !ours && err == nil {

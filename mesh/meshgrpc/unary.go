@@ -72,7 +72,7 @@ func (c *client) once(o *order, wait time.Duration, request, reply any, invoke g
 	x.begin(c, *o)
 	x.message = request
 	again, err = x.travel(wait)
-	o.past, returned = x.call.Past, true
+	o.past, returned = x.call.Passed(), true
 	return again, err
 }
 

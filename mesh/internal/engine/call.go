@@ -37,7 +37,7 @@ type Call struct {
 	Idempotent bool // may be executed twice
 	Replayable bool // may be sent twice
 	Shadow     bool // a mirror's copy
-	Past       Past // what is not to be done again, of a call that is begun anew
+	Past       Past // of a call that is begun anew
 	Patient    bool // a refusal may not be its end: the owner, who may begin it anew, tells of that by Over
 	// Flight is the call's place among those under way; nil: it has none.
 	Flight *Flight
@@ -82,13 +82,26 @@ type Call struct {
 	skip     uint64 // those of them not to use again
 }
 
-// Past is what a rule does once to a call that its owner may begin anew.
-type Past uint8
+// Past is what stays of the rounds before, of a call that its owner begins anew.
+type Past struct {
+	start             time.Time // of the first; zero: there was none
+	flags             Flag
+	faulted, mirrored bool // a rule does either once
+}
 
-const (
-	pastFaults Past = 1 << iota
-	pastMirrors
-)
+// Passed is the past of the next round.
+func (c *Call) Passed() Past {
+	p := c.Past
+	p.start, p.flags = c.Start, c.Flags&DelayInjected
+	return p
+}
+
+// resume takes up a call that was begun before. Its tries have their time from now on.
+func (c *Call) resume() {
+	if p := &c.Past; !p.start.IsZero() {
+		c.sent, c.Start, c.Flags = c.Start, p.start, p.flags
+	}
+}
 
 // A Witness is told what becomes of one call, as Events is of all. Its methods are
 // called on the call's goroutine, never under a lock.

@@ -62,6 +62,7 @@ func (e *Engine) do(ctx context.Context, c *Call, w Wire) error {
 // has a say in the request at all; if not, it is to pass unchanged.
 func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
 	c.engine, c.state = e, e.state.Load()
+	c.resume()
 	c.Target = c.state.plan.Lookup(c.Request.Authority)
 	c.Target.Secure = c.Request.Scheme == "https"
 	c.Target.Via = c.Via
@@ -147,7 +148,7 @@ func (c *Call) admit() error {
 	}
 	c.holds |= holdsRequest
 	if c.Tries == 0 { // a retry is no new request
-		c.Cluster.budget.Observe(c.Start)
+		c.Cluster.budget.Observe(c.sent)
 	}
 	return nil
 }
@@ -169,8 +170,8 @@ func (c *Call) attempt(ctx context.Context, w Wire) {
 	c.Tries++
 	if c.Tries > 1 {
 		c.sent, c.seen = c.Now(), time.Time{}
-	} else if len(c.Route.Mirrors) > 0 && c.Past&pastMirrors == 0 {
-		c.Past |= pastMirrors
+	} else if len(c.Route.Mirrors) > 0 && !c.Past.mirrored {
+		c.Past.mirrored = true
 		c.mirror(w)
 	}
 	c.fly()

@@ -9,8 +9,8 @@ import (
 // special is what a rule does to the request beside sending it: injected faults, and
 // an answer of its own, which needs no upstream.
 func (e *Engine) special(ctx context.Context, c *Call) (done bool, err error) {
-	if c.Past&pastFaults == 0 {
-		c.Past |= pastFaults
+	if !c.Past.faulted {
+		c.Past.faulted = true
 		if done, err := e.fault(ctx, c); done || err != nil {
 			return done, err
 		}
