@@ -42,8 +42,9 @@
 //     that is not gRPC's counts by its own; the first of a minute does not count.
 //  6. grpc.WaitForReady: the journey is begun anew, first after 20 ms, at last each
 //     second, as long as nobody can be connected to and the connection is not closed.
-//     Observers are told of it once, at its end, with all its time; a rule's fault and mirror meet it
-//     once.
+//     Observers are told of it once, at its end, with all its time; a rule's fault
+//     and mirror meet it once. A stream whose service becomes unknown meanwhile is
+//     UNAVAILABLE if its caller has it already; else it passes unchanged.
 //  7. A host that refused a connection is connected to again after 50 ms at first,
 //     1 s at last.
 //  8. Windows: a server may send 4 MiB of each stream before they are read, as to
