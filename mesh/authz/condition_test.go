@@ -234,7 +234,7 @@ func TestAmbiguousRequestsAreReadTheStricterWay(t *testing.T) {
 		{"one role of several is not enough", allowing(when(isAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
 		{"one role of several that must not be", allowing(when(notAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
 		{"another role denied", denying(when(notAdmin)), []*authz.Request{roles("admin", "x"), roles("x", "admin")}},
-		{"a denied host, port or not", denying(operation(`hosts: [admin.example]`)), []*authz.Request{host("admin.example:80"), host("ADMIN.example."), host("admin.example.:80")}},
+		{"a denied host, port or not", denying(operation(`hosts: [admin.example]`)), []*authz.Request{host("admin.example:80"), host("ADMIN.example."), host("admin.example.:80"), host("admin.example..")}},
 		{"a host that must not be", allowing(operation(`notHosts: [admin.example]`)), []*authz.Request{host("admin.example:80"), host("admin.example.")}},
 		{"an allowed host, as written only", allowing(operation(`hosts: [shop.example]`)), []*authz.Request{host("shop.example:80"), host("shop.example.")}},
 		{"an allowed host that is no host's end", allowing(operation(`hosts: ["*.shop.example"]`)), []*authz.Request{host("admin.example:80.shop.example"), host("admin.example:.shop.example"), host("a:1:2.shop.example")}},

@@ -66,7 +66,7 @@ type host struct {
 
 // holds compares the host as it was sent, port and all, in any case: "The match
 // is case-insensitive". Handlers, http.ServeMux among them, leave the port out,
-// and some the dot at the end; so where a match leads to a refusal, the host
+// and some the dots at the end; so where a match leads to a refusal, the host
 // without them counts too. And where it leads in, no port that is none: of
 // admin:80.example.com handlers see another host than *.example.com does.
 func (c host) holds(r *Request) bool {
@@ -76,7 +76,7 @@ func (c host) holds(r *Request) bool {
 	as := lower(r.Host)
 	bare := withoutPort(as)
 	if c.wide {
-		return c.want.match(as) || c.want.match(bare) || c.want.match(strings.TrimSuffix(bare, "."))
+		return c.want.match(as) || c.want.match(bare) || c.want.match(strings.TrimRight(bare, "."))
 	}
 	return isPort(as[len(bare):]) && c.want.match(as)
 }
