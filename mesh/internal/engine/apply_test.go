@@ -73,6 +73,9 @@ func TestACallFindsNoClusterThatIsAboutToGo(t *testing.T) {
 					t.Error("a call by the new plan found the cluster of the old one")
 				}
 				e.Apply(p)
+				if !old.Closed() {
+					t.Error("the cluster of the old plan lives on, and with it the watch of its endpoints")
+				}
 			})
 		}
 	}

@@ -49,6 +49,7 @@ type Engine struct {
 	mu        sync.Mutex // guards what is alive
 	closed    bool
 	clusters  map[plan.ClusterKey]*Cluster
+	ousted    []*Cluster // whose place one of a newer plan has taken, to be retired
 	upstreams map[upstreamKey]*upstream
 	stop      context.CancelFunc
 	life      context.Context // ends with Close
@@ -102,6 +103,7 @@ func (e *Engine) Apply(p *plan.Plan) {
 	gone := e.reconfigure(p)
 	e.state.Store(&state{plan: p})
 	gone = append(gone, e.reconfigure(p)...)
+	gone = append(gone, e.takeOusted()...)
 	for _, cl := range gone {
 		e.retire(cl)
 	}
@@ -134,6 +136,13 @@ func (e *Engine) reconfigure(p *plan.Plan) (gone []*Cluster) {
 		cl.upstream.refeed(e.feedOf(cl.Spec()))
 		cl.upstream.again(cl)
 	}
+	return gone
+}
+
+func (e *Engine) takeOusted() (gone []*Cluster) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	gone, e.ousted = e.ousted, nil
 	return gone
 }
 

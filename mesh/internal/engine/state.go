@@ -103,6 +103,9 @@ func (e *Engine) live(key plan.ClusterKey) *Cluster {
 	}
 	cl.upstream = e.upstreamLocked(spec)
 	cl.upstream.join(cl)
+	if have != nil {
+		e.ousted = append(e.ousted, have)
+	}
 	e.clusters[key] = cl
 	return cl
 }
