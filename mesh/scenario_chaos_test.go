@@ -37,13 +37,15 @@ func (c *chaos) edition(r *rand.Rand) []string {
 		"{http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 4}}",
 		"{tcp: {connectTimeout: 500ms, maxConnectionDuration: 2s}, http: {idleTimeout: 1s}}",
 	}
-	balancers := []string{"{simple: ROUND_ROBIN}", "{simple: RANDOM}", "{consistentHash: {httpCookie: {name: user, ttl: 1h}}}", "{simple: LEAST_REQUEST, warmup: {duration: 5s}}"}
+	balancers := []string{"{simple: ROUND_ROBIN}", "{simple: RANDOM}", "{consistentHash: {httpCookie: {name: user, ttl: 1h}}}", "{simple: LEAST_REQUEST, warmup: {duration: 5s}}",
+		"{consistentHash: {maglev: {tableSize: 251}, httpHeaderName: User-Agent}}", "{simple: LEAST_REQUEST, localityLbSetting: {failoverPriority: [rack]}}"}
 	outliers := []string{"", ", outlierDetection: {consecutive5xxErrors: 2, baseEjectionTime: 1s, interval: 1s, maxEjectionPercent: 100}",
 		", outlierDetection: {consecutive5xxErrors: 3, baseEjectionTime: 300ms, minHealthPercent: 50}"}
+	budgets := []string{"", ", retryBudget: {percent: 30, minRetryConcurrency: 2}", ", retryBudget: {percent: 50, budgetInterval: 1s}"}
 	route := []string{"timeout: 2s", "timeout: 300ms, retries: {attempts: 3, retryOn: '5xx,reset', perTryTimeout: 100ms}", "retries: {attempts: 0}",
 		"retries: {attempts: 2, retryOn: '503,connect-failure'}, mirror: {host: shadow}", "fault: {delay: {fixedDelay: 50ms, percentage: {value: 30}}, abort: {httpStatus: 418, percentage: {value: 10}}}"}
 	return []string{
-		policyWith("reviews", "{loadBalancer: "+pick(r, balancers)+", connectionPool: "+pick(r, pools)+pick(r, outliers)+"}", subsets),
+		policyWith("reviews", "{loadBalancer: "+pick(r, balancers)+", connectionPool: "+pick(r, pools)+pick(r, outliers)+pick(r, budgets)+"}", subsets),
 		routes("reviews", fmt.Sprintf("[{%s, route: [{destination: {host: reviews, subset: v1}, weight: 60}, {destination: {host: reviews, subset: v2}, weight: 40}]}]", pick(r, route))),
 	}
 }
@@ -59,7 +61,7 @@ func (c *chaos) part(r *rand.Rand, a *actor) part {
 // strike does one thing to the fleet.
 func (c *chaos) strike(r *rand.Rand) {
 	a := pick(r, c.hosts)
-	switch r.IntN(10) {
+	switch r.IntN(12) {
 	case 0:
 		a.Refuse()
 	case 1:
@@ -74,6 +76,14 @@ func (c *chaos) strike(r *rand.Rand) {
 		}
 	case 6:
 		c.client.CloseIdleConnections()
+	case 7:
+		a.Describe(func(e *discovery.Endpoint) {
+			e.Weight, e.Locality.Zone = uint32(r.IntN(5)), pick(r, []string{"", "a", "b"})
+		})
+	case 8: // it moves to another subset, or to none
+		a.Describe(func(e *discovery.Endpoint) {
+			e.Labels = map[string]string{"version": fmt.Sprint("v", r.IntN(4)), "rack": fmt.Sprint(r.IntN(2))}
+		})
 	default:
 		a.plays(c.part(r, a))
 	}
@@ -126,10 +136,10 @@ func (c *chaos) rage(seed uint64, callers int, lasts time.Duration) {
 
 // calm makes everybody well and waits until all that was under way has ended.
 func (c *chaos) calm() {
-	for _, a := range c.hosts {
+	for i, a := range c.hosts {
 		a.Recover()
 		a.plays(a.says(200))
-		a.Describe(func(e *discovery.Endpoint) { e.Health = discovery.Healthy })
+		a.Describe(func(e *discovery.Endpoint) { *e = discovery.Endpoint{Address: e.Address, Labels: versionOf(i)} })
 	}
 	c.pass(2 * time.Hour)
 }
@@ -137,11 +147,13 @@ func (c *chaos) calm() {
 func newChaos(s *scene) *chaos {
 	c := &chaos{scene: s}
 	for i := range 6 {
-		c.hosts = append(c.hosts, s.start("reviews", fmt.Sprint(i), "version", fmt.Sprint("v", 1+i%2)))
+		c.hosts = append(c.hosts, s.startEndpoint("reviews", fmt.Sprint(i), discovery.Endpoint{Labels: versionOf(i)}))
 	}
 	s.start("shadow", "shadow")
 	return c
 }
+
+func versionOf(i int) map[string]string { return map[string]string{"version": fmt.Sprint("v", 1+i%2)} }
 
 // nothingHeld looks for what ended requests have not given back.
 func (c *chaos) nothingHeld() {
@@ -151,7 +163,7 @@ func (c *chaos) nothingHeld() {
 			c.Errorf("still held: %+v", cl)
 		}
 		for _, e := range cl.Endpoints {
-			if e.Active != 0 || !e.Available && e.Circuit == "closed" {
+			if e.Active != 0 || !e.Available { // after an hour everybody may be probed
 				c.Errorf("still held: %s %+v", cl.Subset, e)
 			}
 		}
