@@ -40,14 +40,15 @@
 //  1. Where handlers read a request in several ways, no reading passes that the
 //     policy would stop. Of several values of a header, the whole joined by commas
 //     counts, and, towards a refusal, each alone, without spaces around it. Of a host, what was sent counts,
-//     and, towards a refusal, the name without port and final dot. Of a path, see
-//     [Normalization].
+//     and, towards a refusal, the name without port and final dots; one whose port
+//     is no number is allowed by nothing. Of a path, see [Normalization].
 //  2. Paths are matched as handlers see them, decoded; patterns are decoded too.
 //     %2F stays: it stands for an escaped slash.
 //  3. What policies write is literal, where Istio puts it into an expression
 //     unescaped: the dot of */sa/a.b is a dot. The namespace is looked for in the
 //     path of an ID, never in its trust domain.
-//  4. request.headers[host] is the host, in any case.
+//  4. request.headers[host] is the host, in any case; connection.sni, too, is
+//     compared in any case.
 //
 // # Limits
 //
