@@ -29,7 +29,8 @@ import (
 // the time for which its client's certificate was still valid at its beginning, so
 // that clients show the new one while the roots of the old one are still there.
 //
-// Peer tells next who calls. Handler goes outermost: what stands before it and
+// Peer tells next who calls; X-Forwarded-Client-Cert, which proxies write, is left as
+// the caller has sent it, and proves nothing. Handler goes outermost: what stands before it and
 // changes the path, as http.StripPrefix does, or chooses by it, as http.ServeMux
 // does, goes by a path that the policies never see.
 func (m *Mesh) Handler(next http.Handler) http.Handler {

@@ -139,6 +139,9 @@ func (w *ward) admit(ctx context.Context, endpoints []discovery.Endpoint) {
 	w.endpoints = endpoints
 	stay := map[string]*bed{}
 	for _, e := range endpoints {
+		if stay[e.Address] != nil { // listed before
+			continue
+		}
 		b := w.beds[e.Address]
 		if b == nil {
 			b = w.ask(ctx, e.Address)

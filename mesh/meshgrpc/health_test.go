@@ -2,6 +2,7 @@ package meshgrpc_test
 
 import (
 	"context"
+	"iter"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -84,6 +85,39 @@ func TestAnEndpointThatCannotBeAskedIsAskedAgain(t *testing.T) {
 		if took := time.Since(began); got[0] != discovery.Healthy || got[1] != discovery.Unhealthy || got[2] != discovery.Healthy || took > 6*time.Second {
 			t.Errorf("got %v in %v", got, took)
 		}
+	})
+}
+
+// A pair is a source of somebody's own, which knows two endpoints.
+type pair [2]discovery.Endpoint
+
+func (p pair) Watch(ctx context.Context, _ discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		if yield(p[:], nil) {
+			<-ctx.Done()
+		}
+	}
+}
+
+// Two endpoints with one address are one server, which is asked once.
+func TestAnAddressThatIsListedTwiceIsAskedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t)
+		i := f.prepare("ratings", discovery.Endpoint{Labels: map[string]string{"version": "v1"}})
+		grpc_health_v1.RegisterHealthServer(i.server, health.NewServer())
+		i.open(nil)
+		again := i.endpoint
+		again.Labels = map[string]string{"version": "v2"}
+		ctx, cancel := context.WithCancel(context.Background())
+		go func() {
+			for range meshgrpc.Healthy(pair{i.endpoint, again}, f.checks()).Watch(ctx, discovery.Service{Host: "ratings", Name: "ratings"}) {
+			}
+		}()
+		synctest.Wait()
+		if open, _ := i.connections(); open != 1 {
+			t.Errorf("%d connections", open)
+		}
+		cancel()
 	})
 }
 
