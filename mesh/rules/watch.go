@@ -48,7 +48,7 @@ type watch struct {
 	notify *fsnotify.Watcher
 	events <-chan fsnotify.Event // nil with notify
 	lost   <-chan error          // events that overflowed; nil with notify
-	polled bool                  // nobody has told of a change
+	polled bool                  // nobody has told of a change, or not of its end
 }
 
 func newWatch(t *Tree) *watch {
@@ -69,19 +69,31 @@ func (w *watch) close() {
 	}
 }
 
-// look reads the files if they may have changed since the last look.
+// look reads the files if they may have changed since the last look. What was written
+// while they were read is read again.
 func (w *watch) look(ctx context.Context) (*Set, error, bool) {
-	l, err := w.list(ctx)
-	if err != nil {
-		w.last = nil
-		return w.teller.news(nil, err)
+	for late := time.Now().Add(settleMax); ; w.polled = true {
+		l, err := w.list(ctx)
+		if err != nil {
+			w.last = nil
+			return w.teller.news(nil, err)
+		}
+		if len(l.files) > 0 && slices.EqualFunc(w.last, l.files, found.same) {
+			return nil, nil, false
+		}
+		w.last = l.files
+		w.observe(l.dirs)
+		texts, err := w.read(l.files)
+		if err != nil || w.still(l) || !time.Now().Before(late) || ctx.Err() != nil {
+			return w.teller.news(texts, err)
+		}
 	}
-	if len(l.files) > 0 && slices.EqualFunc(w.last, l.files, found.same) {
-		return nil, nil, false
-	}
-	w.last = l.files
-	w.observe(l.dirs)
-	return w.teller.news(w.read(l.files))
+}
+
+// still says that the files are those of the listing, as far as one sees.
+func (w *watch) still(l listing) bool {
+	now, err := w.tree.list(time.Now())
+	return err == nil && slices.EqualFunc(l.files, now.files, found.alike)
 }
 
 // list names the files. Where nobody has told of a change that there is, they are named

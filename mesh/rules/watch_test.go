@@ -372,6 +372,51 @@ func TestNoHalfOfAFileIsReadWhereNobodyTellsOfChanges(t *testing.T) {
 	}
 }
 
+// So may the reading of a file that has been looked at: it is another one by then.
+func TestNoHalfOfAFileIsReadThatIsWrittenAfterALook(t *testing.T) {
+	first, second := rule("a", "{host: a}"), "---\n"+rule("b", "{host: b}")
+	for nth := range 8 {
+		synctest.Test(t, func(t *testing.T) {
+			fsys := &openedFS{name: "a.yaml", opens: make(chan func(), 8)}
+			fsys.put("a.yaml", first+second)
+			f := follow(t, rules.FS(fsys))
+			f.hosts("a b")
+			synctest.Wait() // for the watch to sleep
+			fsys.before(nth, func() {
+				fsys.put("a.yaml", first)
+				time.AfterFunc(10*time.Millisecond, func() { fsys.put("a.yaml", first+second+"---\n"+rule("c", "{host: c}")) })
+			})
+			f.hosts("a b c")
+		})
+	}
+}
+
+// An openedFS changes as a file is opened.
+type openedFS struct {
+	changingFS
+	name  string
+	opens chan func() // what comes before each of them
+}
+
+// before has change come before the file is opened once more than n times.
+func (o *openedFS) before(n int, change func()) {
+	for range n {
+		o.opens <- func() {}
+	}
+	o.opens <- change
+}
+
+func (o *openedFS) Open(name string) (fs.File, error) {
+	if name == o.name {
+		select {
+		case change := <-o.opens:
+			change()
+		default:
+		}
+	}
+	return o.changingFS.Open(name)
+}
+
 func TestStaticRulesCanBeRewritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := rules.Static(rule("a", "{host: a}"), rule("b", "{host: b}"))
