@@ -49,7 +49,7 @@
 // syscall.Conn. A connection that shows no socket, such as a net.Pipe, has a
 // goroutine while it is idle, and another while it is written to, for nothing there
 // keeps what was written until it is read. So have all connections on systems that
-// are not Unix.
+// are not Unix, and, while it is written, a request of more than 80 KiB.
 //
 // # Concurrency
 //

@@ -8,12 +8,17 @@ type sending struct {
 	err error
 }
 
+// atOnce is how long a message may be that has room in a socket's buffers: a body,
+// and a head as most are.
+const atOnce = maxBody + 16<<10
+
 // send writes a message. What is written to a socket has room in its buffer, so
 // that the caller's own goroutine writes it. What is written to something else,
 // such as a net.Pipe, may wait until the server reads it, and a server may answer
-// before it does: so that has a goroutine of its own, and c.out tells its end.
+// before it does: so that has a goroutine of its own, and c.out tells its end. So
+// has a gigantic head.
 func (c *conn) send(m *message) sending {
-	if c.watch.socket() {
+	if c.watch.socket() && len(m.bytes) <= atOnce {
 		n, err := c.Write(m.bytes)
 		return c.written(sending{n, err})
 	}
@@ -22,7 +27,7 @@ func (c *conn) send(m *message) sending {
 	c.out = out
 	go func() {
 		n, err := c.Write(m.bytes)
-		if err != nil {
+		if err != nil && !c.watch.socket() { // whose end is that of both directions
 			_ = c.SetReadDeadline(longAgo) // no answer will come
 		}
 		out <- sending{n, err}

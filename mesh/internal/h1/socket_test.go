@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -88,4 +89,56 @@ func TestIdleSocketsThatTheServerHasClosedAreFound(t *testing.T) {
 		}
 		t.Error("the connection is still open")
 	})
+}
+
+// A head may be longer than what the buffers of both sides take in. A server that
+// has had enough of it says so, and need not read on.
+func TestAServerMayRefuseAGiganticHeadWithoutReadingIt(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan struct{})
+	var serve sync.WaitGroup
+	serve.Go(func() { refuse(l, answered) })
+	defer serve.Wait()
+	defer func() { _ = l.Close() }()
+	defer close(answered)
+
+	pool := h1.New(h1.Config{Dial: dialSmall})
+	defer pool.CloseIdle()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.Addr().String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Gigantic", strings.Repeat("x", 16<<20))
+	resp, err := pool.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("got %s", resp.Status)
+	}
+}
+
+// refuse answers one request, and reads nothing of it.
+func refuse(l net.Listener, until <-chan struct{}) {
+	c, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.Close() }()
+	_, _ = io.WriteString(c, "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\n\r\n")
+	<-until
+}
+
+// dialSmall has little room for what is written.
+func dialSmall(ctx context.Context, host string) (net.Conn, error) {
+	c, err := dialTCP(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.(*net.TCPConn).SetWriteBuffer(64 << 10)
 }
