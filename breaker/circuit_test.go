@@ -163,8 +163,8 @@ func TestAnEjectionLastsAtMost300SecondsOrTheBase(t *testing.T) {
 		base time.Duration
 		want []string
 	}{
-		{120 * s, []string{"2m0s, ×1", "6m0s, ×2", "11m0s, ×3", "16m0s, ×3"}},
-		{400 * s, []string{"6m40s, ×1", "13m20s, ×1"}},
+		{120 * s, []string{"2m0s, ×1", "6m0s, ×2", "11m0s, ×3", "16m0s, ×4", "21m0s, ×4"}},
+		{400 * s, []string{"6m40s, ×1", "13m20s, ×2", "20m0s, ×2"}},
 	} {
 		o := breaker.DefaultOutlier()
 		o.Consecutive5xx, o.BaseEjectionTime = 1, test.base

@@ -96,10 +96,11 @@ func (m *model) eject(i, times int, now time.Time) string {
 		return "not enforced"
 	}
 	longest := max(300*time.Second, m.o.BaseEjectionTime)
-	lasts, n := m.o.BaseEjectionTime, 1
-	for n <= times && lasts < longest {
-		lasts, n = lasts+m.o.BaseEjectionTime, n+1
+	n := times
+	if time.Duration(times)*m.o.BaseEjectionTime < longest+m.o.BaseEjectionTime { // Envoy's condition
+		n++
 	}
+	lasts := time.Duration(n) * m.o.BaseEjectionTime
 	*h = modelHost{state: breaker.Open, times: n, until: now.Add(min(lasts, longest))}
 	return fmt.Sprintf("ejected ×%d until %v", n, h.until)
 }

@@ -64,14 +64,15 @@ func (o Outlier) completed() *Outlier {
 	return &o
 }
 
-// ejectionTime is how long the nth ejection lasts, and n itself where it no
-// longer adds to that: Envoy stops counting there too, so that a host that was
-// out often needs no longer to be forgiven than its ejections became longer.
+// ejectionTime is how long the nth ejection lasts, and n itself up to the first
+// that adds nothing to that: Envoy counts no further, so that a host that was out
+// often need not be forgiven for much longer than its ejections became longer.
 func (o *Outlier) ejectionTime(n int) (time.Duration, int) {
 	longest := max(maxEjectionTime, o.BaseEjectionTime)
-	most := int((longest + o.BaseEjectionTime - 1) / o.BaseEjectionTime)
-	if n >= most {
-		return longest, most
+	most := int((longest+o.BaseEjectionTime-1)/o.BaseEjectionTime) + 1
+	n = min(n, most)
+	if n >= most-1 {
+		return longest, n
 	}
 	return o.BaseEjectionTime * time.Duration(n), n
 }
