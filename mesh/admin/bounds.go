@@ -11,28 +11,43 @@ const (
 	maxBuckets    = 512  // of one edge's latencies
 )
 
-// bounded finds what would keep graphs from being merged: one instance in trouble
-// must not take the graph of all away.
+// bounded finds what would keep graphs from being merged, or drawn: one instance in
+// trouble must not take the graph of all away.
 func bounded(g *topology.Graph) error {
+	if !within(g.Window) {
+		return fmt.Errorf("a window of %g s is not within 0 to %g", g.Window, mostPerSecond)
+	}
+	nodes := make(map[string]bool, len(g.Nodes))
+	for i, v := range g.Nodes {
+		if v.ID != v.Node.ID() {
+			return fmt.Errorf("node %d is called %.100q: want %.100q", i, v.ID, v.Node.ID())
+		}
+		nodes[v.ID] = true
+	}
+	return boundedEdges(g.Edges, nodes)
+}
+
+func boundedEdges(edges []topology.Edge, nodes map[string]bool) error {
 	type key struct {
 		source, target, protocol string
 		secure                   bool
 	}
-	seen := make(map[key]bool, len(g.Edges))
-	if !within(g.Window) {
-		return fmt.Errorf("a window of %g s is not within 0 to %g", g.Window, mostPerSecond)
-	}
-	for i := range g.Edges {
-		e := &g.Edges[i]
+	seen := make(map[key]bool, len(edges))
+	for i := range edges {
+		e := &edges[i]
 		k := key{e.Source, e.Target, e.Protocol, e.Secure}
-		if seen[k] {
+		switch {
+		case !nodes[e.Source]:
+			return fmt.Errorf("edge %d: its source %.100q is no node of it", i, e.Source)
+		case !nodes[e.Target]:
+			return fmt.Errorf("edge %d: its target %.100q is no node of it", i, e.Target)
+		case seen[k]:
 			return fmt.Errorf("edge %d, from %.100q to %.100q, is there twice", i, e.Source, e.Target)
-		}
-		seen[k] = true
-		if !boundedTraffic(e.Outbound) || !boundedTraffic(e.Inbound) {
+		case !boundedTraffic(e.Outbound) || !boundedTraffic(e.Inbound):
 			return fmt.Errorf("edge %d, from %.100q to %.100q, has more than %d latencies, or a number that is not within 0 to %g",
 				i, e.Source, e.Target, maxBuckets, mostPerSecond)
 		}
+		seen[k] = true
 	}
 	return nil
 }
@@ -41,7 +56,7 @@ func boundedTraffic(t *topology.Traffic) bool {
 	if t == nil {
 		return true
 	}
-	if len(t.Latency) > maxBuckets || !within(t.Requests, t.Errors, t.BytesSent, t.BytesReceived) {
+	if len(t.Latency) > maxBuckets || !within(t.Requests, t.Errors, t.BytesSent, t.BytesReceived, t.Connections) {
 		return false
 	}
 	for _, b := range t.Latency {

@@ -65,7 +65,7 @@ func TestFleetAsksNoAddressThatAnInstanceNames(t *testing.T) {
 	where := netip.MustParseAddrPort(victim.Listener.Addr().String())
 	liar := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, `{"instance": {"id": "liar"}, "nodes": [
-			{"id": "a", "namespace": "default", "name": "127.0.0.1"}, {"id": "b", "namespace": "0.1", "name": "127.0"}]}`)
+			{"id": "default/127.0.0.1", "namespace": "default", "name": "127.0.0.1"}, {"id": "0.1/127.0", "namespace": "0.1", "name": "127.0"}]}`)
 	}))
 	t.Cleanup(liar.Close)
 	_, port, _ := net.SplitHostPort(liar.Listener.Addr().String())
@@ -92,20 +92,30 @@ spec:
 	}
 }
 
-// TestFleetOutlivesNumbersWithoutBounds: one instance cannot take the graph of all
-// away by what cannot be added.
-func TestFleetOutlivesNumbersWithoutBounds(t *testing.T) {
-	for _, traffic := range []string{
-		`"outbound": {"requestsPerSecond": 1e308}, "inbound": {"requestsPerSecond": 1e308}`,
-		`"outbound": {"requestsPerSecond": 1, "latency": [{"upToMilliseconds": 1, "requestsPerSecond": 1e308}, {"upToMilliseconds": 1, "requestsPerSecond": 1e308}]}`,
+// TestFleetOutlivesWhatCannotBeMerged: one instance cannot take the graph of all
+// away by what cannot be added, or be drawn.
+func TestFleetOutlivesWhatCannotBeMerged(t *testing.T) {
+	const nodes = `"nodes": [{"id": "a", "name": "a"}, {"id": "b", "name": "b"}]`
+	const edge = `{"source": "a", "target": "b", "protocol": "http"`
+	for graph, want := range map[string]string{
+		nodes + `, "edges": [` + edge + `}]`:                                                                           "",
+		nodes + `, "edges": [` + edge + `}, ` + edge + `}]`:                                                            "is there twice",
+		nodes + `, "edges": [` + edge + `, "reportedBySource": {"requestsPerSecond": 1e308}}]`:                         "a number that is not within 0 to 1e+15",
+		nodes + `, "edges": [` + edge + `, "reportedByTarget": {"connections": 1e308}}]`:                               "a number that is not within 0 to 1e+15",
+		nodes + `, "edges": [` + edge + `, "reportedByTarget": {"connections": -1}}]`:                                  "a number that is not within 0 to 1e+15",
+		nodes + `, "edges": [` + edge + `, "reportedBySource": {"latency": [{"requestsPerSecond": 1e308}]}}]`:          "a number that is not within 0 to 1e+15",
+		nodes + `, "windowSeconds": -1`:                                                                                "a window of -1 s",
+		`"edges": [` + edge + `}]`:                                                                                     `"a" is no node of it`,
+		`"nodes": [{"id": "productpage", "name": "evil"}]`:                                                             `node 0 is called "productpage": want "evil"`,
+		`"nodes": [{"id": "a", "name": "a"}], "edges": [{"source": "a", "target": "<img src=x>", "protocol": "http"}]`: `is no node of it`,
 	} {
-		edge := `{"source": "a", "target": "b", "protocol": "http", ` + traffic + `}`
 		s := asking(t, func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = fmt.Fprintf(w, `{"instance": {"id": "x"}, "edges": [%s, %s]}`, edge, edge)
+			_, _ = fmt.Fprintf(w, `{"instance": {"id": "x"}, %s}`, graph)
 		}, byPort())
 		var got admin.Topology
-		if s.read("/api/topology?fleet=1", &got); len(got.Instances) != 1 || got.Instances[0].Error == "" {
-			t.Errorf("%s: %+v", traffic, got)
+		s.read("/api/topology?fleet=1", &got)
+		if len(got.Instances) != 1 || (got.Instances[0].Error == "") != (want == "") || !strings.Contains(got.Instances[0].Error, want) {
+			t.Errorf("%s: got %+v, want %q", graph, got.Instances, want)
 		}
 	}
 }
