@@ -31,6 +31,10 @@ func (a *admin) tap(w http.ResponseWriter, r *http.Request) {
 		refuse(w, err)
 		return
 	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	if r.Method == http.MethodHead { // nobody reads what would come, or hangs up
+		return
+	}
 	select {
 	case a.taps <- struct{}{}:
 		defer func() { <-a.taps }()
@@ -40,7 +44,6 @@ func (a *admin) tap(w http.ResponseWriter, r *http.Request) {
 	}
 	t := a.mesh.Tap(filter, tapBuffer)
 	defer t.Close()
-	w.Header().Set("Content-Type", "text/event-stream")
 	(&stream{w: w, control: http.NewResponseController(w), tap: t}).run(r.Context())
 }
 

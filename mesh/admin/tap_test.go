@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -147,6 +148,19 @@ func TestTapsAreBounded(t *testing.T) {
 	one := s.tap("/api/tap")
 	if one.resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%s", one.resp.Status)
+	}
+}
+
+// TestNoTapStreamsToWhoAskedForTheHeadAlone: nobody reads what comes after it, and
+// the place would be taken for as long as the connection is kept.
+func TestNoTapStreamsToWhoAskedForTheHeadAlone(t *testing.T) {
+	s := under(t, "")
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	r := asked("/api/tap").WithContext(ctx)
+	r.Method = http.MethodHead
+	if w := ask(s.pages, r); w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" || ctx.Err() != nil {
+		t.Errorf("%d %v, %v", w.Code, w.Header(), ctx.Err())
 	}
 }
 
