@@ -126,6 +126,10 @@ func TestExplainNamesWhatItCannotUnderstand(t *testing.T) {
 		"host=a&header=x":              `header: "x" has no colon`,
 		"host=a&method=a%20b":          "invalid method",
 		"host=" + url.QueryEscape("%"): "invalid URL escape",
+		"host=a/b&path=/c":             `host: "a/b" is not a host and a port`,
+		"host=a?b":                     `host: "a?b" is not a host and a port`,
+		"host=u@a":                     `host: "u@a" is not a host and a port`,
+		"host=a%23":                    `host: "a#" is not a host and a port`,
 		"host=a&path=/50%":             `query: invalid URL escape "%"`,
 		"host=a&header=cookie:a=1;b=2": "query: invalid semicolon separator",
 	} {

@@ -72,8 +72,11 @@ func requestOf(ctx context.Context, question *http.Request) (*http.Request, erro
 		return nil, fmt.Errorf("path: %q does not begin with a slash", path)
 	}
 	r, err := http.NewRequestWithContext(ctx, cmp.Or(q.Get("method"), http.MethodGet), scheme+"://"+host+path, nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case r.URL.Host != host: // a part of it would be the path, or lost
+		return nil, fmt.Errorf("host: %q is not a host and a port", host)
 	}
 	return r, addHeaders(r, q["header"])
 }
