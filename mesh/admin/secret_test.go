@@ -173,3 +173,20 @@ func keyTexts(t *testing.T, c tlsid.Credential) (out []string) {
 	}
 	return append(out, hex.EncodeToString(secret), new(big.Int).SetBytes(secret).String())
 }
+
+// TestASecretThatBeginsAnotherHidesIt: what is told of rules repeats both, in quotes.
+func TestASecretThatBeginsAnotherHidesIt(t *testing.T) {
+	var rule strings.Builder
+	rule.WriteString(`{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: reviews}, spec: {hosts: [reviews], http: [`)
+	for _, secret := range []string{"open", "open-PLANTED", `say \"PLANTED\"`, `say \"PLANTED\" twice`} {
+		rule.WriteString(`{match: [{headers: {x-api-key: {exact: "` + secret + `"}}}], route: [{destination: {host: reviews}}]}, `)
+	}
+	rule.WriteString(`{route: [{destination: {host: reviews}}]}]}}`)
+	s := under(t, rule.String())
+	for range 20 { // in whatever order they are remembered
+		w := s.page("/api/explain?host=reviews&header=x-api-key:none")
+		if look(t, "/api/explain", w.Body.String()); w.Code != http.StatusOK || strings.Count(w.Body.String(), "***") < 4 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+}

@@ -3,8 +3,10 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/mask"
@@ -25,9 +27,10 @@ func named(field string) bool {
 // rules elsewhere repeats them.
 type masker struct {
 	found map[string]bool
+	cut   *strings.Replacer // takes all that was found out of a text; nil: to be made
 }
 
-func newMasker() *masker { return &masker{map[string]bool{}} }
+func newMasker() *masker { return &masker{found: map[string]bool{}} }
 
 // spec is a spec in JSON, without its secrets, and without members that are null.
 func (m *masker) spec(spec any) json.RawMessage {
@@ -124,8 +127,9 @@ func (m *masker) all(v any) any {
 }
 
 func (m *masker) hide(secret string) string {
-	if len(secret) >= shortest {
-		m.found[secret] = true
+	if len(secret) >= shortest && !m.found[secret] {
+		text := strconv.Quote(secret) // as messages have it
+		m.found[secret], m.found[text[1:len(text)-1]], m.cut = true, true, nil
 	}
 	return mask.Hidden
 }
@@ -144,10 +148,19 @@ func (m *masker) text(s string) string {
 
 // elsewhere takes what was found out of another text.
 func (m *masker) elsewhere(s string) string {
-	for secret := range m.found {
-		s = strings.ReplaceAll(s, secret, mask.Hidden)
+	if m.cut == nil {
+		m.cut = replacer(m.found)
 	}
-	return mask.Text(s)
+	return mask.Text(m.cut.Replace(s))
+}
+
+// replacer tries the longest first: one secret may be how another begins.
+func replacer(found map[string]bool) *strings.Replacer {
+	var pairs []string
+	for _, secret := range slices.SortedFunc(maps.Keys(found), func(a, b string) int { return len(b) - len(a) }) {
+		pairs = append(pairs, secret, mask.Hidden)
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // everywhere is v in JSON, without what was found in any of its texts.
