@@ -35,7 +35,7 @@ type Redirect struct {
 	Headers HeaderOps
 
 	scheme, authority string
-	port              string
+	port              uint16 // 0: none is written
 	derive            bool // the port that the request was addressed to
 	path              string
 	prefix            bool // path replaces the matched prefix only
@@ -58,9 +58,7 @@ func compileRedirect(spec *networking.HTTPRoute) *Redirect {
 	}
 	switch port := in.RedirectPort.(type) {
 	case *networking.HTTPRedirect_Port:
-		if port.Port != 0 {
-			r.port = strconv.Itoa(int(port.Port))
-		}
+		r.port = uint16(port.Port)
 	case *networking.HTTPRedirect_DerivePort:
 		r.derive = port.DerivePort == networking.HTTPRedirect_FROM_REQUEST_PORT
 	}
@@ -72,17 +70,16 @@ func (r *Route) Location(req *Request, port uint16) string {
 	to := r.Redirect
 	scheme := or(to.scheme, req.Scheme)
 	host, written := splitPort(req.Authority)
-	host, hostPort := or(to.authority, host), ""
+	host, hostPort := or(to.authority, host), to.port
 	switch {
-	case to.port != "":
-		hostPort = to.port
+	case to.port != 0:
 	case to.derive:
-		hostPort = strconv.Itoa(int(port))
-	case to.authority == "" && written != 0 && (scheme == req.Scheme || strconv.Itoa(int(written)) != defaultPort(req.Scheme)):
-		hostPort = strconv.Itoa(int(written)) // a new scheme drops the old one's default port, and no other
+		hostPort = port
+	case to.authority == "" && (scheme == req.Scheme || written != schemePort(req.Scheme)):
+		hostPort = written // a new scheme drops the old one's default port, and no other
 	}
-	if hostPort != "" && hostPort != defaultPort(scheme) {
-		host += ":" + hostPort
+	if hostPort != 0 && hostPort != schemePort(scheme) {
+		host += ":" + strconv.Itoa(int(hostPort))
 	}
 	path, query := to.target(r.matched(req, port), req)
 	return (&url.URL{Scheme: scheme, Host: host}).String() + path + query
@@ -102,13 +99,6 @@ func (to *Redirect) target(m *match, req *Request) (path, query string) {
 		query = "?" + req.RawQuery
 	}
 	return path, query
-}
-
-func defaultPort(scheme string) string {
-	if scheme == "https" {
-		return "443"
-	}
-	return "80"
 }
 
 func or(a, b string) string {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"slices"
@@ -65,7 +66,7 @@ func (p *Plan) Key(d *Destination, t Target) ClusterKey {
 		k.Port = t.Port
 	}
 	if k.Port == 0 {
-		k.Port = p.serviceOf(k.Host).defaultPort()
+		k.Port = p.serviceOf(k.Host).defaultPort(t.scheme())
 	}
 	if k.Port == 0 && t.Secure {
 		k.Port = 443
@@ -175,7 +176,7 @@ func (s *Service) missingPort(port uint16) string {
 		have = append(have, strconv.Itoa(int(p.Number)))
 	}
 	if port == 0 {
-		return fmt.Sprintf("%s has ports %s and none named http: write one in the URL or in destination.port", s.Host, strings.Join(have, ", "))
+		return fmt.Sprintf("%s has ports %s, none of which is named http or is 80: write one in the URL or in destination.port", s.Host, strings.Join(have, ", "))
 	}
 	return fmt.Sprintf("%s has no port %d, only %s: write destination.port", s.Host, port, strings.Join(have, ", "))
 }
@@ -259,9 +260,6 @@ func (c *Cluster) Original() discovery.Endpoint {
 	if c.Key.Via != "" {
 		return discovery.Endpoint{Address: c.Key.Via}
 	}
-	port := strconv.Itoa(int(c.Key.Port))
-	if c.Key.Port == 0 {
-		port = defaultPort("http")
-	}
-	return discovery.Endpoint{Address: net.JoinHostPort(strings.Trim(c.Key.Host, "[]"), port)}
+	port := cmp.Or(c.Key.Port, schemePort("http"))
+	return discovery.Endpoint{Address: net.JoinHostPort(strings.Trim(c.Key.Host, "[]"), strconv.Itoa(int(port)))}
 }

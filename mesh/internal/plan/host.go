@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -38,6 +39,13 @@ type Target struct {
 	// Via is a connection of the caller's own, which carries the request whatever
 	// host it picks; "": the mesh picks.
 	Via string
+}
+
+func (t *Target) scheme() string {
+	if t.Secure {
+		return "https"
+	}
+	return "http"
 }
 
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
@@ -192,16 +200,10 @@ func (r *Route) byPort() bool {
 }
 
 // PortOf is the service port that a request is addressed to: the one written,
-// else the service's own, else the scheme's.
+// else the service's own for the scheme, else the scheme's.
 func (v *VirtualHost) PortOf(r *Request, written uint16) uint16 {
 	if written != 0 {
 		return written
 	}
-	if port := v.Service.defaultPort(); port != 0 {
-		return port
-	}
-	if r.Scheme == "https" {
-		return 443
-	}
-	return 80
+	return cmp.Or(v.Service.defaultPort(r.Scheme), schemePort(r.Scheme))
 }

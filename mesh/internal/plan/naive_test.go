@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -186,19 +187,25 @@ func better(host, than string) bool {
 	return len(host) > len(than)
 }
 
-// defaultPort: "the service's only port, or its port named http", else the scheme's.
+// defaultPort: the service's only port, or its port named like the scheme, or the
+// scheme's own if it has that, or the one named http; else the scheme's.
 func (n naive) defaultPort(name, scheme string) int {
-	if se := n.service(name); se != nil {
-		for _, p := range se.Spec.Ports {
-			if len(se.Spec.Ports) == 1 || p.Name == "http" {
-				return int(p.Number)
-			}
+	own := map[string]int{"http": 80, "https": 443}[scheme]
+	se := n.service(name)
+	if se == nil {
+		return own
+	}
+	if len(se.Spec.Ports) == 1 {
+		return int(se.Spec.Ports[0].Number)
+	}
+	named := map[string]int{}
+	for _, p := range se.Spec.Ports {
+		named[p.Name] = int(p.Number)
+		if int(p.Number) == own {
+			named["own"] = own
 		}
 	}
-	if scheme == "https" {
-		return 443
-	}
-	return 80
+	return cmp.Or(named[scheme], named["own"], named["http"], own)
 }
 
 // serviceEntries are those that are seen, in the order of virtualServices.

@@ -147,20 +147,34 @@ func (s *Service) port(number uint16) (Port, bool) {
 }
 
 // defaultPort is what a URL without a port means: the only port, else the one
-// named http, else none (0). It may be called on nil.
-func (s *Service) defaultPort() uint16 {
-	if s == nil || len(s.Ports) == 0 {
+// named like the scheme, else the scheme's own, else the one named http, else none
+// (0). It may be called on nil.
+func (s *Service) defaultPort(scheme string) uint16 {
+	if s == nil {
 		return 0
 	}
 	if len(s.Ports) == 1 {
 		return s.Ports[0].Number
 	}
+	own, _ := s.port(schemePort(scheme))
+	return cmp.Or(s.portNamed(scheme), own.Number, s.portNamed("http"))
+}
+
+// portNamed is 0 if there is none.
+func (s *Service) portNamed(name string) uint16 {
 	for _, p := range s.Ports {
-		if p.Name == "http" {
+		if p.Name == name {
 			return p.Number
 		}
 	}
 	return 0
+}
+
+func schemePort(scheme string) uint16 {
+	if scheme == "https" {
+		return 443
+	}
+	return 80
 }
 
 // perRequest says that the endpoints are those of the name that the request

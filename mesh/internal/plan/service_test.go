@@ -146,19 +146,29 @@ const (
 	onePort  = "ports: [{number: 9080, name: web, protocol: HTTP}]\n"
 	twoPorts = "ports: [{number: 9090, name: grpc, protocol: GRPC}, {number: 9080, name: http, protocol: HTTP}]\n"
 	unnamed  = "ports: [{number: 9090, name: grpc, protocol: GRPC}, {number: 9080, name: web, protocol: HTTP}]\n"
+	external = "ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: https, protocol: HTTPS}]\n"
+	tasks    = "ports: [{number: 443, name: https-port, protocol: HTTPS}, {number: 80, name: http-port, protocol: HTTP}]\n"
+	others   = "ports: [{number: 80, name: http-old, protocol: HTTP}, {number: 8443, name: https, protocol: HTTPS}, {number: 8080, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]\n"
 )
 
-// A URL without a port means the service's only port, or its port named http; a
-// written port means what Istio says.
+// A URL without a port means the service's only port, or its port named like the
+// scheme, or the scheme's own; a written port means what Istio says.
 func TestPorts(t *testing.T) {
-	const has = " has ports 9090, 9080 and none named http: write one in the URL or in destination.port"
+	const has = " has ports 9090, 9080, none of which is named http or is 80: write one in the URL or in destination.port"
 	for _, c := range []struct{ name, ports, url, want string }{
 		{"the only port", onePort, "http://a.com/", "9080"},
 		{"the port named http", twoPorts, "http://a.com/", "9080"},
 		{"none named http", unnamed, "http://a.com/", "0: a.com" + has},
 		{"the written port", twoPorts, "http://a.com:9090/", "9090"},
 		{"a port that there is not", onePort, "http://a.com:80/", "80: a.com has no port 80, only 9080: write destination.port"},
-		{"https means no other port", onePort, "https://a.com/", "9080"},
+		{"https means no other port than the only one", onePort, "https://a.com/", "9080"},
+		{"http beside https", external, "http://a.com/", "80"},
+		{"https beside http", external, "https://a.com/", "443"},
+		{"the number of http", tasks, "http://a.com/", "80"},
+		{"the number of https", tasks, "https://a.com/", "443"},
+		{"the name before the number of http", others, "http://a.com/", "8080"},
+		{"the name before the number of https", others, "https://a.com/", "8443"},
+		{"https where there is http alone", twoPorts, "https://a.com/", "9080"},
 	} {
 		p := compile(t, serviceEntry("s", "hosts: [a.com]\nresolution: DNS\n"+c.ports))
 		got := cluster(t, p, c.url)
