@@ -87,10 +87,12 @@ func (l *Live) readmit(f *Flow) *Flow {
 	return f
 }
 
-// forget lets go of flows that have been idle for long.
+// forget lets go of flows that have been idle for long; for those that were told of by
+// a clock ahead of this one, from now on.
 func (l *Live) forget(now time.Time) {
 	for k, f := range l.flows {
-		if f.open <= 0 && now.Sub(time.Unix(0, f.last)) > l.config.Forget {
+		f.last = min(f.last, now.UnixNano())
+		if f.open == 0 && now.Sub(time.Unix(0, f.last)) > l.config.Forget {
 			delete(l.flows, k)
 			f.live = nil
 		}

@@ -28,7 +28,7 @@ func (l *Live) Pass(f *Flow, p Passage) {
 	if p.Opened {
 		f.open++
 	}
-	if p.Closed {
+	if p.Closed && f.open > 0 { // else there was no room for it when it was opened
 		f.open--
 	}
 	f.pass(&p)

@@ -61,9 +61,10 @@ func (w *window) add(calls []Call) {
 func (w *window) second(at uint64) *second {
 	s := &w.seconds[at%seconds]
 	switch {
-	case s.at > int64(at):
+	case s.at == int64(at):
+	case s.at > int64(at) && !ahead(s.at):
 		return nil
-	case s.at < int64(at):
+	default:
 		*s = second{at: int64(at)}
 	}
 	return s
@@ -71,11 +72,15 @@ func (w *window) second(at uint64) *second {
 
 func (w *window) period(at uint64) *period {
 	p := &w.periods[at%periods]
-	if p.at < int64(at) {
+	if p.at < int64(at) || p.at > int64(at) && ahead(p.at*perBlock) {
 		*p = period{at: int64(at)}
 	}
 	return p
 }
+
+// ahead says that a Unix second has yet to come: the clock was ahead when it was told,
+// and has been set back.
+func ahead(at int64) bool { return at > time.Now().Unix() }
 
 // A sum is what passed in a span of a window.
 type sum struct {
