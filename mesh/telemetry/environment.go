@@ -29,7 +29,7 @@ func (e *environment) Attribute(name string) cel.Value {
 var attributes = map[string]func(*environment) cel.Value{
 	"request.path":       detail(func(d *Details) string { return d.Path }),
 	"request.url_path":   detail((*Details).urlPath),
-	"request.query":      detail((*Details).query),
+	"request.query":      query,
 	"request.host":       detail(func(d *Details) string { return d.Host }),
 	"request.scheme":     detail(func(d *Details) string { return d.Scheme }),
 	"request.method":     detail(func(d *Details) string { return d.Method }),
@@ -109,6 +109,14 @@ func first(h map[string][]string, name string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// query may be empty, which is not absent.
+func query(e *environment) cel.Value {
+	if d := e.result.Details; d != nil && d.Path != "" {
+		return cel.String(d.query())
+	}
+	return cel.Absent()
 }
 
 func port(of func(*Details) string) func(*environment) cel.Value {
@@ -211,7 +219,7 @@ func (h headers) pseudo(key string) string {
 		return h.Path
 	case ":method":
 		return h.Method
-	case ":authority":
+	case ":authority", "host":
 		return h.Host
 	case ":scheme":
 		return h.Scheme

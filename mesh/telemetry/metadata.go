@@ -112,7 +112,8 @@ func (p *peers) learn(value string) Workload {
 	if err != nil {
 		w = Workload{}
 	}
-	if len(value) <= LongestMetadata && p.count.Add(1) <= mostPeers {
+	if len(value) <= LongestMetadata && p.count.Load() < mostPeers { // so that it does not come round
+		p.count.Add(1)
 		p.known.Store(strings.Clone(value), w)
 	}
 	return w

@@ -375,6 +375,7 @@ func TestAccessLogRules(t *testing.T) {
 		{"one that is no bool", `[{"filter": {"expression": "response.code"}}]`, false, 200, false},
 		{"by mutual TLS", `[{"filter": {"expression": "connection.mtls && request.url_path == '/reviews/7'"}}]`, false, 200, true},
 		{"by a flag", `[{"filter": {"expression": "response.flags == 0 && xds.route_name == 'reviews'"}}]`, false, 200, true},
+		{"by the host, which is one of the headers", `[{"filter": {"expression": "request.headers['host'] == 'reviews:9080' && 'host' in request.headers"}}]`, false, 200, true},
 		{"inherited", `[{"filter": {"expression": "response.code == 1"}}, {}]`, false, 200, false},
 		{"none beside providers, who log all", `[{"filter": {"expression": "response.code == 1"}}, {"providers": [{"name": "otel"}]}]`, false, 200, true},
 		{"the later one", `[{"filter": {"expression": "response.code == 1"}}, {"filter": {"expression": "true"}}]`, false, 200, true},
@@ -398,5 +399,16 @@ func TestAShareOfTheRequestsIsLogged(t *testing.T) {
 	}
 	if n := bytes.Count(out.Bytes(), []byte("\n")); n < 400 || n > 600 {
 		t.Errorf("got %d lines, want about 500", n)
+	}
+}
+
+// A path without a query has an empty one, as in Envoy; without details there is none.
+func TestAPathWithoutAQueryHasAnEmptyOne(t *testing.T) {
+	b, out := logged(t)
+	apply(t, b, spec(t, `{"accessLogging": [{"filter": {"expression": "request.query == ''"}}]}`))
+	r := sample()
+	r.Details.Path = "/reviews/7"
+	if b.Log(context.Background(), b.Edge(toReviews()), &r); out.Len() == 0 {
+		t.Error("it is not logged")
 	}
 }
