@@ -86,13 +86,13 @@ func newPropagator(p propagation.TextMapPropagator) propagator {
 func (p *propagator) reads(c Carrier) bool { return p.other != nil || !c.Untraced }
 
 // extract is ctx with what the headers carry. A trace that they do not carry, or
-// not well, leaves ctx as it is.
+// not well, leaves ctx as it is; so does baggage where ctx has some.
 func (p *propagator) extract(ctx context.Context, c Carrier) context.Context {
 	if p.other != nil {
 		return p.other.Extract(ctx, c)
 	}
 	names := c.names()
-	if p.baggage && len(c.Header[names.baggage]) > 0 {
+	if p.baggage && len(c.Header[names.baggage]) > 0 && baggage.FromContext(ctx).Len() == 0 {
 		ctx = propagation.Baggage{}.Extract(ctx, c)
 	}
 	parents := c.Header[names.traceparent]

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
@@ -98,6 +99,22 @@ func TestBaggageIsPassedOn(t *testing.T) {
 	span.Inject(ctx, telemetry.Carrier{Header: out})
 	if got := strings.Join(out["Baggage"], ""); !strings.Contains(got, "user=alice") || !strings.Contains(got, "tier=gold") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Baggage of the context is its program's word, sampled or not: that of headers, which a
+// handler has passed on, does not take its place.
+func TestBaggageOfTheContextComesBeforeThatOfHeaders(t *testing.T) {
+	b, _ := traced(t, sdktrace.AlwaysSample())
+	member, _ := baggage.NewMember("user", "alice")
+	own, _ := baggage.New(member)
+	headers := map[string][]string{"Traceparent": {parent}, "Baggage": {"user=bob"}}
+	ctx, span := b.Call(baggage.ContextWithBaggage(context.Background(), own), telemetry.Carrier{Header: headers}, "GET")
+	if span.Inject(ctx, telemetry.Carrier{Header: headers}); strings.Join(headers["Baggage"], ";") != "user=alice" {
+		t.Errorf("got %q", headers["Baggage"])
+	}
+	if got := span.Context().TraceID().String(); got != parent[3:35] {
+		t.Errorf("got trace %s, want that of the headers", got)
 	}
 }
 
