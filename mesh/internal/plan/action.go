@@ -36,7 +36,7 @@ type Redirect struct {
 
 	scheme, authority string
 	port              uint16 // 0: none is written
-	derive            bool // the port that the request was addressed to
+	derive            bool   // the port that the request was addressed to
 	path              string
 	prefix            bool // path replaces the matched prefix only
 }
