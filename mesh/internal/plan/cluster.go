@@ -261,5 +261,6 @@ func (c *Cluster) Original() discovery.Endpoint {
 		return discovery.Endpoint{Address: c.Key.Via}
 	}
 	port := cmp.Or(c.Key.Port, schemePort("http"))
-	return discovery.Endpoint{Address: net.JoinHostPort(strings.Trim(c.Key.Host, "[]"), strconv.Itoa(int(port)))}
+	host := strings.Trim(c.Service.reachedBy(c.Key.Host), "[]")
+	return discovery.Endpoint{Address: net.JoinHostPort(host, strconv.Itoa(int(port)))}
 }

@@ -23,6 +23,7 @@ type Service struct {
 	External   bool
 	Ports      []Port
 
+	written   string         // host as the entry has it; "": a wildcard
 	addresses []netip.Prefix // by which it may be dialled
 	selects   bool           // its endpoints are the workloads that it selects, be there none
 	endpoints []*networking.WorkloadEntry
@@ -38,8 +39,9 @@ type Port struct {
 
 // A serviceHost is a host that a service entry names.
 type serviceHost struct {
-	name  string // canonical
-	entry int    // place of the ServiceEntry in the set
+	name    string // canonical
+	written string // as the entry has it, but for the case; "": a wildcard
+	entry   int    // place of the ServiceEntry in the set
 }
 
 // serviceHosts gathers the hosts of all visible service entries. A host that
@@ -58,11 +60,20 @@ func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, pla
 			// a host without a dot is one of the entry's own namespace.
 			name := b.names.canonical(host, all[i].Namespace)
 			if _, taken := places[name]; !taken {
-				places[name], hosts = len(hosts), append(hosts, serviceHost{name, i})
+				places[name], hosts = len(hosts), append(hosts, serviceHost{name, literal(host), i})
 			}
 		}
 	}
 	return hosts, places
+}
+
+// literal is a host as it is written, but for the case and the final dot; "" for a
+// wildcard.
+func literal(host string) string {
+	if _, wild := wildcardSuffix(host); wild {
+		return ""
+	}
+	return normalize(host)
 }
 
 // compileServices makes a service of each host, or takes it over where nothing
@@ -76,7 +87,7 @@ func (p *Plan) compileServices(before *Plan) {
 		if same && (sameWorkloads || se.Spec.WorkloadSelector == nil) {
 			p.services[i] = before.services[i]
 		} else {
-			p.services[i] = compileService(se, h.name, p.trustDomain, endpointsOf(p.set, se))
+			p.services[i] = compileService(se, h, p.trustDomain, endpointsOf(p.set, se))
 		}
 	}
 }
@@ -88,9 +99,10 @@ func endpointsOf(set *rules.Set, se *rules.ServiceEntry) []*networking.WorkloadE
 	return se.Spec.Endpoints
 }
 
-func compileService(se *rules.ServiceEntry, host, trustDomain string, endpoints []*networking.WorkloadEntry) *Service {
+func compileService(se *rules.ServiceEntry, host serviceHost, trustDomain string, endpoints []*networking.WorkloadEntry) *Service {
 	s := &Service{
-		Host:       host,
+		Host:       host.name,
+		written:    host.written,
 		Namespace:  se.Namespace,
 		Rule:       &se.Meta,
 		Resolution: se.Spec.Resolution,
@@ -198,9 +210,18 @@ func (s *Service) Endpoints(host string, number uint16) []discovery.Endpoint {
 		}
 	}
 	if len(s.endpoints) == 0 && s.named() {
-		out = append(out, discovery.Endpoint{Address: net.JoinHostPort(host, strconv.Itoa(int(port.Target)))})
+		out = append(out, discovery.Endpoint{Address: net.JoinHostPort(s.reachedBy(host), strconv.Itoa(int(port.Target)))})
 	}
 	return out
+}
+
+// reachedBy is the name to look up for a request that asks for host: a short name is
+// looked up as the entry has it, as in Istio. It may be called on nil.
+func (s *Service) reachedBy(host string) string {
+	if s == nil {
+		return host
+	}
+	return cmp.Or(s.written, host)
 }
 
 // named says that a service without endpoints of its own is reached by its name.

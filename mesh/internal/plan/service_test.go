@@ -97,6 +97,22 @@ func TestShortNamesOfServicesWorkOffKubernetes(t *testing.T) {
 	}
 }
 
+// In DNS a short name means what the machine says, not a service of Kubernetes.
+func TestAShortNameIsLookedUpAsItIsWritten(t *testing.T) {
+	for _, resolution := range []string{"DNS", "DNS_ROUND_ROBIN", "NONE"} {
+		p := compile(t, serviceEntry("prod/s", "hosts: [Redis, a.com]\nports: [{number: 6379, name: tcp, protocol: HTTP}]\nresolution: "+resolution))
+		for url, want := range map[string]string{"http://redis.prod/": "redis:6379", "http://a.com/": "a.com:6379"} {
+			c := cluster(t, p, url)
+			if got := endpoints(c); got != want+" 0" {
+				t.Errorf("%s: %s: endpoints %s, want %s", resolution, url, got, want)
+			}
+			if got := c.Original().Address; c.Passthrough && got != want {
+				t.Errorf("%s: %s: dials %s, want %s", resolution, url, got, want)
+			}
+		}
+	}
+}
+
 func TestTheFirstEntryOfAHostCounts(t *testing.T) {
 	const spec = "hosts: [a.com]\nresolution: STATIC\nports: [{number: 80, name: http, protocol: HTTP}]\nendpoints: [{address: "
 	p := compile(t, created("02", serviceEntry("x", spec+"10.0.0.2}]")), created("01", serviceEntry("z", spec+"10.0.0.1}]")))
