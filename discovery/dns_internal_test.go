@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -196,4 +197,15 @@ func FuzzAnswerTTL(f *testing.F) {
 			t.Errorf("got %v", got)
 		}
 	})
+}
+
+// Who is named in the hosts file needs no server, also where the search list is kept
+// out.
+func TestTheHostsFileIsReadForShortNames(t *testing.T) {
+	r := &resolver{server: "127.0.0.1:1", network: "ip4"}
+	want, _, _ := r.addresses(t.Context(), "localhost")
+	got, _, err := r.addresses(t.Context(), "localhost.")
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v (%v), want %v as without the dot", got, err, want)
+	}
 }

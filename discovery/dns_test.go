@@ -181,6 +181,15 @@ func TestAClusterLocalHostIsAskedForWholeThenShort(t *testing.T) {
 	}
 }
 
+func TestLocalhostIsThisMachineWhereItIsNoService(t *testing.T) {
+	server := newDNSServer(t)
+	s := discovery.Service{Host: "localhost.shop.svc.cluster.local", Name: "localhost", Namespace: "shop", Port: 80}
+	got, err := firstAnswer(t, newDNS(t, discovery.DNSConfig{Server: server.address, Network: "ip4"}), s)
+	if err != nil || len(got) != 1 || got[0].Address != "localhost:80" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestIPsAndLocalhostNeedNoServer(t *testing.T) {
 	server := newDNSServer(t)
 	dns := newDNS(t, discovery.DNSConfig{Server: server.address})

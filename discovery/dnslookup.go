@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // A resolver asks by way of net.Resolver, so that resolv.conf, the hosts file,
@@ -12,10 +13,27 @@ import (
 type resolver struct{ server, network string }
 
 func (r *resolver) addresses(ctx context.Context, name string) ([]netip.Addr, ttl, error) {
+	if addrs := r.inFile(ctx, name); len(addrs) > 0 {
+		return routable(addrs), ttl{}, nil
+	}
 	var q question
 	defer q.close()
 	addrs, err := r.asking(&q).LookupNetIP(ctx, r.network, name)
 	return routable(addrs), q.ttl(), err
+}
+
+// inFile finds in the hosts file a name of one label with its final dot, which
+// net.Resolver would find there only without: but then it goes through the search
+// list, too, where it finds nothing.
+func (r *resolver) inFile(ctx context.Context, name string) []netip.Addr {
+	label, absolute := strings.CutSuffix(name, ".")
+	if !absolute || strings.Contains(label, ".") {
+		return nil
+	}
+	asksNobody := func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed }
+	file := &net.Resolver{PreferGo: true, Dial: asksNobody}
+	addrs, _ := file.LookupNetIP(ctx, r.network, label)
+	return addrs
 }
 
 func (r *resolver) services(ctx context.Context, name string) ([]*net.SRV, ttl, error) {

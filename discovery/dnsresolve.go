@@ -20,10 +20,10 @@ type lookup interface {
 
 // resolve finds the endpoints of s, sorted by address.
 func (d *DNS) resolve(ctx context.Context, s Service) ([]Endpoint, ttl, error) {
-	if fixed(s.Host) {
-		return Addresses(d.hostPort(s.Host, s)), ttl{}, nil
-	}
 	for _, name := range names(s) {
+		if host := strings.TrimSuffix(name, "."); fixed(host) {
+			return Addresses(d.hostPort(host, s)), ttl{}, nil
+		}
 		endpoints, t, err := d.resolveName(ctx, name, s)
 		if !notFound(err) {
 			return endpoints, t, err
