@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // An answer is a handler's ResponseWriter that sees what is written. What the
@@ -13,8 +14,10 @@ type answer struct {
 	http.ResponseWriter
 	status   int    // 0: none yet
 	begins   func() // is told when there is one; nil: nobody is
+	begun    int64  // when there was one, in Unix nanoseconds, if timed
 	written  int64
 	hijacked bool
+	timed    bool
 }
 
 // watch begins to look at w, and returns what to use in its place.
@@ -48,6 +51,9 @@ func (a *answer) WriteHeader(status int) {
 
 func (a *answer) begin(status int) {
 	a.status = status
+	if a.timed {
+		a.begun = time.Now().UnixNano()
+	}
 	if a.begins != nil {
 		a.begins()
 	}

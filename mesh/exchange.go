@@ -115,7 +115,7 @@ func (x *exchange) Prepare(c *engine.Call) {
 	x.trailsIll = !trailing(x.in.Trailer)
 	if len(c.Destination.Request) > 0 {
 		x.ownHeaders()
-		c.Destination.Request.ApplyToRequest(x.header, c.Values(x.in.Proto))
+		c.Destination.Request.ApplyToRequest(x.header, c.Values(spoken(x.in.Proto)))
 	}
 	if c.Route.Rewrites() {
 		x.ownHeaders()
@@ -123,7 +123,7 @@ func (x *exchange) Prepare(c *engine.Call) {
 		x.header[headerOriginalPath] = []string{c.Request.PathAndQuery()}
 	}
 	if c.Destination.RewritesAuthority() {
-		x.host = cmp.Or(c.Destination.Authority(c.Values(x.in.Proto)), x.host)
+		x.host = cmp.Or(c.Destination.Authority(c.Values(spoken(x.in.Proto))), x.host)
 	}
 	if c.Cookie != nil {
 		x.ownHeaders()
@@ -214,7 +214,7 @@ func (x *exchange) respond() *http.Response {
 	x.body.Finish()
 	resp.Request = x.in
 	if len(c.Destination.Response) > 0 {
-		v := c.Values(resp.Proto)
+		v := c.Values(spoken(resp.Proto))
 		v.Upstream, v.Status = c.Host.Address(), resp.StatusCode
 		if c.Destination.Response.Asks() {
 			v.Request = x.sent()

@@ -84,7 +84,7 @@ func (m *Mesh) received(x *exchange, d *plan.Destination) authz.Request {
 	if p, err := authz.Base.Path(path); err == nil {
 		r.Path = p
 	}
-	v := c.Values(x.in.Proto)
+	v := c.Values(spoken(x.in.Proto))
 	d.Request.ApplyToRequest(r.Header, v)
 	if d.RewritesAuthority() {
 		r.Host = cmp.Or(d.Authority(v), r.Host)

@@ -194,6 +194,10 @@ func (in *inbound) admitted(r *http.Request) *http.Request {
 	}
 	r = r.WithContext(in)
 	r.Header = in.visit.Header
+	if r.ContentLength < 0 && in.counter != nil {
+		in.asked.body = &countedBody{ReadCloser: r.Body}
+		r.Body = in.asked.body
+	}
 	if in.sameTarget(r) {
 		return r
 	}

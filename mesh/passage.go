@@ -56,7 +56,7 @@ func (p *passage) attach(resp *http.Response) {
 	p.resp = resp
 	p.answer.status, p.answer.size = resp.StatusCode, sizeOf(resp, headOf(resp.Header))
 	if p.reporter.Wants() {
-		p.answer.header = resp.Header.Clone()
+		p.answer.header, p.answer.after = resp.Header.Clone(), time.Since(p.start)
 	}
 	p.grpc = grpcStatusIn(resp.Header, "Grpc-Status")
 	if resp.Body == http.NoBody || resp.Body == nil {
@@ -197,11 +197,11 @@ func (p *passage) tell(r telemetry.Result) {
 func (p *passage) describe(d *telemetry.Details) {
 	*d = telemetry.Details{
 		Method: p.in.Method, Scheme: p.in.URL.Scheme, Host: p.host(), Path: p.in.URL.RequestURI(),
-		Protocol: p.in.Proto, RequestHeader: p.in.Header, Cluster: telemetry.Passthrough, Attempts: 1,
+		Protocol: spoken(p.in.Proto), RequestHeader: p.in.Header, Cluster: telemetry.Passthrough, Attempts: 1,
 		RequestHead: p.requestHead(),
 	}
 	if p.resp != nil {
-		d.Protocol, d.ResponseHeader, d.ResponseTrailer = p.resp.Proto, p.answer.header, p.trailer()
-		d.ResponseHead = p.answer.size
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = spoken(p.resp.Proto), p.answer.header, p.trailer()
+		d.ResponseHead, d.Upstream = p.answer.size, p.answer.after
 	}
 }

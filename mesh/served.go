@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/internal/guard"
@@ -36,7 +39,9 @@ func (in *inbound) reported(ctx context.Context, m *Mesh, w http.ResponseWriter,
 	switch {
 	case m.reporter != nil:
 		ctx = in.count(ctx, m, r)
-		tapped = tapped || in.report.Detailed()
+		if in.report.Detailed() {
+			tapped, in.answer.timed = true, true
+		}
 	case !tapped:
 		return ctx, w
 	}
@@ -72,7 +77,28 @@ type asked struct {
 	protocol telemetry.Protocol
 	size     int64
 	metadata string
-	header   http.Header // nil: nobody reads it
+	header   http.Header  // nil: nobody reads it
+	body     *countedBody // nil: it says how long it is
+}
+
+func (a *asked) sizeSoFar() int64 {
+	if a.body == nil {
+		return a.size
+	}
+	return a.size + a.body.read.Load()
+}
+
+// A countedBody is a request's that does not say how long it is.
+type countedBody struct {
+	io.ReadCloser
+	read atomic.Int64 // bytes; the handler may have left a goroutine behind that reads on
+}
+
+// Read implements io.Reader.
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read.Add(int64(n))
+	return n, err
 }
 
 func (a *asked) keep(r *http.Request, about head) {
@@ -104,7 +130,7 @@ func (in *inbound) tell(m *Mesh, r *http.Request, refusal *guard.Refusal, return
 	if s.Protocol == telemetry.GRPC {
 		s.Result.GRPC = max(grpcStatusIn(a.Header(), "Grpc-Status"), grpcStatusIn(a.Header(), http.TrailerPrefix+"Grpc-Status"))
 	}
-	s.Result.RequestBytes = in.asked.size
+	s.Result.RequestBytes = in.asked.sizeSoFar()
 	s.Result.ResponseBytes = in.counter.answered.read(a.Header()).size + firstLine(0) + a.written
 	if d := in.report.Wanted(s); d != nil {
 		in.describe(d, r, refusal)
@@ -146,11 +172,12 @@ func tlsVersion(v uint16) string { return "TLSv" + strings.TrimPrefix(tls.Versio
 func (in *inbound) describe(d *telemetry.Details, r *http.Request, refusal *guard.Refusal) {
 	v := &in.visit
 	*d = telemetry.Details{
-		Method: r.Method, Scheme: v.Scheme, Host: r.Host, Path: in.path, Protocol: r.Proto,
+		Method: r.Method, Scheme: v.Scheme, Host: r.Host, Path: in.path, Protocol: spoken(r.Proto),
 		RequestHeader: in.asked.header, ResponseHeader: in.answer.Header(),
 		Cluster: "inbound|" + portText(v.Port) + "||", Route: "default", CodeDetails: "via_upstream",
 		SourceAddress: r.RemoteAddr, ServerName: v.SNI,
 		RequestHead: in.asked.size - max(r.ContentLength, 0), ResponseHead: in.counter.served.Result.ResponseBytes - in.answer.written,
+		Upstream: time.Duration(in.answer.begun - in.start.UnixNano()), // if it has begun
 	}
 	if r.URL.RawQuery != "" {
 		d.Path += "?" + r.URL.RawQuery
@@ -165,6 +192,6 @@ func (in *inbound) describe(d *telemetry.Details, r *http.Request, refusal *guar
 		d.TLSVersion = tlsVersion(r.TLS.Version)
 	}
 	if refusal != nil {
-		d.CodeDetails = refusal.Details
+		d.CodeDetails, d.Upstream = refusal.Details, 0
 	}
 }

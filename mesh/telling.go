@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
@@ -119,12 +121,13 @@ func (x *exchange) requestHead() int64 {
 	return x.head.size + firstLine(len(r.Method)+len(r.Path)+len(r.RawQuery)+len(x.host))
 }
 
-// responseSize is 0 without an answer from upstream.
+// responseSize is 0 without an answer.
 func (x *exchange) responseSize() int64 {
-	if x.resp == nil {
-		return 0
+	n := x.answer.size + x.answer.body
+	if x.resp != nil {
+		n += x.last.body.read.Load()
 	}
-	return x.answer.size + x.last.body.read.Load()
+	return n
 }
 
 // A returned is what is told of an answer's head. From when the caller has it, the
@@ -132,7 +135,9 @@ func (x *exchange) responseSize() int64 {
 type returned struct {
 	status int
 	size   int64
-	header http.Header // nil: nobody reads it
+	body   int64         // of a rule's own answer; of upstream's it is counted as it is read
+	after  time.Duration // of the try; 0: nobody asks
+	header http.Header   // nil: nobody reads it
 }
 
 // keepAnswer is called before the caller has it.
@@ -146,7 +151,18 @@ func (x *exchange) keepAnswer(resp *http.Response) {
 func (x *exchange) keepHead(resp *http.Response) {
 	x.answer.size = sizeOf(resp, x.desk.answered.read(resp.Header))
 	if x.report.Detailed() {
-		x.answer.header = resp.Header.Clone()
+		x.answer.header, x.answer.after = resp.Header.Clone(), x.call.Now().Sub(x.call.Sent())
+	}
+}
+
+// keepLocal is keepAnswer of a rule's own.
+func (x *exchange) keepLocal(resp *http.Response) {
+	if !x.report.Begun() {
+		return
+	}
+	x.answer.size = sizeOf(resp, headOf(resp.Header))
+	if resp.Body != http.NoBody {
+		x.answer.body = resp.ContentLength
 	}
 }
 
@@ -161,7 +177,16 @@ func (x *exchange) describe(d *telemetry.Details) {
 		d.OriginalPath, d.Path = d.Path, x.sent().PathAndQuery()
 	}
 	if x.resp != nil {
-		d.Protocol, d.ResponseHeader, d.ResponseTrailer = x.resp.Proto, x.answer.header, x.trailer()
-		d.ResponseHead = x.answer.size
+		d.Protocol, d.ResponseHeader, d.ResponseTrailer = spoken(x.resp.Proto), x.answer.header, x.trailer()
+		d.Upstream = x.answer.after
 	}
+	d.ResponseHead = x.answer.size
+}
+
+// spoken is a protocol as Envoy calls it: what is HTTP/2.0 to net/http is HTTP/2.
+func spoken(proto string) string {
+	if strings.HasPrefix(proto, "HTTP/1.") {
+		return proto
+	}
+	return strings.TrimSuffix(proto, ".0")
 }

@@ -2,11 +2,13 @@ package mesh
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/retry"
 )
 
 // A Transport is an http.RoundTripper that sends requests through the mesh.
@@ -57,6 +59,7 @@ func (x *exchange) roundTrip() (resp *http.Response, ours bool, err error) {
 	}
 	if x.call.Local != nil {
 		resp = x.local()
+		x.keepLocal(resp)
 		x.abandon(resp.StatusCode)
 		return resp, true, nil
 	}
@@ -102,18 +105,23 @@ func (x *exchange) closeBodies() {
 func (x *exchange) panicked() {
 	x.held.end()
 	x.call.Abort()
+	x.call.Outcome = engine.Failed(retry.Reset, errPanicked)
+	x.call.Flags |= x.call.Outcome.Flag
 	if x.resp != nil && x.resp.Body != nil {
 		_ = x.resp.Body.Close()
 	}
 	x.closeBodies()
+	x.tell(http.StatusServiceUnavailable)
 }
+
+var errPanicked = errors.New("it has panicked")
 
 // local is the answer that a rule gives: a redirect, a direct response, an
 // injected abort.
 func (x *exchange) local() *http.Response {
 	l := x.call.Local
 	h, status, body := said(l)
-	v := x.call.Values(x.in.Proto)
+	v := x.call.Values(spoken(x.in.Proto))
 	v.Status = status
 	l.Headers.ApplyToResponse(h, v)
 	resp := &http.Response{
