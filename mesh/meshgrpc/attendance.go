@@ -45,7 +45,7 @@ func (a *attendance) panicked() {
 	}
 }
 
-var errPanicked = status.Error(codes.Unknown, "the handler panicked")
+var errPanicked = status.Error(codes.Unknown, "it has panicked")
 
 // end tells that the call has come to err.
 func (a *attendance) end(err error) {

@@ -79,9 +79,9 @@ func TestAnInterceptorThatPanicsDoesSoOnItsCallersGoroutineAndHoldsNothing(t *te
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, p := newFleet(t), &panics{left: 2}
+			f, p, told := newFleet(t), &panics{left: 2}, newAudience()
 			f.start("ratings", "v1")
-			m := f.mesh(mesh.Config{Rules: rules.Static(documents)})
+			m := f.mesh(mesh.Config{Rules: rules.Static(documents), Telemetry: told.config()})
 			c := testpb.NewTestServiceClient(f.dialMesh(m, "ratings", grpc.WithChainUnaryInterceptor(p.unary), grpc.WithChainStreamInterceptor(p.stream)))
 			for i := range 4 {
 				if did := panicked(t, func() error { return call(c) }); did != (i < 2) {
@@ -90,6 +90,10 @@ func TestAnInterceptorThatPanicsDoesSoOnItsCallersGoroutineAndHoldsNothing(t *te
 			}
 			if cl := m.Clusters()[0]; cl.Requests != 0 || cl.Endpoints[0].Active != 0 || len(m.Underway()) != 0 {
 				t.Errorf("held: %+v, under way %+v", cl, m.Underway())
+			}
+			same(t, name, told.counts(t, "istio_requests_total", "grpc_response_status"), map[string]int64{"0": 2, "2": 2})
+			if n := len(told.spans.Ended()); n != 8 {
+				t.Errorf("%d spans of four calls and their tries have ended", n)
 			}
 		})
 	}

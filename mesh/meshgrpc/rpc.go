@@ -52,6 +52,8 @@ type trip struct {
 	last      *try
 	message   any            // of a unary call
 	perTry    bool           // the limit of the try is a rule's for a single one
+	counted   bool           // its end has been told
+	after     time.Duration  // there was an answer to the last try; 0: none, or nobody asks
 	local     error          // why a try failed on this side, if it did
 	broken    engine.Outcome // how the answer broke off
 }

@@ -191,6 +191,7 @@ func (s *stream) Send(ctx context.Context, c *engine.Call) {
 		c.Deadline = s.deadline()
 	}
 	s.answer = opened
+	s.keepTime()
 	s.about.Saw(&c.Outcome)
 }
 
@@ -309,6 +310,7 @@ func (s *stream) told(err error) error {
 func (s *stream) fall(value any) {
 	s.fallen = engine.Caught(value)
 	s.call.Abort()
+	s.tellEnd(errPanicked)
 	s.limit.stop()
 	s.life.over()
 	s.out.settle(false)

@@ -54,7 +54,7 @@ func (r *rpc) tell(ctx context.Context, md metadata.MD) {
 
 // tellEnd ends the report of a call that has come to err.
 func (x *unaryCall) tellEnd(err error) {
-	if !x.report.Begun() {
+	if !x.report.Begun() || x.counted {
 		return
 	}
 	r := x.returned
@@ -70,7 +70,7 @@ func (x *unaryCall) tellEnd(err error) {
 func (s *stream) tellEnd(err error) {
 	s.about.Status(int(codeOf(err)))
 	s.about.End()
-	if !s.report.Begun() {
+	if !s.report.Begun() || s.counted {
 		return
 	}
 	r := new(report.Returned)
@@ -84,6 +84,7 @@ func (s *stream) tellEnd(err error) {
 
 // tellEnd: to HTTP, an answer of gRPC's is a good one, whatever its status.
 func (r *rpc) tellEnd(err error, out *report.Returned) {
+	r.counted = true
 	out.Code, out.GRPC = 200, int(codeOf(err))
 	if err != nil && canceled(err) {
 		out.Code = 0 // the caller was gone
@@ -105,7 +106,15 @@ func (r *rpc) describe(d *telemetry.Details) {
 	if r.path != r.method {
 		d.OriginalPath = r.method
 	}
-	d.RequestHeader = spelt(r.call.Request.Header)
+	d.RequestHeader, d.Upstream = spelt(r.call.Request.Header), r.after
+}
+
+// keepTime keeps how long upstream took to answer the try that has just come to
+// something.
+func (r *rpc) keepTime() {
+	if r.after = 0; r.report.Begun() && r.report.Detailed() && r.call.Outcome.Err == nil {
+		r.after = r.call.Now().Sub(r.call.Sent())
+	}
 }
 
 // spelt is metadata with names as HTTP/1.1 writes them, by which logs ask.

@@ -1,9 +1,12 @@
 package meshgrpc_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -427,5 +430,32 @@ func TestCallsThatPassAreCountedAtTheirEnd(t *testing.T) {
 			i.endpoint.Address + " PassthroughCluster grpc 0": 1,
 			i.endpoint.Address + " PassthroughCluster grpc 5": 1,
 		})
+	})
+}
+
+// The access log tells how long upstream took to answer, whoever reads on for however
+// long.
+func TestTheAccessLogTellsTheTimeOfUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := newRealm(t)
+		i := r.serve("ratings", discovery.Endpoint{}, nil)
+		i.double.onUnary(func(context.Context, *testpb.SimpleRequest) error { time.Sleep(time.Second); return nil })
+		i.double.onStream(func(s grpc.BidiStreamingServer[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse]) error {
+			time.Sleep(2 * time.Second)
+			err := s.SendHeader(nil)
+			time.Sleep(time.Second)
+			return err
+		})
+		client := r.clientOf(mesh.Config{Telemetry: telemetry.Config{LogRequests: true, AccessLog: slog.New(slog.NewTextHandler(&log, nil))}}, "ratings")
+		if err := errors.Join(unaryAs(client), bidiAs(client)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		for _, want := range []string{" duration=1000 upstream_service_time=1000 ", " duration=3000 upstream_service_time=2000 "} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("there is no%s: %s", want, &log)
+			}
+		}
 	})
 }

@@ -108,6 +108,8 @@ func (x *unaryCall) leave(returned bool) {
 		x.free()
 	} else {
 		x.call.Abort()
+		x.about.End()
+		x.tellEnd(errPanicked)
 	}
 }
 
@@ -139,6 +141,7 @@ func (x *unaryCall) Send(ctx context.Context, c *engine.Call) {
 	defer t.limit.Stop()
 	x.err = x.invoke(t, x.path, x.message, x.reply, x.conn, x.optionsOf(t)...)
 	c.Outcome = x.outcome(t, x.err)
+	x.keepTime()
 	x.about.Saw(&c.Outcome)
 	x.about.Status(int(codeOf(x.err)))
 	x.about.End()
