@@ -110,13 +110,13 @@ func TestTheAccessLogTellsTheTimeOfUpstream(t *testing.T) {
 		host.plays(later(time.Second, host.saysInTurn(503, 200)))
 		s.get("http://reviews/")
 		h := s.mesh.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			_, _ = io.WriteString(w, "begun")
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}))
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 		_, _ = s.mesh.Transport(roundTripper(func(*http.Request) (*http.Response, error) {
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 			return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
 		})).RoundTrip(s.request(http.MethodGet, "http://example.com/", ""))
 		host.Refuse()
