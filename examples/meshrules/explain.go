@@ -8,7 +8,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"slices"
+	"net/url"
 	"strings"
 	"time"
 
@@ -78,13 +78,13 @@ func addHeader(h http.Header, line string) error {
 
 // newRequest is the request as a program would make it: a header Host is the
 // request's own host.
-func newRequest(ctx context.Context, method, url string, header http.Header) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, method, url, nil)
+func newRequest(ctx context.Context, method, target string, header http.Header) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, target, nil)
 	if err != nil {
 		return nil, fmt.Errorf("explain: %w", err)
 	}
-	if !slices.Contains([]string{"http", "https", "tcp"}, r.URL.Scheme) || r.URL.Host == "" {
-		return nil, fmt.Errorf("explain: URL %q: want http://HOST/PATH, https://HOST/PATH or tcp://HOST:PORT", url)
+	if !explicable(r.URL) {
+		return nil, fmt.Errorf("explain: URL %q: want http://HOST/PATH, https://HOST/PATH or tcp://HOST:PORT", target)
 	}
 	r.Header = header
 	if host := header.Get("Host"); host != "" {
@@ -94,10 +94,18 @@ func newRequest(ctx context.Context, method, url string, header http.Header) (*h
 	return r, nil
 }
 
+func explicable(u *url.URL) bool {
+	switch u.Scheme {
+	case "http", "https":
+		return u.Host != ""
+	case "tcp":
+		return u.Hostname() != "" && u.Port() != ""
+	}
+	return false
+}
+
 // explain says what a mesh with these rules would do with a request.
 func explain(ctx context.Context, args []string, stdout, stderr io.Writer) (int, error) {
-	ctx, stop := context.WithTimeout(ctx, patience)
-	defer stop()
 	q, err := parseQuestion(ctx, args)
 	if err != nil {
 		return 0, err
@@ -124,6 +132,8 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) (int,
 // ask makes a mesh that knows the rules and nobody's addresses, and asks it. It
 // has what rules may demand of a process: an identity, proxies, providers.
 func (q question) ask(ctx context.Context, set *rules.Set) (mesh.Explanation, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
 	ca, err := tlsid.NewCA(tlsid.CAConfig{})
 	if err != nil {
 		return mesh.Explanation{}, err
@@ -140,7 +150,7 @@ func (q question) ask(ctx context.Context, set *rules.Set) (mesh.Explanation, er
 		return mesh.Explanation{}, err
 	}
 	defer m.Close()
-	return m.Explain(q.request), nil
+	return m.Explain(q.request.WithContext(ctx)), nil
 }
 
 // providersOf are all providers that the rules name.

@@ -94,6 +94,7 @@ func TestWrongCommandsAreUsageErrors(t *testing.T) {
 		"explain -f testdata/valid G=T http://a/ extra":     "got 3 arguments",
 		"explain -f testdata/valid G(T http://a/":           `invalid method "G(T"`,
 		"explain -f testdata/valid GET ftp://a/":            `URL "ftp://a/"`,
+		"explain -f testdata/tcp CONNECT tcp://store":       `URL "tcp://store": want http://HOST/PATH, https://HOST/PATH or tcp://HOST:PORT`,
 		"explain -f testdata/valid GET http://a/ -from app": `"app": want KEY=VALUE`,
 		"explain -f testdata/valid GET http://a/ -H app":    "want 'Name: value'",
 		"apply":                            "apply: which FILE or DIR?",
