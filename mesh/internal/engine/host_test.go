@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"reflect"
 	"testing"
 )
@@ -10,7 +11,7 @@ import (
 func TestAHostIsTwoCacheLinesOfWhichRequestsNeedOne(t *testing.T) {
 	const line = 64
 	host, state := reflect.TypeFor[Host](), reflect.TypeFor[HostState]()
-	if host.Size() != 2*line {
+	if host.Size() > 2*line || math.MaxInt > math.MaxInt32 && host.Size() != 2*line { // pointers may be half as long
 		t.Errorf("a host has %d bytes, want %d", host.Size(), 2*line)
 	}
 	beside, _ := host.FieldByName("State")
