@@ -127,6 +127,7 @@ func (b *Balancer[T]) mergeLocked(eps []discovery.Endpoint, found []*Host[T], no
 				h = other
 			} else {
 				b.known[eps[i].Address], h.known = h, true
+				h.mark(gone, false)
 				added = append(added, h)
 			}
 		}
@@ -147,6 +148,7 @@ func (b *Balancer[T]) dropLocked() (removed []*Host[T]) {
 	for _, h := range b.hosts {
 		if h.round != b.round {
 			h.known = false
+			h.mark(gone, true)
 			delete(b.known, h.Address())
 			removed = append(removed, h)
 		}

@@ -43,6 +43,7 @@ const (
 	draining                     // the source said so
 	measured                     // the policy is PeakEWMA
 	unplaced                     // no priority has it: it drains, or a rule of place gives it nothing
+	gone                         // the latest Update did not name it
 
 	unwanted = ejected | unhealthy | draining
 )
@@ -92,6 +93,9 @@ func (m *member) SetAvailable(available bool) {
 
 // Available reports what SetAvailable said last; true at first.
 func (m *member) Available() bool { return !m.has(ejected) }
+
+// Gone reports whether an Update has removed the host.
+func (m *member) Gone() bool { return m.has(gone) }
 
 // Priority returns the host's priority: 0 is the most wanted. While the host drains, or no rule of
 // place gives it any traffic, it is the last one it had.

@@ -45,6 +45,7 @@ type hold struct {
 	slot   *breaker.Gate   // in which the try has a place; nil: none
 	stream func()          // gives back the place on an HTTP/2 connection; nil: none
 	wire   *wire           // that carries it; nil: a base of the caller's own does
+	host   *engine.Host    // to which, if there is a wire
 	secure bool            // it goes over mutual TLS
 }
 
@@ -90,8 +91,8 @@ func (h *hold) end() {
 		h.slot.ReleaseSlot()
 		h.slot = nil
 	}
-	if h.wire != nil && h.wire.retired.Load() {
-		h.wire.windUp()
+	if h.wire != nil {
+		h.wire.carried(h.host)
 	}
 }
 

@@ -24,7 +24,7 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	held, hop := &x.held, &x.hop
 	spec := c.Cluster.Spec()
 	w := t.own.of(c.Cluster, spec)
-	held.wire = w
+	held.wire, held.host = w, c.Host
 	l := t.own.lineTo(c.Host, c.Cluster, spec, r)
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear

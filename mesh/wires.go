@@ -118,13 +118,19 @@ func (w *wires) forget(cl *engine.Cluster) {
 // else's tomorrow. What an http.Transport has goes at its idle timeout, for it
 // closes all or nothing.
 func (w *wires) leave(cl *engine.Cluster, h *engine.Host) {
-	wr, way := w.find(cl), h.State.Line.Load()
-	if wr == nil || way == nil {
+	if wr := w.find(cl); wr != nil {
+		wr.leave(h)
+	}
+}
+
+func (w *wire) leave(h *engine.Host) {
+	way := h.State.Line.Load()
+	if way == nil {
 		return
 	}
-	wr.speaks.Delete(way.Spelt)
-	if wr.plain != nil {
-		wr.plain.CloseIdleTo(way.Spelt)
+	w.speaks.Delete(way.Spelt)
+	if w.plain != nil {
+		w.plain.CloseIdleTo(way.Spelt)
 	}
 }
 
@@ -208,6 +214,17 @@ const idlePerHost = 1024
 func (w *wire) retire() {
 	w.retired.Store(true)
 	w.windUp()
+}
+
+// carried is told of the end of a request to a host: what it leaves behind, nobody may
+// have use for any more.
+func (w *wire) carried(to *engine.Host) {
+	if w.retired.Load() {
+		w.windUp()
+	}
+	if to.Gone() {
+		w.leave(to)
+	}
 }
 
 // minding is a dial after which somebody looks whether the wire still has use for
