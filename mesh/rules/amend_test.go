@@ -138,6 +138,8 @@ func TestRereadingSeesWhatVersionsSayOfOthers(t *testing.T) {
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a}"},
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, workloadSelector: {matchLabels: {a: b}}, exportTo: [.], trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}"},
 		{"dr ns/a {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, trafficPolicy: {retryBudget: {}}}", "dr ns/b {host: a, exportTo: [x], trafficPolicy: {retryBudget: {}}}"},
+		{"se ns/a {hosts: [a.com]}", "se other/b {hosts: [a.com]}", "se other/b {hosts: [b.com]}"},
+		{"se ns/a {hosts: [a.com], exportTo: [.]}", "se other/b {hosts: [a.com], exportTo: [.]}", "se other/b {hosts: [a.com], exportTo: [ns]}"},
 		{"pa ns/a {}", "pa ns/b {}", "pa ns/b {selector: {matchLabels: {a: b}}}"},
 		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: s}, total: {requestsPerSecond: 1}}", "vs ns/b {hosts: [b], http: [{name: s, route: [{destination: {host: b}}]}]}", "vs ns/b {hosts: [b], http: [{name: t, route: [{destination: {host: b}}]}]}"},
 		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: z}, total: {requestsPerSecond: 1}}"},
@@ -179,7 +181,8 @@ func compareSets(got, want *rules.Set) string {
 	if !slices.Equal(got.Warnings, want.Warnings) {
 		return fmt.Sprintf("warnings\n%v\nwant\n%v", got.Warnings, want.Warnings)
 	}
-	return compareObjects(got.VirtualServices, want.VirtualServices) + compareObjects(got.DestinationRules, want.DestinationRules) +
+	return compareObjects(got.ServiceEntries, want.ServiceEntries) + compareObjects(got.Telemetries, want.Telemetries) +
+		compareObjects(got.RequestAuthentications, want.RequestAuthentications) + compareObjects(got.VirtualServices, want.VirtualServices) + compareObjects(got.DestinationRules, want.DestinationRules) +
 		compareObjects(got.WorkloadEntries, want.WorkloadEntries) + compareObjects(got.PeerAuthentications, want.PeerAuthentications) +
 		compareObjects(got.AuthorizationPolicies, want.AuthorizationPolicies) + compareObjects(got.RateLimitPolicies, want.RateLimitPolicies)
 }

@@ -17,6 +17,8 @@ func (o *Object[S]) claimsAs(other member) bool {
 		return sameRoutes(spec, other.(*VirtualService).Spec)
 	case *networking.DestinationRule:
 		return samePolicies(spec, other.(*DestinationRule).Spec)
+	case *networking.ServiceEntry:
+		return sameServices(spec, other.(*ServiceEntry).Spec)
 	case *security.PeerAuthentication:
 		return maps.Equal(spec.GetSelector().GetMatchLabels(), other.(*PeerAuthentication).Spec.GetSelector().GetMatchLabels())
 	case *telemetry.Telemetry:
@@ -38,6 +40,11 @@ func sameRoutes(a, b *networking.VirtualService) bool {
 		slices.EqualFunc(slices.Collect(targets(a)), slices.Collect(targets(b)), func(x, y target) bool {
 			return x.path() == y.path() && x.Host == y.Host && x.Subset == y.Subset
 		})
+}
+
+// sameServices compares who sees which hosts.
+func sameServices(a, b *networking.ServiceEntry) bool {
+	return a == b || slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo)
 }
 
 // samePolicies compares what is merged with other rules for the host.
