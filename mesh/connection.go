@@ -39,10 +39,7 @@ func (m *Mesh) outgoing(to string, call *engine.Call) *connection {
 func (i *ConnectionInfo) describe(c *engine.Call) {
 	i.Service = c.Target.Name
 	if c.Route != nil {
-		i.Route = c.Route.Name
-		if c.Route.Rule != nil {
-			i.Rule = c.Route.Rule.Namespace + "/" + c.Route.Rule.Name
-		}
+		i.Route, i.Rule = c.Route.Name, nameOf(c.Route.Rule)
 	}
 	if c.Cluster != nil {
 		i.Destination, i.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset

@@ -133,9 +133,7 @@ func newError(c *engine.Call, err error) *Error {
 			e.Err = errors.New(refusal.Reason)
 		}
 	}
-	if c.Target.VirtualHost != nil && c.Target.Rule != nil {
-		e.Rule = c.Target.Rule.Namespace + "/" + c.Target.Rule.Name
-	}
+	e.Rule = nameOf(c.Rule())
 	e.Route = c.RouteName()
 	if c.Destination != nil {
 		e.Subset = c.Destination.Subset

@@ -94,7 +94,7 @@ func (m *Mesh) Explain(r *http.Request) Explanation {
 	if c.Target.VirtualHost == nil {
 		return e
 	}
-	e.Rule = refOf(c.Target.Rule)
+	e.Rule = refOf(c.Rule())
 	for _, loser := range c.Target.Losers {
 		e.Losers = append(e.Losers, *refOf(loser))
 	}
@@ -103,6 +103,9 @@ func (m *Mesh) Explain(r *http.Request) Explanation {
 		e.Routes = append(e.Routes, m.explainRoutes(v, c, port)...)
 	}
 	if c.Route != nil {
+		if c.Route.Rule == nil && c.Target.Rule != nil { // which has no route for this port
+			e.Routes = append(e.Routes, RouteExplanation{Name: c.Route.Name, Matched: true})
+		}
 		m.explainRoute(&e, x, port)
 	}
 	return e

@@ -111,10 +111,7 @@ func requestInfo(c *engine.Call, now time.Time) RequestInfo {
 		Service: c.Target.Name, Mirror: c.Shadow, Method: c.Request.Method, Flags: c.Flags.String(),
 		Attempts: c.Tries, Start: c.Start, Duration: now.Sub(c.Start), Status: c.Outcome.Status, GRPCStatus: grpcStatusOf(c), Err: c.Outcome.Err,
 	}
-	if c.Target.VirtualHost != nil && c.Target.Rule != nil {
-		info.Rule = c.Target.Rule.Namespace + "/" + c.Target.Rule.Name
-	}
-	info.Route = c.RouteName()
+	info.Rule, info.Route = nameOf(c.Rule()), c.RouteName()
 	if c.Cluster != nil {
 		info.Destination, info.Subset = c.Cluster.Key.Host, c.Cluster.Key.Subset
 	}
@@ -125,6 +122,14 @@ func requestInfo(c *engine.Call, now time.Time) RequestInfo {
 		info.Status = c.Local.Status
 	}
 	return info
+}
+
+// nameOf is namespace/name; "" of none.
+func nameOf(rule *rules.Meta) string {
+	if rule == nil {
+		return ""
+	}
+	return rule.Namespace + "/" + rule.Name
 }
 
 func grpcStatusOf(c *engine.Call) int {

@@ -159,6 +159,7 @@ var mayImport = map[string]why{
 		"google.golang.org/protobuf/...": "those types are messages: policies are merged by cloning them",
 	},
 	"mesh/internal/engine": {
+		"mesh/rules":           "a call tells which rule it goes by",
 		"mesh/internal/plan":   "a call obeys the plan",
 		"mesh/internal/follow": "endpoints are followed by the one control loop",
 		"mesh/internal/flight": "calls under way can be looked at",

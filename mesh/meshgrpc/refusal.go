@@ -83,7 +83,7 @@ func (r *rpc) answer() error {
 
 func (r *rpc) route() string {
 	name := fmt.Sprintf("route %q", r.call.RouteName())
-	if rule := r.call.Target.Rule; rule != nil {
+	if rule := r.call.Rule(); rule != nil {
 		name += fmt.Sprintf(" of VirtualService %s/%s", rule.Namespace, rule.Name)
 	}
 	return name

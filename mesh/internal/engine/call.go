@@ -9,6 +9,7 @@ import (
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/discovery"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
+	"github.com/inmesh-go/inmesh/mesh/rules"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -195,6 +196,18 @@ func (c *Call) RouteName() string {
 		return c.Route.Name
 	}
 	return c.Route.NameFor(&c.Request, c.Target.PortOf(&c.Request, c.Target.Port))
+}
+
+// Rule is the VirtualService that the call goes by, or that has no route for it; nil:
+// none.
+func (c *Call) Rule() *rules.Meta {
+	switch {
+	case c.Route != nil: // which may be another rule's for this port, or the default
+		return c.Route.Rule
+	case c.Target.VirtualHost != nil:
+		return c.Target.Rule
+	}
+	return nil
 }
 
 // Values is what header templates may ask for.
