@@ -4,7 +4,6 @@ import (
 	"math"
 	"math/bits"
 	"slices"
-	"time"
 )
 
 func add(l, r Value) Value {
@@ -14,7 +13,7 @@ func add(l, r Value) Value {
 	case l.kind == kindList && r.kind == kindList:
 		return Value{kind: kindList, list: slices.Concat(l.list, r.list)}
 	case l.kind == kindDuration && r.kind == kindDuration:
-		return Duration(time.Duration(l.number + r.number))
+		return asDuration(add(Int(l.number), Int(r.number)))
 	}
 	return numbers("+", l, r, func(x, y float64) float64 { return x + y }, func(x, y int64) (int64, bool) {
 		z := x + y
@@ -24,12 +23,20 @@ func add(l, r Value) Value {
 
 func subtract(l, r Value) Value {
 	if l.kind == kindDuration && r.kind == kindDuration {
-		return Duration(time.Duration(l.number - r.number))
+		return asDuration(subtract(Int(l.number), Int(r.number)))
 	}
 	return numbers("-", l, r, func(x, y float64) float64 { return x - y }, func(x, y int64) (int64, bool) {
 		z := x - y
 		return z, (z < x) == (y > 0)
 	})
+}
+
+// asDuration is a number of nanoseconds, unless it has no result.
+func asDuration(v Value) Value {
+	if v.kind == kindInt {
+		v.kind = kindDuration
+	}
+	return v
 }
 
 func multiply(l, r Value) Value {

@@ -85,8 +85,7 @@ func (l *lexer) span(k tokenKind, in func(byte) bool) token {
 	return token{k, l.in[start:l.at], start}
 }
 
-// number reads an int, in decimal or hexadecimal, or a double. The u of unsigned
-// ones is left out: there is one kind of ints.
+// number reads what begins with a digit.
 func (l *lexer) number() token {
 	t := l.span(tokenNumber, func(c byte) bool { return digit(c) || letter(c) || c == '.' })
 	if last := t.text[len(t.text)-1]; (last == 'e' || last == 'E') && !strings.HasPrefix(t.text, "0x") && l.at < len(l.in) && (l.in[l.at] == '-' || l.in[l.at] == '+') {
@@ -94,7 +93,6 @@ func (l *lexer) number() token {
 		l.span(tokenNumber, digit)
 		t.text = l.in[t.at:l.at]
 	}
-	t.text = strings.TrimRight(t.text, "uU")
 	return t
 }
 

@@ -100,7 +100,7 @@ func negate(e expr) expr {
 	return func(a Attributes) Value {
 		switch v := e(a); v.kind {
 		case kindInt:
-			return Int(-v.number)
+			return subtract(Int(0), v)
 		case kindDouble:
 			return Double(-v.float)
 		case kindAbsent, kindError:

@@ -165,6 +165,9 @@ func (p *parser) unary() (expr, error) {
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
+		if mark == "-" && p.token.kind == tokenNumber { // the least of all ints has no positive one
+			return p.numeral(mark)
+		}
 		e, err := p.unary()
 		if mark == "!" {
 			return not(e), err
@@ -229,7 +232,7 @@ func (p *parser) primary() (expr, error) {
 	case t.kind == tokenString:
 		return constant(String(t.text)), p.advance()
 	case t.kind == tokenNumber:
-		return p.numeral()
+		return p.numeral("")
 	case t.kind == tokenName:
 		return p.named()
 	case p.is("["):
@@ -248,23 +251,32 @@ func (p *parser) primary() (expr, error) {
 	return nil, p.unexpected("a value")
 }
 
-func (p *parser) numeral() (expr, error) {
-	t := p.token
-	if n, err := strconv.ParseInt(t.text, 0, 64); err == nil && !octal(t.text) {
-		return constant(Int(n)), p.advance()
-	}
-	if n, err := strconv.ParseInt(t.text, 10, 64); err == nil {
-		return constant(Int(n)), p.advance()
-	}
-	f, err := strconv.ParseFloat(t.text, 64)
-	if err != nil || strings.ContainsAny(t.text, "xX_") || strings.HasSuffix(t.text, ".") {
+// numeral reads a number whose sign, if it has one, has been read.
+func (p *parser) numeral(sign string) (expr, error) {
+	v, ok := number(sign, p.token.text)
+	if !ok {
 		return nil, p.unexpected("a number")
 	}
-	return constant(Double(f)), p.advance()
+	return constant(v), p.advance()
 }
 
-// octal says that Go would read a number otherwise than CEL.
-func octal(text string) bool { return len(text) > 1 && text[0] == '0' && text[1]|0x20 != 'x' }
+// number is an int, in decimal or hexadecimal, or a double. The u of unsigned ones is
+// left out: there is one kind of ints.
+func number(sign, text string) (Value, bool) {
+	digits, base := text, 10
+	if last := text[len(text)-1] | 0x20; last == 'u' {
+		digits = text[:len(text)-1]
+	}
+	if hex, ok := strings.CutPrefix(digits, "0x"); ok {
+		digits, base = hex, 16
+	}
+	if n, err := strconv.ParseInt(sign+digits, base, 64); err == nil {
+		return Int(n), true
+	}
+	f, err := strconv.ParseFloat(sign+text, 64)
+	isDouble := strings.ContainsAny(text, ".eE") && !strings.ContainsAny(text, "xX_") && !strings.HasSuffix(text, ".")
+	return Double(f), err == nil && isDouble
+}
 
 // named reads what begins with a name: a literal, a function, an attribute.
 func (p *parser) named() (expr, error) {
