@@ -122,8 +122,8 @@ var (
 	scheme = regexp.MustCompile(`(?i)\b(bearer|basic|digest|negotiate|ntlm|dpop|aws4-hmac-sha256)((?:\s|%20|\+)+)[^\s"',;&]{3,}`)
 	// token is a JSON Web Token, signed or encrypted (RFC 7515 §3, RFC 7516 §3).
 	token = regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{4,}(\.[A-Za-z0-9_-]*){2,4}`)
-	// user is a password in a URL.
-	user = regexp.MustCompile(`(://)[^/?#\s@]+@`)
+	// user is a password in a URL: some have an @ in it.
+	user = regexp.MustCompile(`(://)[^/?#\s]+@`)
 	// query is a URL's.
 	query = regexp.MustCompile(`\?[^\s"'<>#?]*=[^\s"'<>#]*`)
 	// key is a private key in PEM.
