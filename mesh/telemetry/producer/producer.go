@@ -35,17 +35,16 @@ import (
 
 // A Producer stands between a Telemetry, whose Config.Histograms it is, and the
 // readers of an SDK, whose WithProducer takes it. Make it with New. Several
-// Telemetries may share one, if their labels differ.
+// Telemetries may share one, at once or one after the other: what they count by the
+// same labels is added up, as the SDK does.
 type Producer struct {
-	mu      sync.Mutex
-	sources []*source
+	mu   sync.Mutex
+	live []*source
+	past []telemetry.Histogram // of those that have ended; what is in it does not change
 }
 
-// A source is one Telemetry's histograms, or what they were when it ended.
-type source struct {
-	collect func() []telemetry.Histogram // nil: it has ended
-	last    []telemetry.Histogram
-}
+// A source is one Telemetry's histograms.
+type source struct{ collect func() []telemetry.Histogram }
 
 var (
 	_ telemetry.HistogramSink = (*Producer)(nil)
@@ -61,55 +60,44 @@ func (p *Producer) Attach(collect func() []telemetry.Histogram) (detach func()) 
 	s := &source{collect: collect}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sources = append(p.sources, s)
+	p.live = append(p.live, s)
 	return func() { p.end(s, collect()) }
 }
 
 func (p *Producer) end(s *source, last []telemetry.Histogram) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.collect, s.last = nil, last
+	p.live = slices.DeleteFunc(slices.Clone(p.live), func(other *source) bool { return other == s })
+	p.past = total(p.past, last)
 }
 
 // Produce implements metric.Producer.
 func (p *Producer) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
+	live, past := p.snapshot()
+	all := [][]telemetry.Histogram{past}
+	for _, s := range live { // without the lock
+		all = append(all, s.collect())
+	}
 	now := time.Now()
 	out := metricdata.ScopeMetrics{Scope: instrumentation.Scope{Name: telemetry.InstrumentationName}}
-	for _, s := range p.snapshot() {
-		if s.collect != nil {
-			s.last = s.collect()
-		}
-		for i := range s.last {
-			out.Metrics = add(out.Metrics, &s.last[i], now)
-		}
+	for _, h := range total(all...) {
+		out.Metrics = append(out.Metrics, metricOf(&h, now))
 	}
 	return []metricdata.ScopeMetrics{out}, nil
 }
 
-// snapshot is the sources as they are: they are asked without the lock.
-func (p *Producer) snapshot() []source {
+func (p *Producer) snapshot() (live []*source, past []telemetry.Histogram) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := make([]source, len(p.sources))
-	for i, s := range p.sources {
-		out[i] = *s
-	}
-	return out
+	return p.live, p.past
 }
 
-// add adds the points of a histogram to those of its name.
-func add(to []metricdata.Metrics, h *telemetry.Histogram, now time.Time) []metricdata.Metrics {
-	i := slices.IndexFunc(to, func(m metricdata.Metrics) bool { return m.Name == h.Name })
-	if i < 0 {
-		i = len(to)
-		to = append(to, metricdata.Metrics{Name: h.Name, Unit: h.Unit, Description: h.Description, Data: metricdata.Histogram[float64]{Temporality: metricdata.CumulativeTemporality}})
+func metricOf(h *telemetry.Histogram, now time.Time) metricdata.Metrics {
+	data := metricdata.Histogram[float64]{Temporality: metricdata.CumulativeTemporality}
+	for i := range h.Points {
+		data.DataPoints = append(data.DataPoints, point(h, &h.Points[i], now))
 	}
-	data := to[i].Data.(metricdata.Histogram[float64])
-	for j := range h.Points {
-		data.DataPoints = append(data.DataPoints, point(h, &h.Points[j], now))
-	}
-	to[i].Data = data
-	return to
+	return metricdata.Metrics{Name: h.Name, Unit: h.Unit, Description: h.Description, Data: data}
 }
 
 func point(h *telemetry.Histogram, p *telemetry.Point, now time.Time) metricdata.HistogramDataPoint[float64] {

@@ -3,6 +3,7 @@ package producer_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -86,6 +87,43 @@ func TestCountsOutliveTheTelemetry(t *testing.T) {
 	h, _ := collect(t, reader)[durations].Data.(metricdata.Histogram[float64])
 	if len(h.DataPoints) != 1 || h.DataPoints[0].Count != 1 {
 		t.Errorf("got %v, want one point of 1", h.DataPoints)
+	}
+}
+
+// A program that closes a mesh and opens another, or has two, has counted all of it
+// once: exporters refuse all metrics for two points of the same labels.
+func TestTelemetriesThatShareAProducerCountTogether(t *testing.T) {
+	p := producer.New()
+	reader := sdkmetric.NewManualReader(sdkmetric.WithProducer(p))
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	var began time.Time
+	for i := range 4 {
+		tm, err := telemetry.New(telemetry.Config{MeterProvider: provider, Histograms: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tm.Close()
+		tm.Edge(telemetry.Link{}).Record(&telemetry.Result{Duration: time.Second, Code: 200})
+		tm.Edge(telemetry.Link{}).Record(&telemetry.Result{Duration: time.Second, Code: 500 + i})
+		h, _ := collect(t, reader)[durations].Data.(metricdata.Histogram[float64])
+		if i == 0 {
+			began = h.DataPoints[0].StartTime
+		}
+		counts := map[int64]uint64{}
+		for _, p := range h.DataPoints {
+			code, _ := p.Attributes.Value("response_code")
+			n, _ := strconv.ParseInt(code.AsString(), 10, 64)
+			counts[n] = p.Count
+			if p.Sum != 1000*float64(p.Count) || p.BucketCounts[9] != p.Count || !p.StartTime.Equal(began) {
+				t.Errorf("%d: got %+v", i, p)
+			}
+		}
+		if len(counts) != len(h.DataPoints) || counts[200] != uint64(i+1) || counts[500] != 1 || len(counts) != i+2 {
+			t.Errorf("%d: got %v of %d points", i, counts, len(h.DataPoints))
+		}
+		if i%2 == 0 {
+			_ = tm.Close()
+		}
 	}
 }
 
