@@ -20,7 +20,7 @@ func TestAuthSaysWhatTheTokenSays(t *testing.T) {
 	rule.SpaceDelimitedClaims = []string{"roles", "a.b", "count"}
 	auth := verified(t, compile(t, rule), bearer(i.token(t, claims{
 		"exp": nil, "aud": []string{"x", "y"}, "azp": "web", "scope": " read  write", "permission": "", "roles": "admin",
-		"a.b": "c d", "a": claims{"b": "c d"}, "count": 9007199254740993, "groups": "g h",
+		"a.b": "c d", "a": claims{"b": "c d"}, "count": int64(9007199254740993), "groups": "g h",
 	}))).Auth
 	want := &jwt.Auth{
 		Issuer: "https://issuer", Subject: "alice", Principal: "https://issuer/alice", Audiences: []string{"x", "y"}, Presenter: "web",
