@@ -27,7 +27,9 @@ type Config struct {
 	// Rules is where rules come from: rules.Dir, rules.File, rules.FS or
 	// rules.Static. Nil: no rules.
 	Rules rules.Source
-	// Discovery says where services live that no ServiceEntry describes. Nil:
+	// Discovery says where services live that no ServiceEntry describes. It is asked
+	// about all hosts that are called; of those that it does not know, the latest 100
+	// are watched, and others taken for unknown for 30 s before it is asked again. Nil:
 	// hosts that rules name are looked up in DNS.
 	Discovery discovery.Source
 	// Identity says who this process proves to be, and whom it trusts: a

@@ -3,9 +3,11 @@ package mesh_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,4 +72,72 @@ spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews, subset: c
 	if want := "no endpoint has the subset's labels, app=reviews,version=v2"; !errors.Is(err, mesh.ErrNoHealthy) || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
+}
+
+// tallied counts who watches at the moment.
+type tallied struct {
+	discovery.Source
+	now *atomic.Int32
+}
+
+func (w tallied) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		w.now.Add(1)
+		defer w.now.Add(-1)
+		w.Source.Watch(ctx, s)(yield)
+	}
+}
+
+// reached is a base that tells where requests go.
+type reached struct{}
+
+func (reached) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Status: r.URL.Host, Body: http.NoBody, Request: r}, nil
+}
+
+// A program that calls any number of hosts that are none of the mesh's leaves room for
+// the watches of those that are.
+func TestOfTheHostsThatNobodyKnowsOnlySomeAreWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		static, err := discovery.NewStatic(map[string][]discovery.Endpoint{"reviews": discovery.Addresses("10.0.0.1:80")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var watches atomic.Int32
+		m, err := mesh.New(t.Context(), mesh.Config{Discovery: tallied{static, &watches}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		rt := m.Transport(reached{})
+		goesTo := func(host, want string) {
+			t.Helper()
+			r, _ := http.NewRequest("GET", "http://"+host+"/", nil)
+			if resp, err := rt.RoundTrip(r); err != nil || resp.Status != want {
+				t.Errorf("%s: got %v, %v; want it to go to %s", host, resp, err, want)
+			}
+		}
+		for range 3 {
+			for i := range 300 {
+				host := fmt.Sprintf("%d.example.com", i)
+				goesTo(host, host)
+				goesTo("reviews", "10.0.0.1:80")
+			}
+			synctest.Wait()
+			if n := watches.Load(); n != 101 {
+				t.Errorf("%d watches, want 100 and that of reviews", n)
+			}
+		}
+
+		if err := static.Set("0.example.com", discovery.Addresses("10.0.0.2:80")); err != nil { // is watched no more
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Second)
+		goesTo("0.example.com", "10.0.0.2:80")
+		if err := static.Set("299.example.com", discovery.Addresses("10.0.0.3:80")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		goesTo("299.example.com", "10.0.0.3:80")
+	})
 }

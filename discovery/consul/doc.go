@@ -73,7 +73,8 @@
 // # Limits
 //
 // Each service that is watched keeps a connection to the agent, which takes 200
-// of one address (limits.http_max_conns_per_client). An http.Client with a
+// of one address (limits.http_max_conns_per_client); a mesh watches, besides those
+// that Consul knows, the latest 100 hosts that it does not. An http.Client with a
 // Timeout below 45 s ends every query. An old snapshot that is restored is seen
 // when the query's wait is over, by agents that stream. Consul's namespaces and
 // partitions are those of Enterprise, for which nothing here was tested against a

@@ -29,6 +29,9 @@ type Cluster struct {
 	gate     breaker.Gate
 	counts   counters
 
+	met     atomic.Bool // by those who look for strangers
+	removed bool        // from the engine; guarded by its mu
+
 	described atomic.Uint64 // changes after what is known of a host may have
 
 	mu     sync.Mutex                       // guards timers and closed, and orders what hosts are shown as

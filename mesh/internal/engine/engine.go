@@ -51,6 +51,7 @@ type Engine struct {
 	clusters  map[plan.ClusterKey]*Cluster
 	ousted    []*Cluster // whose place one of a newer plan has taken, to be retired
 	upstreams map[upstreamKey]*upstream
+	strangers strangers
 	stop      context.CancelFunc
 	life      context.Context // ends with Close
 }
@@ -149,10 +150,10 @@ func (e *Engine) takeOusted() (gone []*Cluster) {
 // retire ends a cluster that the rules no longer know, and the watch of its
 // endpoints if it was the last to need it.
 func (e *Engine) retire(cl *Cluster) {
-	if cl.Closed() { // found gone twice
+	u, gone := e.remove(cl)
+	if !gone {
 		return
 	}
-	u := e.remove(cl)
 	cl.close()
 	if u != nil {
 		u.close()
@@ -160,17 +161,23 @@ func (e *Engine) retire(cl *Cluster) {
 	e.events.ClusterClosed(cl)
 }
 
-func (e *Engine) remove(cl *Cluster) *upstream {
+// remove returns the upstream that nobody needs any more, nil if somebody does. It
+// reports false of a cluster that was found gone before.
+func (e *Engine) remove(cl *Cluster) (last *upstream, gone bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if cl.removed {
+		return nil, false
+	}
+	cl.removed = true
 	if e.clusters[cl.Key] == cl { // else one of the new plan is in its place
 		delete(e.clusters, cl.Key)
 	}
 	if cl.upstream == nil || cl.upstream.leave(cl) > 0 {
-		return nil
+		return nil, true
 	}
 	delete(e.upstreams, cl.upstream.key)
-	return cl.upstream
+	return cl.upstream, true
 }
 
 // Clusters are the live ones.

@@ -28,6 +28,9 @@ func (e *Engine) unknown(ctx context.Context, s *state, c *Call) (known bool, er
 func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) {
 	v, ok := s.unknown.Load(c.Target.Name)
 	if !ok {
+		if e.strangers.remembers(c.Target.Name, c.Start) {
+			return false, nil
+		}
 		vh := s.plan.Default(c.Target.Name)
 		if e.crowded(s.plan.Key(&vh.Routes[0].Destinations[0], c.Target)) {
 			return false, c.uninvited()
@@ -41,7 +44,11 @@ func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) 
 			return false, err
 		}
 	}
-	if cl.strange() || cl.silent() && !s.plan.Local(c.Target.Name) {
+	if cl.strange() {
+		e.meet(c.Target.Name, cl)
+		return false, nil
+	}
+	if cl.silent() && !s.plan.Local(c.Target.Name) {
 		return false, nil
 	}
 	c.Target.VirtualHost = vh
