@@ -57,21 +57,25 @@ func outdoes(earlier, later *DestinationRule) bool {
 // audience are the namespaces that see a rule, in one spelling; "*" is all. Only its
 // own sees one that selects callers.
 func audience(dr *DestinationRule) []string {
-	switch to := dr.Spec.ExportTo; {
-	case dr.Spec.WorkloadSelector != nil:
+	if dr.Spec.WorkloadSelector != nil {
 		return []string{dr.Namespace}
-	case len(to) == 0:
-		return []string{"*"}
-	default:
-		to = slices.Clone(to)
-		for i, name := range to {
-			if name == "." {
-				to[i] = dr.Namespace
-			}
-		}
-		slices.Sort(to)
-		return to
 	}
+	return exports(dr.Namespace, dr.Spec.ExportTo)
+}
+
+// exports are the namespaces that see an object, in one spelling; "*" is all.
+func exports(namespace string, to []string) []string {
+	if len(to) == 0 {
+		return []string{"*"}
+	}
+	to = slices.Clone(to)
+	for i, name := range to {
+		if name == "." {
+			to[i] = namespace
+		}
+	}
+	slices.Sort(to)
+	return to
 }
 
 func (m *merged) add(dr *DestinationRule) (faults Faults) {

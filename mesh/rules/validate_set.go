@@ -13,8 +13,8 @@ import (
 // warning is given where it holds for every client that sees the objects named.
 func validateSet(s *Set) Faults {
 	return slices.Concat(
-		warnHosts(ofMesh(s.VirtualServices)),
-		warnHosts(s.ServiceEntries),
+		warnHosts(ofMesh(s.VirtualServices), func(a, b *VirtualService) bool { return false }),
+		warnHosts(s.ServiceEntries, SameService),
 		warnDelegates(s.VirtualServices),
 		warnPolicies(s.DestinationRules),
 		warnSubsets(s),
@@ -49,13 +49,13 @@ type claim interface {
 	GetExportTo() []string
 }
 
-// warnHosts names hosts that more than one object claims.
-func warnHosts[S claim](objects []*Object[S]) (faults Faults) {
+// warnHosts names hosts that more than one object claims, and that are not merged.
+func warnHosts[S claim](objects []*Object[S], merged func(a, b *Object[S]) bool) (faults Faults) {
 	claims := map[string][]*Object[S]{}
 	for _, o := range objects {
 		for i, host := range o.Spec.GetHosts() {
 			name := resolve(host, o.Namespace)
-			if owner := rival(o, claims[name]); owner != nil {
+			if owner := rival(o, claims[name]); owner != nil && !merged(owner, o) {
 				faults = append(faults, warning(o, nth("spec.hosts", i),
 					"%q is a host of %s %s/%s too: they are not merged, the one that comes first has the host alone",
 					host, owner.Kind, owner.Namespace, owner.Name))
@@ -64,6 +64,19 @@ func warnHosts[S claim](objects []*Object[S]) (faults Faults) {
 		}
 	}
 	return faults
+}
+
+// SameService reports whether two ServiceEntries make one service of a host that both
+// name, as in Istio: they stand in one namespace, are for the same others and find
+// and trust their endpoints in one way. The service has the ports of both, and each
+// port the endpoints of those that have it.
+func SameService(a, b *ServiceEntry) bool {
+	return a.Namespace == b.Namespace && alike(a.Spec, b.Spec) &&
+		slices.Equal(exports(a.Namespace, a.Spec.ExportTo), exports(b.Namespace, b.Spec.ExportTo))
+}
+
+func alike(a, b *networking.ServiceEntry) bool {
+	return a.Resolution == b.Resolution && a.Location == b.Location && slices.Equal(a.SubjectAltNames, b.SubjectAltNames)
 }
 
 // ofMesh are those that have an effect in a process.

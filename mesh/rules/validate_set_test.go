@@ -65,7 +65,12 @@ func TestHostsOfSeveralServiceEntries(t *testing.T) {
 	}
 	const taken = `warning spec.hosts[0]: is a host of ServiceEntry ns/a too: they are not merged, the one that comes first has the host alone`
 	verify(t, several, []row{
-		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [A.com]"), taken},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [A.com]"), ``},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", `hosts: [a.com], exportTo: ["*"]`), ``},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [a.com], exportTo: [x]"), taken},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [a.com], location: MESH_INTERNAL"), taken},
+		{se("ns/a", "hosts: [a.com]") + "; " + se("ns/b", "hosts: [a.com], subjectAltNames: [x]"), taken},
+		{se("ns/a", "hosts: [a.com]") + "; " + strings.Replace(se("ns/b", "hosts: [a.com]"), "DNS", "STATIC", 1), taken},
 		{se("ns/a", "hosts: [a.com]") + "; " + se("other/b", "hosts: [a.com]"), taken},
 		{se("ns/a", "hosts: [a]") + "; " + se("other/b", "hosts: [a]"), ``},
 		{se("ns/a", "hosts: [a.com], exportTo: [.]") + "; " + se("other/b", "hosts: [a.com], exportTo: [.]"), ``},

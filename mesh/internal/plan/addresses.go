@@ -22,16 +22,22 @@ type addressRange struct {
 func viewAddresses(hosts []serviceHost, all []*rules.ServiceEntry) *addressView {
 	v := &addressView{single: map[netip.Addr][]int{}}
 	for i, h := range hosts {
-		for _, n := range prefixes(all[h.entry].Spec.Addresses) {
-			if n.IsSingleIP() {
-				v.single[n.Addr()] = append(v.single[n.Addr()], i)
-			} else {
-				v.ranges = append(v.ranges, addressRange{n, i})
-			}
+		for entry := range h.entries() {
+			v.add(prefixes(all[entry].Spec.Addresses), i)
 		}
 	}
 	slices.SortStableFunc(v.ranges, func(a, b addressRange) int { return b.net.Bits() - a.net.Bits() })
 	return v
+}
+
+func (v *addressView) add(addresses []netip.Prefix, place int) {
+	for _, n := range addresses {
+		if n.IsSingleIP() {
+			v.single[n.Addr()] = append(v.single[n.Addr()], place)
+		} else {
+			v.ranges = append(v.ranges, addressRange{n, place})
+		}
+	}
 }
 
 // LookupAddress finds the virtual host of an address and port that are dialled: that

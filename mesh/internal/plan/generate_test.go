@@ -192,7 +192,8 @@ func (d dice) serviceEntry(i int) object {
 		[]object{{"number": 9090, "name": "grpc", "protocol": "GRPC"}, {"number": 9080, "name": "http", "protocol": "HTTP"}},
 		[]object{{"number": 443, "name": "https", "protocol": "HTTPS"}, {"number": 80, "name": "http-port", "protocol": "HTTP"}},
 		[]object{{"number": 9090, "name": "grpc", "protocol": "GRPC"}, {"number": 9080, "name": "web", "protocol": "HTTP"}})
-	return d.rule("ServiceEntry", i, object{"hosts": d.hosts(hostWords...), "ports": ports, "resolution": "STATIC"})
+	return d.rule("ServiceEntry", i, object{"hosts": d.hosts(hostWords...), "ports": ports, "resolution": "STATIC",
+		"location": pick(d, "MESH_EXTERNAL", "MESH_EXTERNAL", "MESH_INTERNAL")})
 }
 
 func (d dice) destinationRule(i int) object {

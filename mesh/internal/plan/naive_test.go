@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,21 +192,26 @@ func better(host, than string) bool {
 // scheme's own if it has that, or the one named http; else the scheme's.
 func (n naive) defaultPort(name, scheme string) int {
 	own := map[string]int{"http": 80, "https": 443}[scheme]
-	se := n.service(name)
-	if se == nil {
-		return own
-	}
-	if len(se.Spec.Ports) == 1 {
-		return int(se.Spec.Ports[0].Number)
-	}
-	named := map[string]int{}
-	for _, p := range se.Spec.Ports {
-		named[p.Name] = int(p.Number)
-		if int(p.Number) == own {
-			named["own"] = own
+	named, numbers := map[string]int{}, map[int]string{}
+	for _, se := range n.service(name) {
+		for _, p := range se.Spec.Ports {
+			number := int(p.Number)
+			if _, taken := numbers[number]; taken {
+				continue
+			}
+			numbers[number] = p.Name
+			if _, taken := named[p.Name]; !taken {
+				named[p.Name] = number
+			}
 		}
 	}
-	return cmp.Or(named[scheme], named["own"], named["http"], own)
+	if len(numbers) == 1 {
+		return slices.Collect(maps.Keys(numbers))[0]
+	}
+	if _, has := numbers[own]; has {
+		return cmp.Or(named[scheme], own)
+	}
+	return cmp.Or(named[scheme], named["http"], own)
 }
 
 // serviceEntries are those that are seen, in the order of virtualServices.
@@ -225,15 +231,18 @@ func (n naive) serviceEntries() []*rules.ServiceEntry {
 	return slices.Concat(private, byName, public)
 }
 
-// service is the first entry of the host, else of the longest wildcard.
-func (n naive) service(name string) *rules.ServiceEntry {
+// service is the first entry of the host, else of the longest wildcard, and those that
+// are merged with it.
+func (n naive) service(name string) (out []*rules.ServiceEntry) {
 	best := ""
-	var out *rules.ServiceEntry
 	for _, se := range n.serviceEntries() {
 		for _, h := range se.Spec.Hosts {
-			host := fqdn(h, se.Namespace)
-			if (host == name || isWildcardOf(host, name)) && better(host, best) {
-				best, out = host, se
+			switch host := fqdn(h, se.Namespace); {
+			case host != name && !isWildcardOf(host, name):
+			case better(host, best):
+				best, out = host, []*rules.ServiceEntry{se}
+			case host == best && rules.SameService(out[0], se):
+				out = append(out, se)
 			}
 		}
 	}

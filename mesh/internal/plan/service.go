@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"iter"
 	"net"
 	"net/netip"
 	"slices"
@@ -14,21 +15,27 @@ import (
 	"github.com/inmesh-go/inmesh/mesh/rules"
 )
 
-// A Service is what a ServiceEntry says of one host.
+// A Service is what ServiceEntries say of one host.
 type Service struct {
 	Host       string
 	Namespace  string
-	Rule       *rules.Meta
+	Rule       *rules.Meta // of the first
 	Resolution networking.ServiceEntry_Resolution
 	External   bool
 	Ports      []Port
 
 	written   string         // host as the entry has it; "": a wildcard
 	addresses []netip.Prefix // by which it may be dialled
-	selects   bool           // its endpoints are the workloads that it selects, be there none
-	endpoints []*networking.WorkloadEntry
+	entries   []entry
 	identity  []string // expected SANs
 	accounts  string   // what the identities of its service accounts begin with
+}
+
+// An entry is what one ServiceEntry says of a service's endpoints.
+type entry struct {
+	ports     []Port
+	selects   bool // the endpoints are the workloads that it selects, be there none
+	endpoints []*networking.WorkloadEntry
 }
 
 // A Port is one port of a service.
@@ -42,10 +49,22 @@ type serviceHost struct {
 	name    string // canonical
 	written string // as the entry has it, but for the case; "": a wildcard
 	entry   int    // place of the ServiceEntry in the set
+	more    []int  // places of those that are merged with it
+}
+
+func (h serviceHost) entries() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := -1; i < len(h.more); i++ {
+			if i < 0 && !yield(h.entry) || i >= 0 && !yield(h.more[i]) {
+				return
+			}
+		}
+	}
 }
 
 // serviceHosts gathers the hosts of all visible service entries. A host that
-// several entries name belongs to the first of those for the fewest namespaces.
+// several entries name belongs to the first of those for the fewest namespaces, and
+// to those that make one service with it.
 func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, places map[string]int) {
 	places = make(map[string]int, len(all))
 	var classes [3][]int
@@ -59,12 +78,22 @@ func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, pla
 			// Off Kubernetes there is no other way to name a cluster-local service:
 			// a host without a dot is one of the entry's own namespace.
 			name := b.names.canonical(host, all[i].Namespace)
-			if _, taken := places[name]; !taken {
-				places[name], hosts = len(hosts), append(hosts, serviceHost{name, literal(host), i})
+			if at, taken := places[name]; !taken {
+				places[name], hosts = len(hosts), append(hosts, serviceHost{name: name, written: literal(host), entry: i})
+			} else {
+				hosts[at].join(all, i)
 			}
 		}
 	}
 	return hosts, places
+}
+
+// join adds an entry that makes one service with the first.
+func (h *serviceHost) join(all []*rules.ServiceEntry, i int) {
+	spelledTwice := i == h.entry || slices.Contains(h.more, i)
+	if !spelledTwice && rules.SameService(all[h.entry], all[i]) {
+		h.more = append(h.more, i)
+	}
 }
 
 // literal is a host as it is written, but for the case and the final dot; "" for a
@@ -82,14 +111,22 @@ func (p *Plan) compileServices(before *Plan) {
 	p.services = make([]*Service, len(p.serviceHosts))
 	sameWorkloads := slices.Equal(before.set.WorkloadEntries, p.set.WorkloadEntries)
 	for i, h := range p.serviceHosts {
-		se := p.set.ServiceEntries[h.entry]
-		same := p.index == before.index && before.set.ServiceEntries[h.entry] == se
-		if same && (sameWorkloads || se.Spec.WorkloadSelector == nil) {
+		if p.index == before.index && p.unchanged(before.set, h, sameWorkloads) {
 			p.services[i] = before.services[i]
 		} else {
-			p.services[i] = compileService(se, h, p.trustDomain, endpointsOf(p.set, se))
+			p.services[i] = p.compileService(h)
 		}
 	}
+}
+
+func (p *Plan) unchanged(before *rules.Set, h serviceHost, sameWorkloads bool) bool {
+	for i := range h.entries() {
+		se := p.set.ServiceEntries[i]
+		if before.ServiceEntries[i] != se || !sameWorkloads && se.Spec.WorkloadSelector != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func endpointsOf(set *rules.Set, se *rules.ServiceEntry) []*networking.WorkloadEntry {
@@ -99,28 +136,42 @@ func endpointsOf(set *rules.Set, se *rules.ServiceEntry) []*networking.WorkloadE
 	return se.Spec.Endpoints
 }
 
-func compileService(se *rules.ServiceEntry, host serviceHost, trustDomain string, endpoints []*networking.WorkloadEntry) *Service {
+func (p *Plan) compileService(h serviceHost) *Service {
+	se := p.set.ServiceEntries[h.entry]
 	s := &Service{
-		Host:       host.name,
-		written:    host.written,
+		Host:       h.name,
+		written:    h.written,
 		Namespace:  se.Namespace,
 		Rule:       &se.Meta,
 		Resolution: se.Spec.Resolution,
 		External:   se.Spec.Location == networking.ServiceEntry_MESH_EXTERNAL,
-		addresses:  prefixes(se.Spec.Addresses),
-		selects:    se.Spec.WorkloadSelector != nil,
-		endpoints:  endpoints,
 		identity:   se.Spec.SubjectAltNames,
-		accounts:   "spiffe://" + trustDomain + "/ns/" + se.Namespace + "/sa/",
+		accounts:   "spiffe://" + p.trustDomain + "/ns/" + se.Namespace + "/sa/",
 	}
-	for _, p := range se.Spec.Ports {
-		port := Port{Number: uint16(p.Number), Target: uint16(p.TargetPort), Name: p.Name, Protocol: strings.ToUpper(p.Protocol)}
-		if port.Target == 0 {
-			port.Target = port.Number
-		}
-		s.Ports = append(s.Ports, port)
+	for i := range h.entries() {
+		s.add(p.set.ServiceEntries[i], endpointsOf(p.set, p.set.ServiceEntries[i]))
 	}
 	return s
+}
+
+// add makes a ServiceEntry one of the service's. Of ports with one number the first
+// counts.
+func (s *Service) add(se *rules.ServiceEntry, endpoints []*networking.WorkloadEntry) {
+	s.addresses = append(s.addresses, prefixes(se.Spec.Addresses)...)
+	ports := portsOf(se.Spec)
+	s.entries = append(s.entries, entry{ports, se.Spec.WorkloadSelector != nil, endpoints})
+	for _, port := range ports {
+		if _, taken := s.port(port.Number); !taken {
+			s.Ports = append(s.Ports, port)
+		}
+	}
+}
+
+func portsOf(spec *networking.ServiceEntry) (out []Port) {
+	for _, p := range spec.Ports {
+		out = append(out, Port{uint16(p.Number), uint16(cmp.Or(p.TargetPort, p.Number)), p.Name, strings.ToUpper(p.Protocol)})
+	}
+	return out
 }
 
 // selected are the workload entries of the namespace that have the labels. The
@@ -149,8 +200,10 @@ func selected(all []*rules.WorkloadEntry, se *rules.ServiceEntry) []*networking.
 }
 
 // port finds a port by number.
-func (s *Service) port(number uint16) (Port, bool) {
-	for _, p := range s.Ports {
+func (s *Service) port(number uint16) (Port, bool) { return findPort(s.Ports, number) }
+
+func findPort(ports []Port, number uint16) (Port, bool) {
+	for _, p := range ports {
 		if p.Number == number {
 			return p, true
 		}
@@ -198,21 +251,33 @@ func (s *Service) perRequest() bool {
 // Endpoints are the addresses behind a service port, for a request that asks for
 // host. With DNS resolution their hosts are names, to be looked up; without
 // endpoints of its own the service is its own name.
-func (s *Service) Endpoints(host string, number uint16) []discovery.Endpoint {
-	port, ok := s.port(number)
-	if !ok {
-		port = Port{Number: number, Target: cmp.Or(number, 80)} // an entry without ports
+func (s *Service) Endpoints(host string, number uint16) (out []discovery.Endpoint) {
+	for i := range s.entries {
+		port, ok := findPort(s.entries[i].ports, number)
+		if len(s.Ports) == 0 { // then it takes any
+			port, ok = Port{Number: number, Target: cmp.Or(number, schemePort("http"))}, true
+		}
+		if ok {
+			out = s.appendEndpoints(out, &s.entries[i], host, port)
+		}
 	}
-	out := make([]discovery.Endpoint, 0, len(s.endpoints))
-	for _, e := range s.endpoints {
+	return out
+}
+
+func (s *Service) appendEndpoints(out []discovery.Endpoint, of *entry, host string, port Port) []discovery.Endpoint {
+	for _, e := range of.endpoints {
 		if e.Network == "" && e.Address != "" {
 			out = append(out, s.endpoint(e, port))
 		}
 	}
-	if len(s.endpoints) == 0 && s.named() {
-		out = append(out, discovery.Endpoint{Address: net.JoinHostPort(s.reachedBy(host), strconv.Itoa(int(port.Target)))})
+	if len(of.endpoints) > 0 || of.selects || s.Resolution == networking.ServiceEntry_STATIC {
+		return out
 	}
-	return out
+	address := net.JoinHostPort(s.reachedBy(host), strconv.Itoa(int(port.Target)))
+	if slices.ContainsFunc(out, func(e discovery.Endpoint) bool { return e.Address == address }) {
+		return out // another entry says so too
+	}
+	return append(out, discovery.Endpoint{Address: address})
 }
 
 // reachedBy is the name to look up for a request that asks for host: a short name is
@@ -222,11 +287,6 @@ func (s *Service) reachedBy(host string) string {
 		return host
 	}
 	return cmp.Or(s.written, host)
-}
-
-// named says that a service without endpoints of its own is reached by its name.
-func (s *Service) named() bool {
-	return s.Resolution != networking.ServiceEntry_STATIC && !s.selects
 }
 
 // many says that the service is dialled by more than one address. It may be called

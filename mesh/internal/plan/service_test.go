@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -115,8 +116,52 @@ func TestAShortNameIsLookedUpAsItIsWritten(t *testing.T) {
 
 func TestTheFirstEntryOfAHostCounts(t *testing.T) {
 	const spec = "hosts: [a.com]\nresolution: STATIC\nports: [{number: 80, name: http, protocol: HTTP}]\nendpoints: [{address: "
-	p := compile(t, created("02", serviceEntry("x", spec+"10.0.0.2}]")), created("01", serviceEntry("z", spec+"10.0.0.1}]")))
+	p := compile(t, created("02", serviceEntry("other/x", spec+"10.0.0.2}]")), created("01", serviceEntry("z", spec+"10.0.0.1}]")))
 	if got := endpoints(cluster(t, p, "http://a.com/")); got != "10.0.0.1:80 0" {
+		t.Errorf("endpoints %s", got)
+	}
+}
+
+// Istio's canMergeServices: entries of one host make one service, of whose ports each
+// has the endpoints of those that have it.
+func TestEntriesOfOneNamespaceForOneHostMakeOneService(t *testing.T) {
+	entry := func(name, ports, more string) string {
+		return serviceEntry(name, "hosts: [a.com]\nresolution: STATIC\nports: ["+ports+"]\n"+more)
+	}
+	const (
+		http  = "{number: 80, name: http, protocol: HTTP}"
+		admin = "{number: 81, name: admin, protocol: HTTP, targetPort: 8081}"
+		first = "endpoints: [{address: 10.0.0.1}]\naddresses: [240.0.0.1]"
+		other = "endpoints: [{address: 10.0.0.2}]\naddresses: [240.0.0.2]"
+	)
+	for _, c := range []struct{ name, second, plain, admin string }{
+		{"other ports", entry("b", admin, other), "10.0.0.1:80 0", "10.0.0.2:8081 0"},
+		{"one port more", entry("b", http+", "+admin, other), "10.0.0.1:80 0, 10.0.0.2:80 0", "10.0.0.2:8081 0"},
+		{"for all by another word", entry("b", admin, other+"\nexportTo: [\"*\"]"), "10.0.0.1:80 0", "10.0.0.2:8081 0"},
+		{"in another namespace", entry("other/b", admin, other), "10.0.0.1:80 0", ""},
+		{"for other namespaces", entry("b", admin, other+"\nexportTo: [x]"), "10.0.0.1:80 0", ""},
+		{"of the mesh", entry("b", admin, other+"\nlocation: MESH_INTERNAL"), "10.0.0.1:80 0", ""},
+		{"that trust other names", entry("b", admin, other+"\nsubjectAltNames: [x]"), "10.0.0.1:80 0", ""},
+		{"with another resolution", strings.Replace(entry("b", admin, other), "STATIC", "DNS", 1), "10.0.0.1:80 0", ""},
+	} {
+		p := compile(t, created("01", entry("a", http, first)), created("02", c.second))
+		plain, admin := cluster(t, p, "http://a.com:80/"), cluster(t, p, "http://a.com:81/")
+		if got := endpoints(plain); got != c.plain || plain.Missing != "" {
+			t.Errorf("%s: port 80: %s %s, want %s", c.name, got, plain.Missing, c.plain)
+		}
+		if got := endpoints(admin); got != c.admin || (admin.Missing == "") != (c.admin != "") {
+			t.Errorf("%s: port 81: %q %s, want %q", c.name, got, admin.Missing, c.admin)
+		}
+		at := p.LookupAddress(netip.MustParseAddrPort("240.0.0.2:81"))
+		if got := at.Name; c.admin != "" && got != "a.com" {
+			t.Errorf("%s: 240.0.0.2:81 is %s, want a.com", c.name, got)
+		}
+	}
+}
+
+func TestANameOfSeveralEntriesIsLookedUpOnce(t *testing.T) {
+	const spec = "hosts: [a.com]\nresolution: DNS\nports: [{number: 80, name: http, protocol: HTTP}]"
+	if got := endpoints(cluster(t, compile(t, serviceEntry("a", spec), serviceEntry("b", spec)), "http://a.com/")); got != "a.com:80 0" {
 		t.Errorf("endpoints %s", got)
 	}
 }
