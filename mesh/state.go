@@ -14,6 +14,7 @@ import (
 
 // state is what metrics tell of the mesh itself.
 func (m *Mesh) state() telemetry.State {
+	m.reporter.TellStreams()
 	s, now := m.Status(), time.Now()
 	out := telemetry.State{
 		MirrorDrops: int64(s.MirrorDrops),

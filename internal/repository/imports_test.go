@@ -118,6 +118,7 @@ var mayImport = map[string]why{
 	},
 	"mesh/internal/report": {
 		"mesh/internal/engine": "what became of a call",
+		"mesh/internal/flight": "streams are told of while they last",
 		"mesh/internal/guard":  "why a request was refused",
 		"mesh/internal/plan":   "what a call was addressed to",
 		"mesh/telemetry":       "who is told",

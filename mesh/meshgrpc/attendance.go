@@ -26,7 +26,7 @@ type attendance struct {
 	refusal *guard.Refusal
 	ended   bool
 
-	sent, got freight
+	cargo report.Stream
 }
 
 // begin returns the context of the handler.
@@ -56,21 +56,35 @@ func (a *attendance) end(err error) {
 		return
 	}
 	s := a.report.Outcome()
-	s.Protocol, s.Peer = telemetry.GRPC, a.visit.Peer
-	if v := a.md[metadataHeader]; len(v) > 0 {
-		s.Metadata = v[0]
-	}
+	a.name(s)
 	r := &s.Result
 	r.Code, r.GRPC, r.Flags = 200, code, report.Refused(a.refusal)
 	if errors.Is(a.ctx.Err(), context.Canceled) {
 		r.Code, r.Flags = 0, r.Flags|telemetry.DownstreamGone
 	}
-	r.RequestMessages, r.RequestBytes = a.got.all()
-	r.ResponseMessages, r.ResponseBytes = a.sent.all()
+	a.cargo.Conclude(r)
 	if d := a.report.Wanted(s); d != nil {
 		a.describe(d)
 	}
 	a.report.End(a.ctx, s)
+}
+
+// name says who calls.
+func (a *attendance) name(s *report.Served) {
+	s.Protocol, s.Peer = telemetry.GRPC, a.visit.Peer
+	if v := a.md[metadataHeader]; len(v) > 0 {
+		s.Metadata = v[0]
+	}
+}
+
+// follow begins to tell of the messages of a stream that was let in.
+func (a *attendance) follow() {
+	if !a.report.Begun() {
+		return
+	}
+	var by report.Served
+	a.name(&by)
+	a.report.Follow(&a.cargo, &by)
 }
 
 // answeredWith is the code that gRPC's server makes of a handler's error: what a

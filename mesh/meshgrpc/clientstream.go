@@ -57,7 +57,7 @@ func (s *stream) Context() context.Context {
 func (s *stream) SendMsg(m any) error {
 	err := s.out.send(m)
 	if err == nil {
-		s.sent.add(m)
+		load(&s.cargo.Requests, m)
 	}
 	return err
 }
@@ -76,7 +76,7 @@ func (s *stream) RecvMsg(m any) error {
 		err = s.answer.RecvMsg(m)
 	}
 	if err == nil {
-		s.got.add(m)
+		load(&s.cargo.Responses, m)
 	}
 	if s.wrapped() {
 		s.received(err)

@@ -58,13 +58,13 @@ func (s *server) unary(ctx context.Context, request any, info *grpc.UnaryServerI
 	defer leave()
 	ctx, err := s.admit(ctx, &a)
 	defer a.in.Leave()
-	a.got.add(request)
+	load(&a.cargo.Requests, request)
 	defer a.panicked()
 	if err == nil {
 		reply, err = handle(ctx, request)
 	}
 	if err == nil {
-		a.sent.add(reply)
+		load(&a.cargo.Responses, reply)
 	}
 	a.end(err)
 	return reply, err
@@ -77,6 +77,7 @@ func (s *server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	defer a.in.Leave()
 	defer a.panicked()
 	if err == nil {
+		a.follow()
 		err = handle(srv, admittedStream{stream, ctx, &a})
 	}
 	a.end(err)
@@ -93,7 +94,7 @@ type admittedStream struct {
 func (s admittedStream) SendMsg(m any) error {
 	err := s.ServerStream.SendMsg(m)
 	if err == nil {
-		s.sent.add(m)
+		load(&s.cargo.Responses, m)
 	}
 	return err
 }
@@ -102,7 +103,7 @@ func (s admittedStream) SendMsg(m any) error {
 func (s admittedStream) RecvMsg(m any) error {
 	err := s.ServerStream.RecvMsg(m)
 	if err == nil {
-		s.got.add(m)
+		load(&s.cargo.Requests, m)
 	}
 	return err
 }

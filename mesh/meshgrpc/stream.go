@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/report"
 	"github.com/inmesh-go/inmesh/retry"
 )
 
@@ -40,8 +41,8 @@ type stream struct {
 	limit limiter
 	life  life
 
-	sent, got freight
-	sole      any // that RecvMsg is to fill in, where there is one message back: then it ends the call
+	cargo report.Stream
+	sole  any // that RecvMsg is to fill in, where there is one message back: then it ends the call
 }
 
 // stream is a grpc.StreamClientInterceptor.
@@ -161,6 +162,7 @@ func (s *stream) settle(err error) {
 	s.out.settle(s.err == nil)
 	if s.err == nil {
 		s.respond()
+		s.follow()
 		s.last.watch(s.over)
 		if s.wrapped() {
 			s.heed()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/textproto"
 	"strings"
-	"sync/atomic"
 
 	"google.golang.org/grpc/metadata"
 
@@ -74,8 +73,7 @@ func (s *stream) tellEnd(err error) {
 		return
 	}
 	r := new(report.Returned)
-	r.RequestMessages, r.RequestBytes = s.sent.all()
-	r.ResponseMessages, r.ResponseBytes = s.got.all()
+	s.cargo.Conclude(&r.Result)
 	if err == nil && s.sole != nil { // RecvMsg has yet to return with it
 		r.ResponseMessages, r.ResponseBytes = 1, max(sizeOf(s.sole), 0)
 	}
@@ -126,14 +124,11 @@ func spelt(md map[string][]string) map[string][]string {
 	return out
 }
 
-// A freight is the messages that have gone one way on a stream.
-type freight struct{ messages, bytes atomic.Int64 }
+// load adds a message to what has gone one way.
+func load(to *report.Freight, m any) { to.Add(max(sizeOf(m), 0)) }
 
-func (f *freight) add(m any) {
-	f.messages.Add(1)
-	f.bytes.Add(max(sizeOf(m), 0))
-}
-
-func (f *freight) all() (messages uint32, bytes int64) {
-	return uint32(f.messages.Load()), f.bytes.Load()
+// follow begins to tell of the messages of a stream that has its answer.
+func (s *stream) follow() {
+	s.report.Secure = s.secure()
+	s.report.Follow(&s.cargo)
 }

@@ -236,6 +236,60 @@ func TestMessagesOfAStreamAreCounted(t *testing.T) {
 	})
 }
 
+// A stream may never end: what has passed is told whenever somebody asks, once.
+func TestMessagesOfAStreamAreToldWhileItLasts(t *testing.T) {
+	duo(t, "", "", func(t *testing.T, d *duet) {
+		d.ratings.onStream(func(s grpc.BidiStreamingServer[testpb.StreamingOutputCallRequest, testpb.StreamingOutputCallResponse]) error {
+			for {
+				if _, err := s.Recv(); err == io.EOF {
+					return nil
+				} else if err != nil {
+					return err
+				}
+				_ = s.Send(new(testpb.StreamingOutputCallResponse))
+				_ = s.Send(new(testpb.StreamingOutputCallResponse))
+			}
+		})
+		s, err := d.client.FullDuplexCall(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := func(passed, over int64) {
+			t.Helper()
+			synctest.Wait()
+			for name, a := range map[string]*audience{"the client": d.caller, "the server": d.host} {
+				for range 2 {
+					same(t, name+", messages there", a.counts(t, "istio_request_messages_total", "destination_service_name"), map[string]int64{"ratings": passed})
+					same(t, name+", messages back", a.counts(t, "istio_response_messages_total", "destination_service_name"), map[string]int64{"ratings": 2 * passed})
+				}
+				total := int64(0)
+				for _, n := range a.counts(t, "istio_requests_total") {
+					total += n
+				}
+				if total != over {
+					t.Errorf("%s: %d requests are over, want %d", name, total, over)
+				}
+			}
+		}
+		for passed := int64(1); passed <= 3; passed++ {
+			if err := s.Send(new(testpb.StreamingOutputCallRequest)); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if _, err := s.Recv(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			told(passed, 0)
+		}
+		_ = s.CloseSend()
+		if _, err := s.Recv(); err != io.EOF {
+			t.Error(err)
+		}
+		told(3, 1)
+	})
+}
+
 func TestCallsThatAreRefusedCount(t *testing.T) {
 	nobody := strings.Replace(onlyProductpage, "sa/productpage", "sa/reviews", 1)
 	duo(t, "", nobody, func(t *testing.T, d *duet) {

@@ -55,7 +55,7 @@ func TestTextsLoseWhatLooksLikeASecret(t *testing.T) {
 		"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.":                           "***",
 		"GET /a?x=1&token=s3cr3t HTTP/1.1":                               "GET /a?x=1&token=*** HTTP/1.1",
 		"https://me:s3cr3t@host/keys?api_key=1#f":                        "https://***@host/keys?api_key=***#f",
-		"redis://:s3cr3t@s3cr3t@host/0, mail a@b":                       "redis://***@host/0, mail a@b",
+		"redis://:s3cr3t@s3cr3t@host/0, mail a@b":                        "redis://***@host/0, mail a@b",
 		"/path/eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.abc":                  "/path/***",
 		"-----BEGIN EC PRIVATE KEY-----\ns3cr3t":                         "***",
 		"-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY----- rest": "*** rest",

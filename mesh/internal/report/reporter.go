@@ -3,6 +3,7 @@ package report
 import (
 	"sync"
 
+	"github.com/inmesh-go/inmesh/mesh/internal/flight"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -13,14 +14,15 @@ type Reporter struct {
 	own       *tlsid.Current    // this side's credential
 	service   telemetry.Service // that this side serves
 
-	met    acquaintance
-	served sync.Pool // of *Served
+	met     acquaintance
+	served  sync.Pool             // of *Served
+	streams *flight.Board[Stream] // that are followed
 }
 
 // New returns a Reporter that tells t; own is this side's credential, service what
 // it serves.
 func New(t *telemetry.Telemetry, own *tlsid.Current, service telemetry.Service) *Reporter {
-	r := &Reporter{telemetry: t, own: own, service: service}
+	r := &Reporter{telemetry: t, own: own, service: service, streams: flight.New[Stream]()}
 	r.served.New = func() any { return r.Served() }
 	return r
 }
