@@ -51,6 +51,11 @@ func validateSplits[S split](c *checker, path string, splits []S) {
 	if len(splits) > 1 && total == 0 {
 		c.invalid(path, "the weights of %d destinations add up to 0: want more", len(splits))
 	}
+	for i, s := range splits {
+		if s.GetWeight() == 0 && total > 0 && !c.written(nth(path, i)+".weight") {
+			c.warn(nth(path, i), "gets no requests: it has no weight, and others have one")
+		}
+	}
 	// Istio adds up in 32 bits without noticing an overflow; Envoy refuses it.
 	if positive > math.MaxInt32 {
 		c.refuse(path, "the weights add up to %d: want at most %d", positive, math.MaxInt32)

@@ -53,6 +53,8 @@ func TestDestinations(t *testing.T) {
 		{`host: a, port: {number: 65536}`, `invalid spec.http[0].route[0].destination.port.number: 65536: want 1 to 65535`},
 	})
 	verify(t, httpRoute, []row{
+		{`route: [{destination: {host: a}, weight: 50}, {destination: {host: b}}]`, `warning spec.http[0].route[1]: gets no requests: it has no weight, and others have one`},
+		{`route: [{destination: {host: a}, weight: 50}, {destination: {host: b}, weight: 0}]`, ``},
 		{`route: [{weight: 1}]`, `invalid spec.http[0].route[0].destination: missing`},
 		{`route: [null]`, `invalid spec.http[0].route[0]: null`},
 	})
