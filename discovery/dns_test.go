@@ -248,6 +248,18 @@ func TestAnSRVTargetOfOneDotMeansNobody(t *testing.T) {
 }
 
 // Registries have such records of services that they know no port of.
+func TestAnSRVTargetThatIsNoNameIsLeftOut(t *testing.T) {
+	server := newDNSServer(t)
+	server.set("_http._tcp.api.example.test", &dnsRecords{srv: []dnsmessage.SRVResource{
+		srv("no name.example.test.", 80, 0, 1), srv("a.example.test.", 80, 0, 1),
+	}})
+	server.set("a.example.test", &dnsRecords{addrs: addrs("10.0.0.1")})
+	got, err := firstAnswer(t, newDNS(t, discovery.DNSConfig{Server: server.address, SRV: "_http._tcp"}), external)
+	if err != nil || len(got) != 1 || got[0].Address != "10.0.0.1:80" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
 func TestAnSRVRecordWithoutAPortHasTheServices(t *testing.T) {
 	server := newDNSServer(t)
 	server.set("_http._tcp.api.example.test", &dnsRecords{srv: []dnsmessage.SRVResource{srv("a.example.test.", 0, 0, 1)}})

@@ -40,6 +40,9 @@ func (r *resolver) services(ctx context.Context, name string) ([]*net.SRV, ttl, 
 	var q question
 	defer q.close()
 	_, records, err := r.asking(&q).LookupSRV(ctx, "", "", name)
+	if len(records) > 0 {
+		err = nil // which says that there are others, whose targets are no names
+	}
 	return records, q.ttl(), err
 }
 
