@@ -50,7 +50,7 @@ func TestSubsetsThatNobodyDefines(t *testing.T) {
 		{vs + `dr other/d {host: "*", subsets: [{name: v1}]}`, ``},
 		{vs + "dr ns/d {host: a, subsets: [{name: v2}]}", undefined},
 		{vs + "dr ns/d {host: a, subsets: [{name: v2}]}; dr ns/e {host: a, subsets: [{name: v1}]}", ``},
-		{"vs ns/v {hosts: [a], http: [{route: [{destination: {host: a, subset: v1}}, {destination: {host: a, subset: v2}, weight: 1}], mirror: {host: b, subset: v3}}]}", `
+		{"vs ns/v {hosts: [a], http: [{route: [{destination: {host: a, subset: v1}, weight: 1}, {destination: {host: a, subset: v2}, weight: 1}], mirror: {host: b, subset: v3}}]}", `
 			warning spec.http[0].route[0].destination.subset: subset v1 means label version: v1, subset v2 means
 			warning spec.http[0].mirror.subset: b.ns.svc.cluster.local defines any subset, so subset v3`},
 		{"vs ns/v {hosts: [a], http: [{route: [{destination: {host: a}}], mirrors: [{destination: {host: b, subset: v3}}]}]}; dr ns/d {host: b, subsets: [{name: x}]}",
