@@ -95,8 +95,9 @@ var mayImport = map[string]why{
 	"mesh/internal/cel":       {},
 	"mesh/telemetry/topology": {},
 	"mesh/telemetry/producer": {
-		"mesh/telemetry":                   "its metrics are what it produces",
-		"go.opentelemetry.io/otel/sdk/...": "histograms that are observed rather than recorded are an SDK's producer",
+		"go.opentelemetry.io/otel/attribute": "points of the same labels are added up",
+		"mesh/telemetry":                     "its metrics are what it produces",
+		"go.opentelemetry.io/otel/sdk/...":   "histograms that are observed rather than recorded are an SDK's producer",
 	},
 	"mesh/authz": {
 		"mesh/rules":       "policies are what it compiles",
