@@ -88,9 +88,16 @@ func (l *Limit) stop() {
 	l.end(context.Canceled, false)
 }
 
-// Expired reports that the time was up.
+// Expired reports that the time was up, or is: who goes by the deadline itself, such
+// as a dialler, may notice it a moment before the alarm rings.
 func (l *Limit) Expired() bool {
-	return l != nil && l.Err() == context.DeadlineExceeded && l.Context.Err() == nil
+	return l != nil && l.isUp() && l.Context.Err() == nil
+}
+
+func (l *Limit) isUp() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err == context.DeadlineExceeded || l.err == nil && !l.until.IsZero() && !time.Now().Before(l.until)
 }
 
 // expire is the alarm's.

@@ -243,6 +243,20 @@ func TestExtendAndTheTimerAgree(t *testing.T) {
 	}
 }
 
+// A dialler goes by the deadline itself, and fails before a late alarm has rung.
+func TestALimitHasExpiredAtItsTimeAlthoughItsAlarmIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := begun(context.Background(), time.Now()) // the bubble's timers wait until all do
+		defer l.Stop()
+		if l.Err() != nil || !l.Expired() {
+			t.Errorf("Err() = %v, Expired() = %v", l.Err(), l.Expired())
+		}
+		if !l.Extend(time.Now().Add(time.Hour)) || l.Expired() {
+			t.Error("it has been moved on")
+		}
+	})
+}
+
 // late lets a timer that has fired run.
 func late(l *Limit) { l.expire() }
 
