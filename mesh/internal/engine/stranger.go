@@ -3,6 +3,8 @@ package engine
 import (
 	"sync"
 	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
 // maxStrangers bounds how many hosts are watched of which the source says that it
@@ -26,12 +28,12 @@ type strangers struct {
 	mu      sync.Mutex // guards all below
 	watched []stranger // the oldest first
 	parted  []parting  // in the order of their ends
-	until   map[string]time.Time
+	until   map[plan.ClusterKey]time.Time
 }
 
 // A parting is that of a host that was watched.
 type parting struct {
-	name  string
+	key   plan.ClusterKey
 	until time.Time
 }
 
@@ -56,7 +58,7 @@ func (e *Engine) part(from stranger) {
 		from.cluster.met.Store(false)
 		return
 	}
-	e.strangers.remember(from.name, time.Now()) // first, so that no call begins a watch anew
+	e.strangers.remember(from.cluster.Key, time.Now()) // first, so that no call begins a watch anew
 	e.retire(from.cluster)
 	e.state.Load().unknown.Delete(from.name)
 }
@@ -74,25 +76,25 @@ func (s *strangers) add(new stranger) (oldest stranger, over bool) {
 	return oldest, true
 }
 
-func (s *strangers) remember(name string, now time.Time) {
+func (s *strangers) remember(key plan.ClusterKey, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.until == nil {
-		s.until = map[string]time.Time{}
+		s.until = map[plan.ClusterKey]time.Time{}
 	}
-	p := parting{name, now.Add(strangeFor)}
-	s.parted, s.until[name] = append(s.parted, p), p.until
+	p := parting{key, now.Add(strangeFor)}
+	s.parted, s.until[key] = append(s.parted, p), p.until
 	for first := s.parted[0]; len(s.parted) > maxClusters || !now.Before(first.until); first = s.parted[0] {
 		s.parted = s.parted[1:]
-		if s.until[first.name] == first.until { // else there is a later one
-			delete(s.until, first.name)
+		if s.until[first.key] == first.until { // else there is a later one
+			delete(s.until, first.key)
 		}
 	}
 }
 
 // remembers reports whether a host is taken for unknown without being asked for.
-func (s *strangers) remembers(name string, now time.Time) bool {
+func (s *strangers) remembers(key plan.ClusterKey, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return now.Before(s.until[name])
+	return now.Before(s.until[key])
 }

@@ -28,11 +28,12 @@ func (e *Engine) unknown(ctx context.Context, s *state, c *Call) (known bool, er
 func (e *Engine) discover(ctx context.Context, s *state, c *Call) (bool, error) {
 	v, ok := s.unknown.Load(c.Target.Name)
 	if !ok {
-		if e.strangers.remembers(c.Target.Name, c.Start) {
+		vh := s.plan.Default(c.Target.Name)
+		key := s.plan.Key(&vh.Routes[0].Destinations[0], c.Target)
+		if e.strangers.remembers(key, c.Start) {
 			return false, nil
 		}
-		vh := s.plan.Default(c.Target.Name)
-		if e.crowded(s.plan.Key(&vh.Routes[0].Destinations[0], c.Target)) {
+		if e.crowded(key) {
 			return false, c.uninvited()
 		}
 		v, _ = s.unknown.LoadOrStore(c.Target.Name, vh)
