@@ -2,6 +2,8 @@ package admin
 
 import (
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/inmesh-go/inmesh/mesh/telemetry/topology"
 )
@@ -19,7 +21,10 @@ func bounded(g *topology.Graph) error {
 	}
 	nodes := make(map[string]bool, len(g.Nodes))
 	for i, v := range g.Nodes {
-		if v.ID != v.Node.ID() {
+		switch {
+		case strings.ContainsFunc(v.ID, unicode.IsControl): // by which pages tell nodes from edges
+			return fmt.Errorf("node %d, %.100q, has a control character in its name", i, v.ID)
+		case v.ID != v.Node.ID():
 			return fmt.Errorf("node %d is called %.100q: want %.100q", i, v.ID, v.Node.ID())
 		}
 		nodes[v.ID] = true

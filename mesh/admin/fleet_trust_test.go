@@ -106,6 +106,7 @@ func TestFleetOutlivesWhatCannotBeMerged(t *testing.T) {
 		nodes + `, "edges": [` + edge + `, "reportedBySource": {"latency": [{"requestsPerSecond": 1e308}]}}]`:          "a number that is not within 0 to 1e+15",
 		nodes + `, "windowSeconds": -1`:                                                                                "a window of -1 s",
 		`"edges": [` + edge + `}]`:                                                                                     `"a" is no node of it`,
+		`"nodes": [{"id": "a\nb", "name": "a\nb"}]`:                                                                    `node 0, "a\nb", has a control character in its name`,
 		`"nodes": [{"id": "productpage", "name": "evil"}]`:                                                             `node 0 is called "productpage": want "evil"`,
 		`"nodes": [{"id": "a", "name": "a"}], "edges": [{"source": "a", "target": "<img src=x>", "protocol": "http"}]`: `is no node of it`,
 	} {

@@ -111,7 +111,11 @@ func nodeOf(w *Workload) topology.Node {
 	if n.Name == "" {
 		n.Name = accountOf(w.Principal)
 	}
-	return n
+	return cleanNode(n)
+}
+
+func cleanNode(n topology.Node) topology.Node {
+	return topology.Node{Namespace: clean(n.Namespace), Name: clean(n.Name), Version: clean(n.Version)}
 }
 
 func serviceNode(l *Link) topology.Node {
@@ -119,7 +123,7 @@ func serviceNode(l *Link) topology.Node {
 	if n.Name == "" || n.Name == Passthrough || n.Name == BlackHole {
 		n.Name = l.Service.Host
 	}
-	return n
+	return cleanNode(n)
 }
 
 // A view is an edge under the settings in force. It does not change, but for

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"go.opentelemetry.io/otel/attribute"
 )
@@ -128,11 +129,19 @@ func accountOf(principal string) string {
 // longestLabel keeps callers from filling the memory of whoever stores metrics.
 const longestLabel = 256
 
-// clean makes a value that others wrote one that every exporter takes: Prometheus'
-// refuses all metrics for one that is no UTF-8.
+// clean makes a value that others wrote one that every exporter takes, and every page:
+// Prometheus' refuses all metrics for one that is no UTF-8.
 func clean(s string) string {
 	if len(s) > longestLabel {
 		s = s[:longestLabel]
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.Map(legible, s)
+}
+
+// legible also makes one of bytes that are no UTF-8.
+func legible(r rune) rune {
+	if unicode.IsControl(r) {
+		return unicode.ReplacementChar
+	}
+	return r
 }

@@ -1,6 +1,7 @@
 package telemetry_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,23 @@ func TestWhatCountsAsAnError(t *testing.T) {
 		b.Edge(tc.link).Record(&tc.result)
 		if got := b.Graph(time.Minute).Edges[0].ErrorRate > 0; got != tc.want {
 			t.Errorf("%s: an error: %t, want %t", tc.name, got, tc.want)
+		}
+	}
+}
+
+// Peers say who they are: what they call themselves is short, and no name of anything
+// else on the page.
+func TestNamesOfNodesAreShortAndLegible(t *testing.T) {
+	for said, want := range map[string]string{
+		"group\ndefault/reviews":  "x/group\uFFFDdefault/reviews",
+		"a\xff\u0085":             "x/a\uFFFD\uFFFD",
+		strings.Repeat("x", 1000): "x/" + strings.Repeat("x", 256),
+	} {
+		b := open(t)
+		r := ok()
+		b.Edge(telemetry.Link{Reporter: telemetry.Destination, Peer: telemetry.Workload{Service: said, Namespace: "x"}}).Record(&r)
+		if e := b.Graph(time.Minute).Edges; len(e) != 1 || e[0].Source != want {
+			t.Errorf("%.30q: got %.300q", said, e[0].Source)
 		}
 	}
 }

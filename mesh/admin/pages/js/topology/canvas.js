@@ -56,6 +56,9 @@ export function canvas(container) {
   };
 }
 
+// groupKey tells the groups from nodes, of which none is called so.
+export const groupKey = (service) => `group\n${service}`;
+
 // update makes the elements those of the model, and says whether others came or went.
 function update(cy, model, narrow) {
   const wanted = new Map(elements(model, narrow).map((e) => [e.data.id, e]));
@@ -72,9 +75,9 @@ function update(cy, model, narrow) {
 
 function elements(model, narrow) {
   const size = narrow ? sizes.narrow : sizes.wide;
-  const groups = [...model.groups.keys()].map((id) => ({ data: { id: `group ${id}` } }));
+  const groups = [...model.groups.keys()].map((id) => ({ data: { id: groupKey(id) } }));
   const nodes = [...model.nodes.values()].map((n) => ({
-    data: { id: n.id, parent: model.groups.has(n.service) ? `group ${n.service}` : undefined, ...size },
+    data: { id: n.id, parent: model.groups.has(n.service) ? groupKey(n.service) : undefined, ...size },
   }));
   const edges = model.edges.map((e) => ({
     data: { id: e.key, source: e.source, target: e.target, status: e.status, width: 1.5 + Math.min(Math.log10(1 + e.requestsPerSecond), 3) * 1.1 },

@@ -2,7 +2,7 @@
 
 import { Camera, placeOf } from "./camera.js";
 import { h, show } from "../dom.js";
-import { canvas } from "./canvas.js";
+import { canvas, groupKey } from "./canvas.js";
 import { edgeLabel, edgeSaid, nodeLabel, nodeSaid } from "./words.js";
 import { rove } from "./rove.js";
 
@@ -68,7 +68,7 @@ export class Graph {
   label() {
     const { groups, edges, nodes } = this.model;
     show(this.overlay,
-      [...groups.keys()].map((id) => h("span", { class: "group", "data-key": `group ${id}` }, id.split("/").pop())),
+      [...groups.keys()].map((id) => h("span", { class: "group", "data-key": groupKey(id) }, id.split("/").pop())),
       edges.map((e) => this.button(e.key, `edge ${e.status} ${[e.key, e.source, e.target].includes(this.chosen) ? "near" : ""}`, edgeSaid(e, nodes), edgeLabel(e))),
       [...nodes.values()].map((n) => this.button(n.id, `node ${n.status}`, nodeSaid(n), nodeLabel(n, this.model))));
     this.place();

@@ -3,8 +3,9 @@
 
 const failing = 0.05; // of the calls of an edge, from which it is red
 
-// keyOf tells edges apart: there may be one for each protocol.
-const keyOf = (e) => [e.source, e.target, e.protocol, e.secure ? "mtls" : "open"].join("|");
+// keyOf tells edges apart: there may be one for each protocol. No node is called so,
+// for names have no line breaks.
+const keyOf = (e) => [e.source, e.target, e.protocol, e.secure ? "mtls" : "open"].join("\n");
 
 // statusOf is how well calls go: idle, ok, warn, bad.
 function statusOf({ requestsPerSecond, connections, errorRate }) {
