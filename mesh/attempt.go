@@ -46,7 +46,8 @@ type hold struct {
 	stream func()          // gives back the place on an HTTP/2 connection; nil: none
 	wire   *wire           // that carries it; nil: a base of the caller's own does
 	host   *engine.Host    // to which, if there is a wire
-	secure bool            // it goes over mutual TLS
+	http2  bool            // it goes by HTTP/2
+	secure bool            // … over mutual TLS
 }
 
 // newAttempt makes room for what the try needs: a limit only where the call's

@@ -42,10 +42,12 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 		hop.stamp(r, hop.names(r, h2))
 	}
 	switch {
+	case !h2 && w.plain != nil && w.plain.Takes(r):
+		return held.overHTTP1(c.Cluster, w.plain, r)
+	case unprintable(r.URL): // net/http would send it by HTTP/2, and the server end the connection, with all that share it
+		return unsent(r, errUnprintable)
 	case h2:
 		return held.overHTTP2(w, w.forTransport(r, secure))
-	case w.plain != nil && w.plain.Takes(r):
-		return held.overHTTP1(c.Cluster, w.plain, r)
 	}
 	return held.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
 }
@@ -145,7 +147,7 @@ func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 // overHTTP2 sends a request that shares its connection with others.
 func (h *hold) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
 	lane, done := w.h2.take(r.URL.Host)
-	h.stream = done
+	h.stream, h.http2 = done, true
 	if r.Body == http.NoBody {
 		r.Body = nil // else net/http starts a goroutine to close it
 	}

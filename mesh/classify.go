@@ -51,11 +51,15 @@ func (x *exchange) failure(ctx context.Context, c *engine.Call, err error) engin
 		return engine.Failed(retry.DeadlineExceeded, context.DeadlineExceeded)
 	case x.body.Err() != nil: // the caller's own reader broke
 		return engine.Failed(retry.Canceled, x.body.Err())
-	case x.trailsIll, x.misstated(), !sendable(x.in, x.header):
+	case x.trailsIll, x.misstated(), !sendable(&x.last.req), x.mayBeFrames() && !fitsFrames(&x.last.req):
 		return engine.Failed(retry.Canceled, err)
 	}
 	return engine.Failed(failureOf(err), err)
 }
+
+// mayBeFrames reports whether the last try went by HTTP/2, as far as is known without
+// an answer: over TLS it is agreed on as one connects.
+func (x *exchange) mayBeFrames() bool { return x.held.http2 || x.last.req.URL.Scheme == "https" }
 
 // brokeOff classifies an answer that ended before its end.
 func (x *exchange) brokeOff(err error) engine.Outcome {

@@ -1,17 +1,44 @@
 package mesh
 
 import (
+	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // sendable reports whether a transport can write a request at all. Where a name
 // or a value is not what RFC 9110 §5.1 and §5.5 allow, net/http refuses it before
 // it uses a connection, in words alone; so a try that failed is asked about here,
 // lest its host be blamed for what a caller passed on from somebody else.
-func sendable(r *http.Request, h http.Header) bool {
-	return h != nil && (r.Method == "" || token(r.Method)) && fields(h) && !strings.ContainsFunc(r.URL.RequestURI(), control)
+func sendable(r *http.Request) bool {
+	return r.Header != nil && (r.Method == "" || token(r.Method)) && fields(r.Header) && !unprintable(r.URL)
+}
+
+// unprintable reports a control character in what is sent of a URL; in a path they
+// are escaped.
+func unprintable(u *url.URL) bool {
+	return strings.ContainsFunc(u.RawQuery, control) || strings.ContainsFunc(u.Opaque, control)
+}
+
+var errUnprintable = errors.New("a control character in Request.URL")
+
+// fitsFrames reports whether HTTP/2 has room for what HTTP/1.1 leaves to the server
+// to judge: ":path MUST start with '/'" but for that of OPTIONS (RFC 9113 §8.3.1), and
+// net/http, which mends a host there, refuses it here.
+func fitsFrames(r *http.Request) bool {
+	path := r.URL.RequestURI()
+	if r.URL.Opaque != "" {
+		path = strings.TrimPrefix(path, r.URL.Scheme+"://"+r.Host)
+	}
+	return !strings.ContainsFunc(r.Host, unhostly) && (r.Method == http.MethodConnect || path == "*" || strings.HasPrefix(path, "/"))
+}
+
+// unhostly is what no host has (RFC 3986 §3.2.2). Others than ASCII are spelt in it.
+func unhostly(r rune) bool {
+	return r < utf8.RuneSelf && !alphanumerical(r) && !strings.ContainsRune("!$%&'()*+,-.:;=@[]_~", r)
 }
 
 // trailing reports whether a transport can write these trailers. They are the body's
@@ -34,10 +61,11 @@ func fields(h http.Header) bool {
 
 // token is RFC 9110 §5.6.2.
 func token(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		alphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-		return !alphanumeric && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-	})
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return !alphanumerical(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) })
+}
+
+func alphanumerical(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 func unwritable(value string) bool {
