@@ -47,7 +47,10 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	case unprintable(r.URL): // net/http would send it by HTTP/2, and the server end the connection, with all that share it
 		return unsent(r, errUnprintable)
 	case h2:
-		return held.overHTTP2(w, w.forTransport(r, secure))
+		if secure {
+			r.URL.Scheme = "https"
+		}
+		return held.overHTTP2(w, r)
 	}
 	return held.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
 }
@@ -145,14 +148,12 @@ var errUnprocessed = errors.New("the request was not processed")
 func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
 
 // overHTTP2 sends a request that shares its connection with others.
-func (h *hold) overHTTP2(w *wire, r *http.Request) (*http.Response, error) {
-	lane, done := w.h2.take(r.URL.Host)
-	h.stream, h.http2 = done, true
+func (h *hold) overHTTP2(w *wire, r *http.Request) (resp *http.Response, err error) {
+	h.http2 = true
 	if r.Body == http.NoBody {
 		r.Body = nil // else net/http starts a goroutine to close it
 	}
-	resp, err := lane.RoundTrip(r)
-	if err != nil && r.Context().Err() == nil {
+	if resp, h.stream, err = w.h2.Send(r); err != nil && r.Context().Err() == nil {
 		w.speaks.Delete(r.URL.Host) // another server may stand there now
 	}
 	return resp, err

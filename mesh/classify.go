@@ -9,6 +9,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/breaker"
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
+	"github.com/inmesh-go/inmesh/mesh/internal/h2"
 	"github.com/inmesh-go/inmesh/mesh/telemetry"
 	"github.com/inmesh-go/inmesh/retry"
 )
@@ -112,7 +113,7 @@ func failureOf(err error) retry.Failure {
 		return retry.Overflow
 	case errors.As(err, &connect):
 		return retry.ConnectFailure
-	case errors.As(err, &stream) && stream.Code == refusedStream, errors.Is(err, errUnprocessed):
+	case errors.As(err, &stream) && stream.Code == refusedStream, errors.Is(err, errUnprocessed), errors.Is(err, h2.ErrUnprocessed):
 		return retry.RefusedStream
 	}
 	return retry.Reset

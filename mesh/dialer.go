@@ -48,7 +48,7 @@ var (
 
 // byALPN, onHTTP1 and onHTTP2 connect to what a host in a URL spells, for the
 // transports of those protocols.
-func (d *dialer) byALPN(ctx context.Context, _, host string) (net.Conn, error) {
+func (d *dialer) byALPN(ctx context.Context, host string) (net.Conn, error) {
 	l := lineOf(host)
 	if l.h1 || d.noHTTP2 {
 		return d.connect(ctx, l, onlyHTTP1)
@@ -60,8 +60,26 @@ func (d *dialer) onHTTP1(ctx context.Context, host string) (net.Conn, error) {
 	return d.connect(ctx, lineOf(host), onlyHTTP1)
 }
 
-func (d *dialer) onHTTP2(ctx context.Context, _, host string) (net.Conn, error) {
-	c, err := d.connect(ctx, lineOf(host), onlyHTTP2)
+func (d *dialer) onHTTP2(ctx context.Context, host string) (net.Conn, error) {
+	return d.agreeing(ctx, host, d.dial)
+}
+
+// forStreams is onHTTP2 for requests that wait together, and count themselves as
+// pending. It has ended called once the connection is closed.
+func (d *dialer) forStreams(ctx context.Context, host string, ended func()) (net.Conn, error) {
+	c, err := d.agreeing(ctx, host, func(ctx context.Context, l line) (net.Conn, error) {
+		network, address := l.endpoint()
+		return d.adopt(d.reach(ctx, network, address))
+	})
+	if err == nil {
+		ofMesh(c).ended = ended
+	}
+	return c, err
+}
+
+// agreeing connects to who agrees to HTTP/2, where TLS has a way to ask.
+func (d *dialer) agreeing(ctx context.Context, host string, dial func(context.Context, line) (net.Conn, error)) (net.Conn, error) {
+	c, err := d.secured(ctx, lineOf(host), onlyHTTP2, dial)
 	secure, ok := c.(*tls.Conn)
 	if err != nil || !ok {
 		return c, err
@@ -104,7 +122,11 @@ func (d *dialer) secured(ctx context.Context, l line, protocols []string, dial f
 // dial connects without TLS.
 func (d *dialer) dial(ctx context.Context, l line) (net.Conn, error) {
 	network, address := l.endpoint()
-	c, err := d.socket(ctx, network, address)
+	return d.adopt(d.socket(ctx, network, address))
+}
+
+// adopt makes a connection one that is counted.
+func (d *dialer) adopt(c net.Conn, err error) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +140,11 @@ func (d *dialer) socket(ctx context.Context, network, address string) (net.Conn,
 		return nil, err
 	}
 	defer d.gate.ReleasePending()
+	return d.reach(ctx, network, address)
+}
+
+// reach connects, whoever waits for it.
+func (d *dialer) reach(ctx context.Context, network, address string) (net.Conn, error) {
 	d.makeRoom()
 	c, err := d.base(ctx, network, address)
 	if err != nil {
@@ -155,6 +182,7 @@ type conn struct {
 	born     time.Time
 	requests atomic.Int64
 	closed   atomic.Bool
+	ended    func() // is called then; nil: nothing is
 }
 
 // SyscallConn shows a socket of package net. Any other connection may hold bytes
@@ -177,6 +205,9 @@ func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
 func (c *conn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
 		c.dialer.open.Add(-1)
+		if c.ended != nil {
+			c.ended()
+		}
 	}
 	return c.Conn.Close()
 }

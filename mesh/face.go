@@ -65,7 +65,7 @@ func (r *road) Security(h *engine.Host, name string, callers bool) inside.Securi
 
 // Dial implements inside.Dialer.
 func (r *road) Dial(ctx context.Context, s inside.Security) (net.Conn, error) {
-	return r.dialer.onHTTP2(ctx, "tcp", string(s))
+	return r.dialer.onHTTP2(ctx, string(s))
 }
 
 func (m *Mesh) inheritFrom(ctx context.Context, values []string) (context.Context, context.CancelFunc) {

@@ -181,6 +181,17 @@ spec:
 // refuser is an HTTP/2 server that refuses the first streams, as one does that
 // is about to stop, and then answers 200 without a body.
 func refuser(refusals int) func(net.Conn) {
+	return unwilling(refusals, func(stream uint32) []byte {
+		return frameOf(frameReset, 0, stream, []byte{0, 0, 0, 7}) // REFUSED_STREAM
+	})
+}
+
+// leaver goes away instead, and has seen no stream (RFC 9113 §6.8).
+func leaver(refusals int) func(net.Conn) {
+	return unwilling(refusals, func(uint32) []byte { return frameOf(frameGoAway, 0, 0, make([]byte, 8)) })
+}
+
+func unwilling(refusals int, refusal func(stream uint32) []byte) func(net.Conn) {
 	var mu sync.Mutex
 	return func(c net.Conn) {
 		defer func() { _ = c.Close() }()
@@ -208,7 +219,7 @@ func refuser(refusals int) func(net.Conn) {
 				refuse := refusals >= 0
 				mu.Unlock()
 				if refuse {
-					out <- frameOf(frameReset, 0, stream, []byte{0, 0, 0, 7}) // REFUSED_STREAM
+					out <- refusal(stream)
 				} else {
 					out <- frameOf(frameHeaders, flagEndStream|flagEndHeaders, stream, []byte{0x88}) // :status 200
 				}
@@ -222,6 +233,7 @@ const (
 	frameHeaders  = 1
 	frameReset    = 3
 	frameSettings = 4
+	frameGoAway   = 7
 
 	flagAck        = 1
 	flagEndStream  = 1
@@ -269,6 +281,39 @@ func TestARefusedStreamIsRetriedWhateverTheMethod(t *testing.T) {
 			}
 			s.client.CloseIdleConnections()
 			synctest.Wait()
+		})
+	}
+}
+
+// Nothing but the rules' own tries is sent: net/http's would go on, for a minute with
+// waits in between, or without end (https://go.dev/issue/52459).
+func TestWhatAServerDoesNotTakeGoesElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		host  func(refusals int) func(net.Conn)
+		dials int // to it, with one to find out what it speaks
+	}{
+		"a refused stream":               {refuser, 2},
+		"a server that is about to stop": {leaver, 3}, // it is given a second chance, over another connection
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, []string{policy("reviews", "{connectionPool: "+upgradePolicy+", loadBalancer: {simple: ROUND_ROBIN}}"),
+				route("reviews", "retries: {attempts: 1, retryOn: refused-stream, backoff: 25ms}")}, func(s *scene) {
+				s.cables.serve("10.9.0.1:80", c.host(100))
+				s.cables.serve("10.9.0.2:80", refuser(0))
+				s.endpoints("reviews", "10.9.0.1:80", "10.9.0.2:80")
+				began := time.Now()
+				for range 2 {
+					s.want(s.get("http://reviews/"), "200")
+				}
+				if waited := time.Since(began); waited > 100*time.Millisecond {
+					t.Errorf("it took %v", waited)
+				}
+				if dials, _ := s.cables.counts(); dials > 2*2+c.dials {
+					t.Errorf("%d connections", dials)
+				}
+				s.client.CloseIdleConnections()
+				synctest.Wait()
+			})
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/h1"
+	"github.com/inmesh-go/inmesh/mesh/internal/h2"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 	"github.com/inmesh-go/inmesh/tlsid"
 )
@@ -34,7 +35,7 @@ type wire struct {
 	dialer     *dialer
 	plain      *h1.Pool        // HTTP/1.1, for the requests that it takes; nil: it takes none
 	h1         *http.Transport // HTTP/1.1 for all others, or what ALPN agrees on
-	h2         *streams        // HTTP/2 alone
+	h2         *h2.Pool        // HTTP/2 alone
 	speaks     sync.Map        // address → *h2Probe
 	retired    atomic.Bool     // no new request comes
 }
@@ -129,6 +130,9 @@ func (w *wire) leave(h *engine.Host) {
 		return
 	}
 	w.speaks.Delete(way.Spelt)
+	if w.h2.CloseIdleTo(way.Spelt) > 0 {
+		time.AfterFunc(forgetting, func() { w.h2.CloseIdleTo(way.Spelt) })
+	}
 	if w.plain != nil {
 		w.plain.CloseIdleTo(way.Spelt)
 	}
@@ -148,11 +152,13 @@ func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster, credential tlsid
 	both := new(http.Protocols)
 	both.SetHTTP1(true)
 	both.SetHTTP2(!wr.dialer.noHTTP2)
-	wr.h1 = w.transport(wr, both, wr.minding(wr.dialer.byALPN))
-	h2 := new(http.Protocols)
-	h2.SetUnencryptedHTTP2(true)
-	h2.SetHTTP2(true)
-	wr.h2 = newStreams(spec.Connection.MaxStreams, func() *http.Transport { return w.transport(wr, h2, wr.minding(wr.dialer.onHTTP2)) })
+	wr.h1 = w.transport(wr)
+	wr.h1.Protocols = both
+	wr.h1.DialContext = func(ctx context.Context, _, host string) (net.Conn, error) {
+		return wr.minded(wr.dialer.byALPN(ctx, host))
+	}
+	wr.h1.DialTLSContext = wr.h1.DialContext
+	wr.h2 = w.streams(wr)
 	return wr
 }
 
@@ -185,17 +191,26 @@ func (w *wires) pool(wr *wire) *h1.Pool {
 	})
 }
 
-// A dial is an http.Transport's.
-type dial func(ctx context.Context, network, host string) (net.Conn, error)
+// streams carries what is for HTTP/2, as the transport would.
+func (w *wires) streams(wr *wire) *h2.Pool {
+	c, gate := wr.spec.Connection, wr.cluster.Gate()
+	return h2.New(w.transport(wr), h2.Config{
+		Dial: func(ctx context.Context, host string, ended func()) (net.Conn, error) {
+			return wr.minded(wr.dialer.forStreams(ctx, host, ended))
+		},
+		Wait:        func() (func(), error) { return gate.ReleasePending, gate.AcquirePending() },
+		MaxStreams:  c.MaxStreams,
+		MaxRequests: c.MaxRequests,
+		MaxAge:      c.MaxAge,
+	})
+}
 
-func (w *wires) transport(wr *wire, protocols *http.Protocols, d dial) *http.Transport {
+func (w *wires) transport(wr *wire) *http.Transport {
 	c := wr.spec.Connection
 	t := w.template.Clone()
-	t.Protocols = protocols
-	t.TLSNextProto = nil // where x/net/http2 has set it, it leads to the base's own pool, which knows addresses alone
-	t.Proxy = nil        // an endpoint is reached directly
-	t.DialContext = d
-	t.DialTLSContext = d
+	t.TLSNextProto = nil                       // where x/net/http2 has set it, it leads to the base's own pool, which knows addresses alone
+	t.Proxy = nil                              // an endpoint is reached directly
+	t.DialContext, t.DialTLSContext = nil, nil // it is for others to say
 	t.MaxIdleConns = 0
 	t.MaxIdleConnsPerHost = idlePerHost
 	t.MaxConnsPerHost = 0
@@ -227,17 +242,14 @@ func (w *wire) carried(to *engine.Host) {
 	}
 }
 
-// minding is a dial after which somebody looks whether the wire still has use for
-// the connection. Who wanted it may be gone, and the wire be retired; and what
-// speaks HTTP/2 an http.Transport keeps even so.
-func (w *wire) minding(d dial) dial {
-	return func(ctx context.Context, network, host string) (net.Conn, error) {
-		c, err := d(ctx, network, host)
-		if w.retired.Load() {
-			w.windUp()
-		}
-		return c, err
+// minded is what has been dialled, after a look whether the wire still has use for it.
+// Who wanted it may be gone, and the wire be retired; and what speaks HTTP/2 is kept
+// even so.
+func (w *wire) minded(c net.Conn, err error) (net.Conn, error) {
+	if w.retired.Load() {
+		w.windUp()
 	}
+	return c, err
 }
 
 // forgetting is how long it may take, after an answer over HTTP/2 has been read,
@@ -258,5 +270,5 @@ func (w *wire) closeIdle() {
 		w.plain.CloseIdle()
 	}
 	w.h1.CloseIdleConnections()
-	w.h2.closeIdle()
+	w.h2.CloseIdle()
 }

@@ -137,6 +137,7 @@ var mayImport = map[string]why{
 		"tlsid":                   "who the peer is",
 	},
 	"mesh/internal/h1": {},
+	"mesh/internal/h2": {},
 	"mesh/internal/clienttls": {
 		"tlsid": "connections by the own identity",
 	},

@@ -1,0 +1,109 @@
+package h2
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// A conn is one connection.
+type conn struct {
+	*http.ClientConn
+	raw   net.Conn
+	born  time.Time
+	ended atomic.Bool
+	// guarded by the pool's
+	requests int  // so far
+	active   int  // of them; counted where there are limits
+	final    bool // it takes no more, and ends with the last of them
+}
+
+// take is called with the pool's mutex held. A connection that is of age takes one
+// request more, as one of HTTP/1.1 does.
+func (c *conn) take(l *Config) bool {
+	if c.final || l.MaxStreams > 0 && c.active >= l.MaxStreams || c.Reserve() != nil {
+		return false
+	}
+	c.requests++
+	c.active++
+	c.final = l.MaxRequests > 0 && c.requests >= l.MaxRequests || l.MaxAge > 0 && time.Since(c.born) >= l.MaxAge
+	return true
+}
+
+// A next is a connection that is being made, for all who wait for it.
+type next struct {
+	waiting int           // guarded by the pool's mutex
+	places  int           // that are theirs on it; likewise
+	done    chan struct{} // closed once it has been made; what follows is written before
+	conn    *conn
+	useless bool // it ended before anybody had a place on it
+	err     error
+}
+
+// await waits for a connection, and reports whether there is a place on it.
+func (p *Pool) await(ctx context.Context, n *next) (ok bool, err error) {
+	select {
+	case <-n.done:
+		err = n.err
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	ok = p.claim(n)
+	if ok && err != nil { // who leaves as it comes
+		n.conn.Release()
+		p.leave(n.conn)
+	}
+	return ok, err
+}
+
+// claim takes one of the places that are of those who wait. There may be fewer; who
+// leaves before they are shared out has none.
+func (p *Pool) claim(n *next) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n.waiting--
+	if n.places == 0 {
+		return false
+	}
+	n.places--
+	return true
+}
+
+// connect makes a connection, and takes the places of those who wait for it.
+func (p *Pool) connect(ctx context.Context, name string, n *next) {
+	c := &conn{born: time.Now()}
+	n.conn = c
+	c.ClientConn, n.err = p.transport.NewClientConn(context.WithValue(ctx, making{}, c), "http", name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.hosts[name]
+	if h.making--; h.next == n {
+		h.next = nil
+	}
+	if n.err == nil {
+		for n.places < n.waiting && c.take(&p.config) {
+			n.places++
+		}
+		n.useless = n.places == 0
+		if !c.ended.Load() {
+			h.conns = append(h.conns, c)
+		}
+	}
+	p.tidy(name, h)
+	close(n.done)
+}
+
+// making is the key of the conn in the context of its dial.
+type making struct{}
+
+// dial is the transport's.
+func (p *Pool) dial(ctx context.Context, _, name string) (raw net.Conn, err error) {
+	c := ctx.Value(making{}).(*conn)
+	c.raw, err = p.config.Dial(ctx, name, func() {
+		c.ended.Store(true)
+		go p.forget(name, c) // whoever closes a connection may do so with the mutex held, or its own
+	})
+	return c.raw, err
+}
