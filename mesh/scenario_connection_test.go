@@ -194,23 +194,35 @@ func TestAStaleConnectionIsNoReasonToFailWhatMayBeExecutedTwice(t *testing.T) {
 
 // An address that discovery has taken away may be somebody else's tomorrow.
 func TestNoConnectionStaysToAHostThatIsGone(t *testing.T) {
-	play(t, []string{unretried("reviews")}, func(s *scene) {
-		host, other := s.start("reviews", "gone"), s.start("reviews", "stays")
-		host.plays(later(10*time.Second, host.says(200)))
-		other.plays(later(10*time.Second, other.says(200)))
-		idle := []<-chan answer{s.begin("http://reviews/"), s.begin("http://reviews/")}
-		for _, a := range idle {
-			s.want(<-a, "200")
-		}
-		s.connections(2, 2)
-		busy := []<-chan answer{s.begin("http://reviews/"), s.begin("http://reviews/"), s.begin("http://reviews/"), s.begin("http://reviews/")}
-		s.pass(time.Second)
-		s.connections(4, 4)
-		s.endpoints("reviews", other.Address())
-		s.connections(4, 4) // what is under way finishes
-		for _, a := range busy {
-			s.want(<-a, "200")
-		}
-		s.connections(4, 2)
-	})
+	for name, c := range map[string]struct {
+		policy                  string
+		idle, dials, busy, last int
+	}{
+		"HTTP/1.1": {"{http: {http2MaxRequests: 100}}", 2, 2, 4, 2},
+		"HTTP/2":   {upgradePolicy, 2, 4, 2, 1}, // a dial more for each, to find out
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, []string{unretried("reviews"), policy("reviews", "{connectionPool: "+c.policy+"}")}, func(s *scene) {
+				host, other := s.start("reviews", "gone"), s.start("reviews", "stays")
+				host.plays(later(10*time.Second, host.says(200)))
+				other.plays(later(10*time.Second, other.says(200)))
+				idle := []<-chan answer{s.begin("http://reviews/"), s.begin("http://reviews/")}
+				for _, a := range idle {
+					s.want(<-a, "200")
+				}
+				s.connections(c.dials, c.idle)
+				busy := []<-chan answer{s.begin("http://reviews/"), s.begin("http://reviews/"), s.begin("http://reviews/"), s.begin("http://reviews/")}
+				s.pass(time.Second)
+				dials := c.dials + c.busy - c.idle
+				s.connections(dials, c.busy)
+				s.endpoints("reviews", other.Address())
+				s.connections(dials, c.busy) // what is under way finishes
+				for _, a := range busy {
+					s.want(<-a, "200")
+				}
+				s.pass(time.Second)
+				s.connections(dials, c.last)
+			})
+		})
+	}
 }
