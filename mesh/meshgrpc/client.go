@@ -15,6 +15,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh"
 	"github.com/inmesh-go/inmesh/mesh/internal/inside"
+	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
 // NewClient makes a connection to a service of the mesh: mesh:///ratings, or
@@ -36,6 +37,7 @@ func keepAlive(m *mesh.Mesh, target string) []grpc.DialOption {
 	}
 	p := m.Inside().Engine.Plan()
 	to := p.Lookup(service)
+	to.Protocol = plan.GRPC
 	d := &p.Default(to.Name).Routes[0].Destinations[0]
 	c := p.Cluster(p.Key(d, to)).Connection
 	if c.PingInterval <= 0 {

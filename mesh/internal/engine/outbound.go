@@ -64,7 +64,7 @@ func (e *Engine) Route(ctx context.Context, c *Call) (ours bool, err error) {
 	c.engine, c.state = e, e.state.Load()
 	c.resume()
 	c.Target = c.state.plan.Lookup(c.Request.Authority)
-	c.Target.Secure = c.Request.Scheme == "https"
+	c.Target.Protocol = c.Request.Protocol()
 	c.Target.Via = c.Via
 	if c.Target.VirtualHost == nil {
 		if known, err := e.unknown(ctx, c.state, c); !known {

@@ -23,17 +23,17 @@ type binding struct {
 }
 
 type bound struct {
-	name    string // "": the rule names the host
-	port    uint16 // that requests write
-	secure  bool
-	via     string
-	cluster *Cluster
+	name     string // "": the rule names the host
+	port     uint16 // that requests write
+	protocol plan.Protocol
+	via      string
+	cluster  *Cluster
 }
 
 // serves reports whether requests for t are the cluster's. Most write no name of a
 // connection, which takes no comparison to see.
 func (b *bound) serves(t *plan.Target) bool {
-	return b.port == t.Port && b.secure == t.Secure && len(b.via) == len(t.Via) &&
+	return b.port == t.Port && b.protocol == t.Protocol && len(b.via) == len(t.Via) &&
 		(b.via == "" || b.via == t.Via) && (b.name == "" || b.name == t.Name)
 }
 
@@ -57,7 +57,7 @@ func (e *Engine) cluster(s *state, d *plan.Destination, t *plan.Target) *Cluster
 
 // bind adds a cluster to those that b knows.
 func (e *Engine) bind(b *binding, d *plan.Destination, t *plan.Target) *Cluster {
-	k := bound{port: t.Port, secure: t.Secure, via: t.Via, cluster: e.live(b.of.plan.Key(d, *t))}
+	k := bound{port: t.Port, protocol: t.Protocol, via: t.Via, cluster: e.live(b.of.plan.Key(d, *t))}
 	if d.Host == "" {
 		k.name = t.Name
 	}

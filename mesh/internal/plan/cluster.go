@@ -66,9 +66,9 @@ func (p *Plan) Key(d *Destination, t Target) ClusterKey {
 		k.Port = t.Port
 	}
 	if k.Port == 0 {
-		k.Port = p.serviceOf(k.Host).defaultPort(t.scheme())
+		k.Port = p.serviceOf(k.Host).defaultPort(t.Protocol)
 	}
-	if k.Port == 0 && t.Secure {
+	if k.Port == 0 && t.Protocol == HTTPS {
 		k.Port = 443
 	}
 	return k

@@ -34,18 +34,11 @@ type Target struct {
 	*VirtualHost
 	Name string // canonical host of this request
 	Port uint16 // written in the URL; 0 if none is
-	// Secure says that the scheme is https, whose port is another one.
-	Secure bool
+	// Protocol is the request's, of which a port may be.
+	Protocol Protocol
 	// Via is a connection of the caller's own, which carries the request whatever
 	// host it picks; "": the mesh picks.
 	Via string
-}
-
-func (t *Target) scheme() string {
-	if t.Secure {
-		return "https"
-	}
-	return "http"
 }
 
 // Lookup finds the virtual host of an authority. The VirtualHost is nil if no
@@ -200,10 +193,10 @@ func (r *Route) byPort() bool {
 }
 
 // PortOf is the service port that a request is addressed to: the one written,
-// else the service's own for the scheme, else the scheme's.
+// else the service's own for the protocol, else the scheme's.
 func (v *VirtualHost) PortOf(r *Request, written uint16) uint16 {
 	if written != 0 {
 		return written
 	}
-	return cmp.Or(v.Service.defaultPort(r.Scheme), schemePort(r.Scheme))
+	return cmp.Or(v.Service.defaultPort(r.Protocol()), schemePort(r.Scheme))
 }

@@ -100,7 +100,7 @@ func cluster(t testing.TB, p *plan.Plan, url string) *plan.Cluster {
 	t.Helper()
 	r := get(url)
 	target := p.Lookup(r.Authority)
-	target.Secure = r.Scheme == "https"
+	target.Protocol = r.Protocol()
 	if target.VirtualHost == nil {
 		target.VirtualHost = p.Default(target.Name)
 	}

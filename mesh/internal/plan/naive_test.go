@@ -37,7 +37,7 @@ func (n naive) answer(r *plan.Request) answer {
 		return answer{}
 	}
 	if port == 0 {
-		port = n.defaultPort(name, r.Scheme)
+		port = n.defaultPort(name, r)
 	}
 	for _, vs := range n.candidates(name) {
 		switch field := n.routeOf(vs, r, port); field {
@@ -189,9 +189,14 @@ func better(host, than string) bool {
 }
 
 // defaultPort: the service's only port, or its port named like the scheme, or the
-// scheme's own if it has that, or the one named http; else the scheme's.
-func (n naive) defaultPort(name, scheme string) int {
-	own := map[string]int{"http": 80, "https": 443}[scheme]
+// scheme's own if it has that, or the one named http; else the scheme's. gRPC prefers
+// a port that is declared or named so.
+func (n naive) defaultPort(name string, r *plan.Request) int {
+	scheme, schemes := r.Scheme, map[string]int{"http": 80, "https": 443}
+	if r.LowerKeys {
+		scheme = "http"
+	}
+	own := schemes[scheme]
 	named, numbers := map[string]int{}, map[int]string{}
 	for _, se := range n.service(name) {
 		for _, p := range se.Spec.Ports {
@@ -200,6 +205,9 @@ func (n naive) defaultPort(name, scheme string) int {
 				continue
 			}
 			numbers[number] = p.Name
+			if p.Protocol == "GRPC" && named["GRPC"] == 0 {
+				named["GRPC"] = number
+			}
 			if _, taken := named[p.Name]; !taken {
 				named[p.Name] = number
 			}
@@ -208,10 +216,13 @@ func (n naive) defaultPort(name, scheme string) int {
 	if len(numbers) == 1 {
 		return slices.Collect(maps.Keys(numbers))[0]
 	}
+	if speaks := cmp.Or(named["GRPC"], named["grpc"]); r.LowerKeys && speaks != 0 {
+		return speaks
+	}
 	if _, has := numbers[own]; has {
 		return cmp.Or(named[scheme], own)
 	}
-	return cmp.Or(named[scheme], named["http"], own)
+	return cmp.Or(named[scheme], named["http"], schemes[r.Scheme])
 }
 
 // serviceEntries are those that are seen, in the order of virtualServices.

@@ -14,12 +14,33 @@ type Request struct {
 	Path      string // escaped, without the query
 	RawQuery  string
 	Header    map[string][]string
-	// LowerKeys says that Header has lower-case keys (gRPC metadata) rather than
-	// canonical ones (http.Header).
+	// LowerKeys says that the call is gRPC's, whose Header (metadata) has lower-case
+	// keys rather than canonical ones (http.Header).
 	LowerKeys bool
 	// Origin knows who this request is made for; nil: nobody does. It is asked only
 	// where a rule is about that, for it may have to look far.
 	Origin Origin
+}
+
+// A Protocol decides which port of a service is meant where none is written.
+type Protocol uint8
+
+// The protocols of calls.
+const (
+	HTTP Protocol = iota
+	HTTPS
+	GRPC
+)
+
+// Protocol is that of the call.
+func (r *Request) Protocol() Protocol {
+	switch {
+	case r.LowerKeys:
+		return GRPC
+	case r.Scheme == "https":
+		return HTTPS
+	}
+	return HTTP
 }
 
 // An Origin is the caller that a request is made for.

@@ -212,17 +212,35 @@ func findPort(ports []Port, number uint16) (Port, bool) {
 }
 
 // defaultPort is what a URL without a port means: the only port, else the one
-// named like the scheme, else the scheme's own, else the one named http, else none
-// (0). It may be called on nil.
-func (s *Service) defaultPort(scheme string) uint16 {
+// named like the scheme, else the scheme's own, else the one named http. A gRPC target
+// means a port declared or named so, else what http means. None is 0. It may be
+// called on nil.
+func (s *Service) defaultPort(of Protocol) uint16 {
 	if s == nil {
 		return 0
 	}
 	if len(s.Ports) == 1 {
 		return s.Ports[0].Number
 	}
-	own, _ := s.port(schemePort(scheme))
-	return cmp.Or(s.portNamed(scheme), own.Number, s.portNamed("http"))
+	switch of {
+	case HTTPS:
+		own, _ := s.port(schemePort("https"))
+		return cmp.Or(s.portNamed("https"), own.Number, s.portNamed("http"))
+	case GRPC:
+		return cmp.Or(s.portDeclared("GRPC"), s.portNamed("grpc"), s.defaultPort(HTTP))
+	}
+	own, _ := s.port(schemePort("http"))
+	return cmp.Or(s.portNamed("http"), own.Number)
+}
+
+// portDeclared is 0 if there is none.
+func (s *Service) portDeclared(protocol string) uint16 {
+	for _, p := range s.Ports {
+		if p.Protocol == protocol {
+			return p.Number
+		}
+	}
+	return 0
 }
 
 // portNamed is 0 if there is none.

@@ -243,6 +243,28 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// A gRPC target without a port is for a port that speaks gRPC, if there is one.
+func TestPortsOfCallsByGRPC(t *testing.T) {
+	for _, c := range []struct {
+		name, ports string
+		want        uint16
+	}{
+		{"the only port", onePort, 9080},
+		{"the port of gRPC", twoPorts, 9090},
+		{"declared, whatever its name", unnamed, 9090},
+		{"named, whatever it is declared", "ports: [{number: 80, name: http, protocol: HTTP}, {number: 9090, name: grpc, protocol: HTTP2}]", 9090},
+		{"none", external, 80},
+	} {
+		p := compile(t, serviceEntry("s", "hosts: [a.com]\nresolution: DNS\n"+c.ports))
+		r := &plan.Request{Scheme: "http", Authority: "a.com", LowerKeys: true}
+		target := p.Lookup(r.Authority)
+		target.Protocol = r.Protocol()
+		if got := p.Key(&target.Match(r, 0).Destinations[0], target).Port; got != c.want || target.PortOf(r, 0) != c.want {
+			t.Errorf("%s: the call goes to %d, and is matched as for %d; want %d", c.name, got, target.PortOf(r, 0), c.want)
+		}
+	}
+}
+
 func TestThePortOfADestination(t *testing.T) {
 	const entries = "resolution: DNS\n"
 	a := serviceEntry("a", "hosts: [a.com]\n"+entries+onePort)
