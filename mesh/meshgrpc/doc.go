@@ -11,7 +11,8 @@
 // # What rules see of a call
 //
 // The path is /package.Service/Method, the method POST, the authority the target's
-// service, and headers are the metadata. Interceptors run the journey of a call
+// service, and headers are the metadata. Where the target has no port and a
+// ServiceEntry several, the first of protocol GRPC is meant. Interceptors run the journey of a call
 // (see package mesh); there is one load balancer, the engine's, and gRPC's policy
 // only obeys: it connects to a host when a call has picked it, and keeps one
 // connection to each, for as long as it is of use.
