@@ -141,3 +141,41 @@ func TestOfTheHostsThatNobodyKnowsOnlySomeAreWatched(t *testing.T) {
 		goesTo("299.example.com", "10.0.0.3:80")
 	})
 }
+
+// onPort80 knows all hosts, on one port.
+type onPort80 struct{}
+
+func (onPort80) Watch(ctx context.Context, s discovery.Service) iter.Seq2[[]discovery.Endpoint, error] {
+	return func(yield func([]discovery.Endpoint, error) bool) {
+		endpoints, err := discovery.Addresses("10.0.0.1:80"), error(nil)
+		if s.Port != 80 {
+			endpoints, err = nil, discovery.ErrUnknown
+		}
+		if yield(endpoints, err) {
+			<-ctx.Done()
+		}
+	}
+}
+
+func TestAHostIsTakenForUnknownOnThatPortAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, err := mesh.New(t.Context(), mesh.Config{Discovery: onPort80{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		rt := m.Transport(reached{})
+		for port := 81; port < 300; port++ {
+			to := fmt.Sprintf("api.example.com:%d", port)
+			r, _ := http.NewRequest("GET", "http://"+to+"/", nil)
+			if resp, err := rt.RoundTrip(r); err != nil || resp.Status != to {
+				t.Fatalf("%s: got %v, %v", to, resp, err)
+			}
+		}
+		synctest.Wait()
+		r, _ := http.NewRequest("GET", "http://api.example.com:80/", nil)
+		if resp, err := rt.RoundTrip(r); err != nil || resp.Status != "10.0.0.1:80" {
+			t.Errorf("got %v, %v", resp, err)
+		}
+	})
+}
