@@ -31,17 +31,18 @@ type exchange struct {
 
 // A trip is what an exchange knows of one request.
 type trip struct {
-	call   engine.Call
-	t      *Transport
-	in     *http.Request // the caller's; never changed
-	body   *replay.Body
-	next   io.ReadCloser // the body of the try that follows; nil: to be had
-	last   *attempt
-	held   hold // by the last try
-	hop    hop  // of the last try
-	resp   *http.Response
-	answer returned // of resp, as its caller has got it
-	head   head     // of in, if there is a report
+	call     engine.Call
+	t        *Transport
+	in       *http.Request // the caller's; never changed
+	body     *replay.Body
+	next     io.ReadCloser // the body of the try that follows; nil: to be had
+	last     *attempt
+	held     hold // by the last try
+	hop      hop  // of the last try
+	resp     *http.Response
+	answer   returned      // of resp, as its caller has got it
+	upgraded *upgradedBody // of resp; nil: it is an answer
+	head     head          // of in, if there is a report
 
 	header    http.Header // what is sent: the caller's own map unless a rule writes to it
 	host      string

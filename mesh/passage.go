@@ -26,8 +26,9 @@ type passage struct {
 	start    time.Time
 	resp     *http.Response // nil: there is none
 	answer   returned
-	grpc     int          // the status in the head; -1: none
-	read     atomic.Int64 // bytes; a Close may come while a Read is under way
+	upgraded *upgradedPassage // nil: it is an answer
+	grpc     int              // the status in the head; -1: none
+	read     atomic.Int64     // bytes; a Close may come while a Read is under way
 	ended    atomic.Bool
 	closed   bool // by the caller, before the end of the answer was read
 }
@@ -66,7 +67,8 @@ func (p *passage) attach(resp *http.Response) {
 	p.ReadCloser = resp.Body
 	switch inner := resp.Body.(type) {
 	case io.ReadWriteCloser:
-		resp.Body = &upgradedPassage{p, inner}
+		p.upgraded = &upgradedPassage{passage: p, upgraded: upgraded{Writer: inner}}
+		resp.Body = p.upgraded
 	case io.WriterTo:
 		resp.Body = &writerToPassage{p, inner}
 	default:
@@ -95,11 +97,8 @@ func (p *passage) Close() error {
 
 type upgradedPassage struct {
 	*passage
-	io.Writer
+	upgraded
 }
-
-// CloseWrite closes the connection one way, as far as it can be.
-func (p *upgradedPassage) CloseWrite() error { return closeWrite(p.Writer) }
 
 type writerToPassage struct {
 	*passage
@@ -168,6 +167,9 @@ func (p *passage) result(status int) telemetry.Result {
 		return r
 	}
 	r.ResponseBytes = p.answer.size + p.read.Load()
+	if p.upgraded != nil {
+		r.RequestBytes += p.upgraded.written.Load()
+	}
 	if p.protocol() == telemetry.GRPC {
 		r.GRPC = max(p.grpc, grpcStatusIn(p.trailer(), "Grpc-Status"))
 	}

@@ -27,7 +27,8 @@ func (b *responseBody) attach(x *exchange, resp *http.Response) {
 	b.x.Store(x)
 	switch inner := resp.Body.(type) {
 	case io.ReadWriteCloser:
-		resp.Body = &upgradedBody{b, inner}
+		x.upgraded = &upgradedBody{responseBody: b, upgraded: upgraded{Writer: inner}}
+		resp.Body = x.upgraded
 	case io.WriterTo:
 		resp.Body = &writerToBody{b, inner}
 	default:
@@ -70,11 +71,24 @@ func (b *responseBody) finish(err error) {
 
 type upgradedBody struct {
 	*responseBody
+	upgraded
+}
+
+// An upgraded connection is written to after its request: that is the request's.
+type upgraded struct {
 	io.Writer
+	written atomic.Int64 // bytes; a Write may be under way when the answer ends
+}
+
+// Write passes on.
+func (u *upgraded) Write(p []byte) (int, error) {
+	n, err := u.Writer.Write(p)
+	u.written.Add(int64(n))
+	return n, err
 }
 
 // CloseWrite closes the connection one way, as far as it can be.
-func (b *upgradedBody) CloseWrite() error { return closeWrite(b.Writer) }
+func (u *upgraded) CloseWrite() error { return closeWrite(u.Writer) }
 
 func closeWrite(w io.Writer) error {
 	if c, ok := w.(interface{ CloseWrite() error }); ok {

@@ -171,6 +171,43 @@ func TestABodyOfUnknownLengthIsCountedAsItIsRead(t *testing.T) {
 	}
 }
 
+// A pipe is a connection that has become something else.
+type pipe struct{ io.Reader }
+
+func (pipe) Write(p []byte) (int, error) { return len(p), nil }
+func (pipe) Close() error                { return nil }
+
+// What is written to a connection that has become something else is the request's, as
+// what is read from it is the answer's.
+func TestWhatIsWrittenAfterAnUpgradeCounts(t *testing.T) {
+	w := witness(t, mesh.Config{})
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 101, Body: pipe{strings.NewReader("answer")}, Request: r}, nil
+	})
+	for _, host := range []string{"reviews", "example.com"} {
+		r, _ := http.NewRequest(http.MethodGet, "http://"+host+"/", nil)
+		r.Header.Set("Upgrade", "talk")
+		resp, err := w.mesh.Transport(base).RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			_, _ = io.WriteString(resp.Body.(io.Writer), "question")
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+	}
+	lines := w.logged()
+	for _, line := range lines {
+		if line["bytes_received"] != 16.0 || line["bytes_sent"] != 6.0 {
+			t.Errorf("%v: %v bytes received, %v sent", line["authority"], line["bytes_received"], line["bytes_sent"])
+		}
+	}
+	if len(lines) != 2 {
+		t.Errorf("got %d lines", len(lines))
+	}
+}
+
 // A base that panics ends the request: it counts, and its spans end.
 func TestACallWhoseBasePanicsIsToldOf(t *testing.T) {
 	w := witness(t, mesh.Config{})

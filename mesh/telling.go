@@ -113,6 +113,9 @@ func (x *exchange) requestSize() int64 {
 		taken, _ := x.body.Taken()
 		n += taken
 	}
+	if x.upgraded != nil {
+		n += x.upgraded.written.Load()
+	}
 	return n
 }
 
