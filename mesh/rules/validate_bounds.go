@@ -69,6 +69,14 @@ func checkBound(c *checker, path string, fd protoreflect.FieldDescriptor, number
 	}
 }
 
+// warnZero warns of a 0 that says nothing, though it looks like the least there is:
+// it is what the field is without it.
+func warnZero[N int32 | uint32](c *checker, path string, number N, otherwise string) {
+	if number == 0 && c.written(path) {
+		c.warn(path, "0 counts as not written: %s", otherwise)
+	}
+}
+
 // holds is false for NaN, which the JSON form of a double admits.
 func (b bound) holds(number float64) bool {
 	if number > 0 && number < b.floor {

@@ -61,6 +61,7 @@ func validateTrafficPolicy(c *checker, path string, p *networking.TrafficPolicy,
 	}
 	blocks.validate(c, path, inherited)
 	validateTunnel(c, path+".tunnel", p.Tunnel)
+	warnZero(c, path+".retryBudget.minRetryConcurrency", p.GetRetryBudget().GetMinRetryConcurrency(), "it is 3")
 	validatePortLevels(c, path+".portLevelSettings", p.PortLevelSettings)
 }
 

@@ -85,6 +85,7 @@ func TestTrafficPolicies(t *testing.T) {
 	verify(t, func(budget string) string { return policy("retryBudget: {" + budget + "}") }, []row{
 		{`percent: 25, minRetryConcurrency: 5, budgetInterval: 10s`, ``},
 		{`percent: 0, budgetInterval: 0s`, ``},
+		{`minRetryConcurrency: 0`, `warning spec.trafficPolicy.retryBudget.minRetryConcurrency: 0 counts as not written: it is 3`},
 		{`percent: 100.5`, `invalid spec.trafficPolicy.retryBudget.percent: 100.5: want 0 to 100`},
 		{`percent: -1`, `invalid spec.trafficPolicy.retryBudget.percent: -1: want 0 to 100`},
 		{`budgetInterval: -1s`, `invalid spec.trafficPolicy.retryBudget.budgetInterval: -1s: want 0s or more`},
@@ -115,7 +116,7 @@ func TestConnectionPools(t *testing.T) {
 	})
 	verify(t, func(p string) string { return policy("connectionPool: {tcp: {" + p + "}}") }, []row{
 		{`maxConnections: 100, connectTimeout: 30ms, tcpKeepalive: {probes: 3, time: 7200s, interval: 75s}, maxConnectionDuration: 1h, idleTimeout: 1h`, ``},
-		{`maxConnections: 0`, ``},
+		{`maxConnections: 0`, `warning ` + tcp + `maxConnections: 0 counts as not written: there is no limit`},
 		{`maxConnections: -1`, `invalid ` + tcp + `maxConnections: -1: want 0 or more`},
 		{`connectTimeout: 0s`, `invalid ` + tcp + `connectTimeout: 0s`},
 		{`connectTimeout: 1500us`, `invalid ` + tcp + `connectTimeout: 1.5ms: want whole milliseconds`},
@@ -133,6 +134,10 @@ func TestConnectionPools(t *testing.T) {
 		{`h2UpgradePolicy: UPGRADE, useClientProtocol: true`, `invalid ` + http + `useClientProtocol: beside h2UpgradePolicy UPGRADE`},
 		{`http1MaxPendingRequests: -1`, `invalid ` + http + `http1MaxPendingRequests: -1`},
 		{`http2MaxRequests: -1`, `invalid ` + http + `http2MaxRequests: -1`},
+		{`http1MaxPendingRequests: 0, http2MaxRequests: 0, maxRetries: 0, maxRequestsPerConnection: 0`, `
+			warning ` + http + `http1MaxPendingRequests: 0 counts as not written: there is no limit
+			warning ` + http + `http2MaxRequests: 0 counts as not written: there is no limit
+			warning ` + http + `maxRetries: 0 counts as not written: there is no limit`},
 		{`maxRequestsPerConnection: -1`, `invalid ` + http + `maxRequestsPerConnection: -1`},
 		{`maxRetries: -1`, `invalid ` + http + `maxRetries: -1`},
 		{`maxConcurrentStreams: -1`, `invalid ` + http + `maxConcurrentStreams: -1`},
@@ -266,6 +271,7 @@ func TestOutlierDetection(t *testing.T) {
 		{`consecutiveLocalOriginFailures: 0`, ``},
 		{`interval: 0s`, `invalid ` + at + `interval: 0s`},
 		{`baseEjectionTime: 0s`, `invalid ` + at + `baseEjectionTime: 0s`},
+		{`maxEjectionPercent: 0`, `warning ` + at + `maxEjectionPercent: 0 counts as not written: one host may always be ejected`},
 		{`maxEjectionPercent: 101`, `invalid ` + at + `maxEjectionPercent: 101: want 0 to 100`},
 		{`maxEjectionPercent: -1`, `invalid ` + at + `maxEjectionPercent: -1: want 0 to 100`},
 		{`minHealthPercent: 101`, `invalid ` + at + `minHealthPercent: 101: want 0 to 100`},

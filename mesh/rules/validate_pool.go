@@ -10,6 +10,10 @@ func validatePool(c *checker, path string, p *networking.ConnectionPoolSettings)
 		c.invalid(path, "empty: want tcp or http")
 	}
 	http := p.Http
+	warnZero(c, path+".tcp.maxConnections", p.Tcp.GetMaxConnections(), "there is no limit")
+	warnZero(c, path+".http.http1MaxPendingRequests", http.GetHttp1MaxPendingRequests(), "there is no limit")
+	warnZero(c, path+".http.http2MaxRequests", http.GetHttp2MaxRequests(), "there is no limit")
+	warnZero(c, path+".http.maxRetries", http.GetMaxRetries(), "there is no limit")
 	if http.GetH2UpgradePolicy() == networking.ConnectionPoolSettings_HTTPSettings_UPGRADE && http.GetUseClientProtocol() {
 		c.invalid(path+".http.useClientProtocol", "true beside h2UpgradePolicy UPGRADE: want one or the other")
 	}

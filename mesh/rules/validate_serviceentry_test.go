@@ -170,7 +170,7 @@ func TestWorkloadEntries(t *testing.T) {
 		{`address: 1.2.3.4, ports: {` + repeat(63) + `: 80}`, `invalid spec.ports[` + strings.Repeat("x", 63) + `]: 63 bytes: want at most 62`},
 		{`address: 1.2.3.4, ports: {http_1: 80}`, `invalid spec.ports[http_1]: "http_1": want 1 to 63`},
 		{`address: 1.2.3.4, ports: {http: 0}`, `invalid spec.ports[http]: 0: want 1 to 65535`},
-		{`address: 1.2.3.4, weight: 0`, ``},
+		{`address: 1.2.3.4, weight: 0`, `warning spec.weight: 0 counts as not written: it is 1`},
 		{`address: 1.2.3.4, weight: -1`, `invalid spec.weight: -1`},
 		{`address: 1.2.3.4, labels: {-a: b}`, `invalid spec.labels[-a]: key`},
 		{`address: 1.2.3.4, labels: {security.istio.io/tlsMode: istio}`, ``},

@@ -38,6 +38,7 @@ func validateWorkload(c *checker, path string, w *networking.WorkloadEntry) {
 	validateCount(c, path+".labels", len(w.Labels), maxLabels)
 	validateLabels(c, path+".labels", w.Labels)
 	validateTLSLabel(c, path+".labels", w.Labels)
+	warnZero(c, path+".weight", w.Weight, "it is 1")
 	validateSize(c, path+".locality", w.Locality, maxLocality)
 	validateSize(c, path+".network", w.Network, maxNetwork)
 	validateSize(c, path+".serviceAccount", w.ServiceAccount, maxServiceAccount)
