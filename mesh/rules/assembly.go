@@ -47,7 +47,14 @@ func (a *assembly) finish() (*Set, Faults) {
 	slices.SortFunc(s.RequestAuthentications, istioOrder)
 	slices.SortFunc(s.RateLimitPolicies, istioOrder)
 	slices.SortFunc(s.Telemetries, istioOrder)
-	return s, inOrder(append(a.faults, validateSet(s)...))
+	return s, inOrder(append(a.faults, validateSet(s, a.lacks)...))
+}
+
+// lacks says that an object of the kind may be missing, because it could not be read.
+func (a *assembly) lacks(kind string) bool {
+	return slices.ContainsFunc(a.faults, func(f Fault) bool {
+		return f.Severity == Invalid && (f.Kind == kind || f.Kind == "") && a.places[identity{f.Kind, f.Namespace, f.Name}] == nil
+	})
 }
 
 // istioOrder decides which of several rules for one thing is the first: Istio

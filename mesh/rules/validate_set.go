@@ -11,16 +11,21 @@ import (
 // validateSet returns warnings on what several objects say together. Whether a
 // client sees an object depends on its namespace, which is not known here: a
 // warning is given where it holds for every client that sees the objects named.
-func validateSet(s *Set) Faults {
-	return slices.Concat(
+// Nothing is said to be missing of a kind of which the set lacks objects.
+func validateSet(s *Set, lacks func(kind string) bool) Faults {
+	var missing Faults
+	if !lacks("VirtualService") {
+		missing = slices.Concat(warnDelegates(s.VirtualServices), warnRoutes(s.RateLimitPolicies, s.VirtualServices))
+	}
+	if !lacks("DestinationRule") {
+		missing = append(missing, warnSubsets(s)...)
+	}
+	return slices.Concat(missing,
 		warnHosts(ofMesh(s.VirtualServices), func(a, b *VirtualService) bool { return false }),
 		warnHosts(s.ServiceEntries, SameService),
-		warnDelegates(s.VirtualServices),
 		warnPolicies(s.DestinationRules),
-		warnSubsets(s),
 		warnPeers(s.PeerAuthentications),
 		warnLimits(s.RateLimitPolicies),
-		warnRoutes(s.RateLimitPolicies, s.VirtualServices),
 		warnTelemetries(s.Telemetries),
 	)
 }

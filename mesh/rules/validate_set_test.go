@@ -59,6 +59,18 @@ func TestSubsetsThatNobodyDefines(t *testing.T) {
 	})
 }
 
+// What cannot be read is not missing.
+func TestNothingIsSaidToBeMissingBesideWhatCannotBeRead(t *testing.T) {
+	const subset = "vs ns/v {hosts: [a], http: [{route: [{destination: {host: a, subset: v1}}]}]}"
+	const delegate = "vs ns/d {" + dest + "}"
+	verify(t, several, []row{
+		{subset + "; dr ns/d {host: a, subsets: [{name: v1, label: {}}]}", `invalid spec.subsets[0].label: Subset has no field "label"`},
+		{subset + "; vs ns/w {hosts: [b], htp: []}", "invalid spec.htp: VirtualService has no field\nwarning spec.http[0].route[0].destination.subset: no DestinationRule"},
+		{delegate + "; vs ns/root {hosts: [a], http: [{delegate: {name: d}, timout: 1s}]}", `invalid spec.http[0].timout: HTTPRoute has no field "timout"`},
+		{"vs ns/d {" + dest + ", htp: []}; vs ns/root {hosts: [a], http: [{delegate: {name: d}}]}", `invalid spec.htp: VirtualService has no field`},
+	})
+}
+
 func TestHostsOfSeveralServiceEntries(t *testing.T) {
 	se := func(id, more string) string {
 		return fmt.Sprintf("se %s {%s, resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}]}", id, more)
