@@ -16,6 +16,7 @@ type ClusterStatus struct {
 	Service  string            `json:"service"`
 	Port     uint16            `json:"port,omitempty"`
 	Subset   string            `json:"subset,omitempty"`
+	Via      string            `json:"via,omitempty"`    // a connection of the caller's own that carries the calls
 	Labels   map[string]string `json:"labels,omitempty"` // that the subset's endpoints have
 	Policy   *RuleRef          `json:"policy,omitempty"` // the DestinationRule in force; nil: the defaults
 	Balance  string            `json:"balance"`
@@ -80,7 +81,7 @@ func (m *Mesh) Clusters() []ClusterStatus {
 		out = append(out, m.clusterStatus(cl, now))
 	}
 	slices.SortFunc(out, func(a, b ClusterStatus) int {
-		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Subset, b.Subset))
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Port, b.Port), cmp.Compare(a.Subset, b.Subset), cmp.Compare(a.Via, b.Via))
 	})
 	return out
 }
@@ -88,7 +89,7 @@ func (m *Mesh) Clusters() []ClusterStatus {
 func (m *Mesh) clusterStatus(cl *engine.Cluster, now time.Time) ClusterStatus {
 	spec, usage, limits := cl.Spec(), cl.Gate().Usage(), cl.Gate().Limits()
 	s := ClusterStatus{
-		Service: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset,
+		Service: cl.Key.Host, Port: cl.Key.Port, Subset: cl.Key.Subset, Via: cl.Key.Via,
 		Labels: spec.Labels, Policy: refOf(spec.Rule), Balance: balanceOf(spec),
 		Requests: usage.Requests, Pending: usage.Pending, Retries: usage.Retries, Connections: usage.Connections,
 		Limits:    Limits{limits.MaxRequests, limits.MaxPending, limits.MaxConnections, limits.MaxRetries},

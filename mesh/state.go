@@ -62,7 +62,7 @@ func destinationState(cl *engine.Cluster, now time.Time) telemetry.DestinationSt
 	active, most := cl.Retries(now)
 	discovered, _ := cl.Discovered()
 	return telemetry.DestinationState{
-		Service: cl.Key.Host, Subset: cl.Key.Subset, Port: int(cl.Key.Port),
+		Service: cl.Key.Host, Subset: cl.Key.Subset, Port: int(cl.Key.Port), Via: cl.Key.Via,
 		Retries: int64(counts.Retries), RetriesRefused: int64(counts.RetriesRefused), RetriesActive: int64(active), RetryLimit: int64(most),
 		Requests: int64(usage.Requests), RequestLimit: boundOf(limits.MaxRequests),
 		Connections: int64(usage.Connections), ConnectionLimit: boundOf(limits.MaxConnections),

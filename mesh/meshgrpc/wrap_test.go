@@ -61,7 +61,7 @@ func TestAWrappedConnectionObeysTheRules(t *testing.T) {
 					}
 				}
 				synctest.Wait()
-				if got := m.Clusters()[0]; i.double.calls.Load() != 10 || got.Requests != 0 || got.Endpoints[0].Address != "passthrough:///"+i.endpoint.Address {
+				if got := m.Clusters()[0]; i.double.calls.Load() != 10 || got.Requests != 0 || got.Via != "passthrough:///"+i.endpoint.Address || got.Endpoints[0].Address != got.Via {
 					t.Errorf("%d calls, %+v", i.double.calls.Load(), got)
 				}
 			})

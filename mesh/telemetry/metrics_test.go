@@ -270,6 +270,24 @@ func TestTheMeshsOwnMetrics(t *testing.T) {
 	}
 }
 
+// Two ways to the same destination are two, whatever both are called.
+func TestDestinationsByConnectionsOfTheCallersOwnStandApart(t *testing.T) {
+	b := open(t, func(c *telemetry.Config) {
+		c.State = func() telemetry.State {
+			return telemetry.State{Destinations: []telemetry.DestinationState{
+				{Service: "reviews", Requests: 2, Hosts: telemetry.HostStates{Closed: 3}},
+				{Service: "reviews", Requests: 5, Hosts: telemetry.HostStates{Closed: 1}, Via: "dns:///reviews"},
+			}}
+		}
+	})
+	all := b.collect(t)
+	for name, want := range map[string]float64{"inmesh.requests.active": 7, "inmesh.hosts": 4} {
+		if got := sumOf(all[name]); got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
+	}
+}
+
 // sumOf adds up the points of a counter or a gauge.
 func sumOf(m metricdata.Metrics) (sum float64) {
 	switch d := m.Data.(type) {

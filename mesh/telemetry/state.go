@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -22,6 +23,7 @@ type State struct {
 type DestinationState struct {
 	Service, Subset string
 	Port            int
+	Via             string // a connection of the caller's own that carries the calls; "": none
 
 	Retries         int64 // tries that followed another
 	RetriesRefused  int64 // for the budget was spent
@@ -184,6 +186,9 @@ func (o *observer) destination(to metric.Observer, d *DestinationState, now time
 		attribute.String("subset", d.Subset),
 		attribute.Int("port", d.Port),
 	}
+	if d.Via != "" {
+		labels = append(labels, attribute.String("via", clean(d.Via)))
+	}
 	set := metric.WithAttributeSet(attribute.NewSet(labels...))
 	for i, g := range gauges {
 		if n := g.of(d); !g.unlimited || n >= 0 {
@@ -191,7 +196,7 @@ func (o *observer) destination(to metric.Observer, d *DestinationState, now time
 		}
 	}
 	for state, n := range map[string]int64{"closed": d.Hosts.Closed, "open": d.Hosts.Open, "half_open": d.Hosts.HalfOpen, "unhealthy": d.Hosts.Unhealthy} {
-		to.ObserveInt64(o.hosts, n, metric.WithAttributes(append(labels[:3:3], attribute.String("state", state))...))
+		to.ObserveInt64(o.hosts, n, metric.WithAttributes(append(slices.Clip(labels), attribute.String("state", state))...))
 	}
 	if !d.Discovered.IsZero() {
 		to.ObserveFloat64(o.discovery, now.Sub(d.Discovered).Seconds(), set)

@@ -48,9 +48,9 @@ function glance(destinations) {
 
 function destination(d) {
   const bad = d.endpoints.filter((e) => stateOf(e)[0] === "bad").length;
-  return h("section", { class: "card flush", "data-key": [d.service, d.port, d.subset].join("|") },
+  return h("section", { class: "card flush", "data-key": [d.service, d.port, d.subset, d.via].join("|") },
     h("header", {},
-      h("h2", { class: "row" }, shortHost(d.service), d.subset && tag(d.subset), d.port ? h("span", { class: "quiet" }, `port ${d.port}`) : null),
+      h("h2", { class: "row" }, shortHost(d.service), d.subset && tag(d.subset), d.port ? h("span", { class: "quiet" }, `port ${d.port}`) : null, d.via && h("span", { class: "quiet break" }, `by ${d.via}`)),
       bad > 0 && badge("bad", `${bad} of ${d.endpoints.length} out`, "bad")),
     h("div", { class: "inset row spread" },
       h("div", { class: "row usage" }, usage("requests", d.requests, d.limits?.requests), usage("waiting", d.pending, d.limits?.pending), usage("retries", d.retries, d.limits?.retries)),
