@@ -29,7 +29,7 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
 	held.secure = security(l.Security) == byIdentity
-	h2, err := w.usesHTTP2(r, c.Sent())
+	h2, err := w.usesHTTP2(r, l, c.Sent())
 	switch {
 	case err != nil:
 		return unsent(r, err)
@@ -52,7 +52,19 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 		}
 		return held.overHTTP2(w, r)
 	}
-	return held.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
+	resp, err := held.overHTTP1(c.Cluster, w.h1, w.forTransport(r, secure))
+	if err != nil && secure {
+		w.doubt(r)
+	}
+	return resp, err
+}
+
+// doubt has it asked anew what is spoken where a request has failed: another server may
+// stand there now.
+func (w *wire) doubt(r *http.Request) {
+	if r.Context().Err() == nil {
+		w.speaks.Delete(r.URL.Host)
+	}
 }
 
 // unsent closes the body of a try that no transport is given, as that would have.
@@ -73,18 +85,21 @@ func (m *Mesh) introduction() []string {
 
 // usesHTTP2: a caller who asks for https leaves the choice to ALPN, and HTTP/2 has no
 // Upgrade (RFC 9113 §8.6).
-func (w *wire) usesHTTP2(r *http.Request, now time.Time) (bool, error) {
+func (w *wire) usesHTTP2(r *http.Request, l *engine.Line, now time.Time) (bool, error) {
 	mode := w.spec.Connection.HTTP2
-	if mode == plan.HTTP2Auto || r.URL.Scheme == "https" || len(r.Header["Upgrade"]) > 0 {
+	switch {
+	case r.URL.Scheme == "https":
+		if l.Asked.HTTP1 || w.noHTTP2 {
+			return false, nil
+		}
+		return w.speaksHTTP2(r.Context(), r.URL.Host, now)
+	case mode == plan.HTTP2Auto || len(r.Header["Upgrade"]) > 0:
 		return false, nil
-	}
-	switch mode {
-	case plan.HTTP2Only:
+	case mode == plan.HTTP2Only:
 		return true, nil
-	case plan.HTTP2Client:
+	case mode == plan.HTTP2Client:
 		return r.ProtoMajor == 2, nil
-	}
-	if r.Method == http.MethodConnect {
+	case r.Method == http.MethodConnect:
 		return false, nil
 	}
 	return w.speaksHTTP2(r.Context(), r.URL.Host, now)
@@ -122,9 +137,8 @@ func only(values []string, this, that string) bool {
 	return len(values) == 0 || len(values) == 1 && (strings.EqualFold(values[0], this) || strings.EqualFold(values[0], that))
 }
 
-// forTransport readies a request for an http.Transport, which looks at a
-// connection for what ALPN has agreed on only for https. The caller never sees
-// that scheme, nor does an HTTP/1.1 server.
+// forTransport readies a request for an http.Transport, which tells of a connection's
+// TLS only for https. The caller never sees that scheme, nor does an HTTP/1.1 server.
 func (w *wire) forTransport(r *http.Request, secure bool) *http.Request {
 	if secure {
 		r.URL.Scheme = "https"
@@ -153,8 +167,8 @@ func (h *hold) overHTTP2(w *wire, r *http.Request) (resp *http.Response, err err
 	if r.Body == http.NoBody {
 		r.Body = nil // else net/http starts a goroutine to close it
 	}
-	if resp, h.stream, err = w.h2.Send(r); err != nil && r.Context().Err() == nil {
-		w.speaks.Delete(r.URL.Host) // another server may stand there now
+	if resp, h.stream, err = w.h2.Send(r); err != nil {
+		w.doubt(r)
 	}
 	return resp, err
 }

@@ -58,9 +58,11 @@ func (x *exchange) failure(ctx context.Context, c *engine.Call, err error) engin
 	return engine.Failed(failureOf(err), err)
 }
 
-// mayBeFrames reports whether the last try went by HTTP/2, as far as is known without
-// an answer: over TLS it is agreed on as one connects.
-func (x *exchange) mayBeFrames() bool { return x.held.http2 || x.last.req.URL.Scheme == "https" }
+// mayBeFrames reports whether the last try went by HTTP/2, as far as is known: what a
+// base of the caller's own does over https is its business.
+func (x *exchange) mayBeFrames() bool {
+	return x.held.http2 || x.held.wire == nil && x.last.req.URL.Scheme == "https"
+}
 
 // brokeOff classifies an answer that ended before its end.
 func (x *exchange) brokeOff(err error) engine.Outcome {

@@ -29,8 +29,7 @@ type dialer struct {
 	locks  *locks
 	open   atomic.Int64 // connections
 	idle   func()       // closes those that carry nothing
-
-	noHTTP2 bool // is offered by ALPN, unless a rule wants it
+	spares spares
 }
 
 // A connectError is a connection that was not made: nothing was sent.
@@ -46,17 +45,11 @@ var (
 	anyHTTP   = []string{"h2", "http/1.1"}
 )
 
-// byALPN, onHTTP1 and onHTTP2 connect to what a host in a URL spells, for the
-// transports of those protocols.
-func (d *dialer) byALPN(ctx context.Context, host string) (net.Conn, error) {
-	l := lineOf(host)
-	if l.h1 || d.noHTTP2 {
-		return d.connect(ctx, l, onlyHTTP1)
-	}
-	return d.connect(ctx, l, anyHTTP)
-}
-
+// onHTTP1 and onHTTP2 connect to what a host in a URL spells, to speak that protocol.
 func (d *dialer) onHTTP1(ctx context.Context, host string) (net.Conn, error) {
+	if c := d.spares.take(host, false); c != nil {
+		return c, nil
+	}
 	return d.connect(ctx, lineOf(host), onlyHTTP1)
 }
 
@@ -66,8 +59,12 @@ func (d *dialer) onHTTP2(ctx context.Context, host string) (net.Conn, error) {
 
 // forStreams is onHTTP2 for requests that wait together, and count themselves as
 // pending. It has ended called once the connection is closed.
-func (d *dialer) forStreams(ctx context.Context, host string, ended func()) (net.Conn, error) {
-	c, err := d.agreeing(ctx, host, func(ctx context.Context, l line) (net.Conn, error) {
+func (d *dialer) forStreams(ctx context.Context, host string, ended func()) (c net.Conn, err error) {
+	if c = d.spares.take(host, true); c != nil {
+		ofMesh(c).ended = ended
+		return c, nil
+	}
+	c, err = d.agreeing(ctx, host, func(ctx context.Context, l line) (net.Conn, error) {
 		network, address := l.endpoint()
 		return d.adopt(d.reach(ctx, network, address))
 	})

@@ -1,6 +1,7 @@
 package mesh_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,8 +11,10 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -219,4 +222,71 @@ func TestFieldsOfAConnectionTakeHTTP1WhereALPNChooses(t *testing.T) {
 		}
 	}
 	c.mustBlame(t, 0)
+}
+
+// Where ALPN chooses HTTP/2, what a server does not take is for the rules to send again,
+// as elsewhere.
+func TestWhatAServerDoesNotTakeOverHTTPSGoesElsewhere(t *testing.T) {
+	a := newAuthority(t)
+	for name, host := range map[string]func(refusals int) func(net.Conn){"a refused stream": refuser, "a server that goes": leaver} {
+		t.Run(name, func(t *testing.T) {
+			bad, dials := listenFrames(t, a.issue(t, "play"), host(1000))
+			good, _ := listenFrames(t, a.issue(t, "play"), refuser(0))
+			c := secured(t, a, services{"play": {bad, good}}, policy("play", "{loadBalancer: {simple: ROUND_ROBIN}}"))
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // less than net/http's tries would take
+			defer cancel()
+			for range 4 {
+				resp := mustAnswer(t, c, get(ctx, "https://play/").Request)
+				_ = resp.Body.Close()
+			}
+			if n := dials.Load(); n < 1 || n > 4*3*3 {
+				t.Errorf("%d connections to the host that takes nothing", n)
+			}
+		})
+	}
+}
+
+// listenFrames serves each connection, which has agreed on HTTP/2, by hand.
+func listenFrames(t *testing.T, certificate tls.Certificate, serve func(net.Conn)) (address string, dials *atomic.Int32) {
+	t.Helper()
+	lis, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{certificate}, NextProtos: []string{"h2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dials = new(atomic.Int32)
+	var served sync.WaitGroup
+	served.Go(func() {
+		for {
+			c, err := lis.Accept()
+			if err != nil {
+				return
+			}
+			dials.Add(1)
+			served.Go(func() { serve(c) })
+		}
+	})
+	t.Cleanup(func() { _ = lis.Close(); served.Wait() })
+	return lis.Addr().String(), dials
+}
+
+// One connection finds out what is spoken, and carries the first request.
+func TestTheConnectionThatFindsOutIsUsed(t *testing.T) {
+	a := newAuthority(t)
+	for _, http2 := range []bool{false, true} {
+		address := listenTLS(t, a.issue(t, "play"), http2, introduce)
+		c := secured(t, a, services{"play": {address}})
+		var dials atomic.Int32
+		c.Transport = c.mesh.Transport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool}, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials.Add(1)
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}})
+		for range 3 {
+			resp := mustAnswer(t, c, get(t.Context(), "https://play/").Request)
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
+		if n := dials.Load(); n != 1 {
+			t.Errorf("HTTP/2 %v: %d connections, want 1", http2, n)
+		}
+	}
 }

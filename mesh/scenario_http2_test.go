@@ -288,17 +288,11 @@ func TestARefusedStreamIsRetriedWhateverTheMethod(t *testing.T) {
 // Nothing but the rules' own tries is sent: net/http's would go on, for a minute with
 // waits in between, or without end (https://go.dev/issue/52459).
 func TestWhatAServerDoesNotTakeGoesElsewhere(t *testing.T) {
-	for name, c := range map[string]struct {
-		host  func(refusals int) func(net.Conn)
-		dials int // to it, with one to find out what it speaks
-	}{
-		"a refused stream":               {refuser, 2},
-		"a server that is about to stop": {leaver, 3}, // it is given a second chance, over another connection
-	} {
+	for name, host := range map[string]func(refusals int) func(net.Conn){"a refused stream": refuser, "a server that goes": leaver} {
 		t.Run(name, func(t *testing.T) {
 			play(t, []string{policy("reviews", "{connectionPool: "+upgradePolicy+", loadBalancer: {simple: ROUND_ROBIN}}"),
 				route("reviews", "retries: {attempts: 1, retryOn: refused-stream, backoff: 25ms}")}, func(s *scene) {
-				s.cables.serve("10.9.0.1:80", c.host(100))
+				s.cables.serve("10.9.0.1:80", host(100))
 				s.cables.serve("10.9.0.2:80", refuser(0))
 				s.endpoints("reviews", "10.9.0.1:80", "10.9.0.2:80")
 				began := time.Now()
@@ -308,7 +302,7 @@ func TestWhatAServerDoesNotTakeGoesElsewhere(t *testing.T) {
 				if waited := time.Since(began); waited > 100*time.Millisecond {
 					t.Errorf("it took %v", waited)
 				}
-				if dials, _ := s.cables.counts(); dials > 2*2+c.dials {
+				if dials, _ := s.cables.counts(); dials > 2*2*3 { // two at most for a try, and one to find out what a host speaks
 					t.Errorf("%d connections", dials)
 				}
 				s.client.CloseIdleConnections()

@@ -20,7 +20,8 @@ type h2Probe struct {
 	until   time.Time // the answer holds; zero: it is for those alone who waited for it
 }
 
-// How long an answer holds: a server that hung up may have been restarting.
+// How long an answer holds, unless a request fails before: a server that hung up may
+// have been restarting. What ALPN says is as good as a yes.
 const (
 	yesHolds = time.Hour
 	noHolds  = time.Minute
@@ -107,12 +108,13 @@ func (p *h2Probe) ask(ctx context.Context, d *dialer, address string) {
 		return
 	}
 	if secure, ok := c.(*tls.Conn); ok {
-		defer func() { _ = secure.NetConn().Close() }()
 		p.yes = secure.ConnectionState().NegotiatedProtocol == "h2"
-	} else {
-		defer func() { _ = c.Close() }()
-		p.yes = answersHTTP2(ctx, c, d.policy.ConnectTimeout)
+		p.settled, p.until = true, time.Now().Add(yesHolds)
+		d.spares.keep(address, p.yes, c, d.policy.ConnectTimeout)
+		return
 	}
+	defer func() { _ = c.Close() }()
+	p.yes = answersHTTP2(ctx, c, d.policy.ConnectTimeout)
 	p.settled = p.yes || ctx.Err() == nil
 	switch {
 	case p.yes:

@@ -34,8 +34,9 @@ type wire struct {
 	credential tlsid.Credential
 	dialer     *dialer
 	plain      *h1.Pool        // HTTP/1.1, for the requests that it takes; nil: it takes none
-	h1         *http.Transport // HTTP/1.1 for all others, or what ALPN agrees on
+	h1         *http.Transport // HTTP/1.1 for all others
 	h2         *h2.Pool        // HTTP/2 alone
+	noHTTP2    bool            // over https, unless a rule wants it
 	speaks     sync.Map        // address → *h2Probe
 	retired    atomic.Bool     // no new request comes
 }
@@ -146,16 +147,14 @@ func (w *wires) closeIdle() {
 }
 
 func (w *wires) newWire(cl *engine.Cluster, spec *plan.Cluster, credential tlsid.Credential) *wire {
-	wr := &wire{cluster: cl, spec: spec, credential: credential}
-	wr.dialer = &dialer{base: w.dial, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle, noHTTP2: w.refusesHTTP2()}
+	wr := &wire{cluster: cl, spec: spec, credential: credential, noHTTP2: w.refusesHTTP2()}
+	wr.dialer = &dialer{base: w.dial, gate: cl.Gate(), policy: spec.Connection, locks: w.newLocks(spec), idle: wr.closeIdle}
 	wr.plain = w.pool(wr)
-	both := new(http.Protocols)
-	both.SetHTTP1(true)
-	both.SetHTTP2(!wr.dialer.noHTTP2)
 	wr.h1 = w.transport(wr)
-	wr.h1.Protocols = both
+	wr.h1.Protocols = new(http.Protocols)
+	wr.h1.Protocols.SetHTTP1(true)
 	wr.h1.DialContext = func(ctx context.Context, _, host string) (net.Conn, error) {
-		return wr.minded(wr.dialer.byALPN(ctx, host))
+		return wr.minded(wr.dialer.onHTTP1(ctx, host))
 	}
 	wr.h1.DialTLSContext = wr.h1.DialContext
 	wr.h2 = w.streams(wr)
@@ -271,4 +270,5 @@ func (w *wire) closeIdle() {
 	}
 	w.h1.CloseIdleConnections()
 	w.h2.CloseIdle()
+	w.dialer.spares.close()
 }
