@@ -271,15 +271,23 @@ func (s *Service) perRequest() bool {
 // endpoints of its own the service is its own name.
 func (s *Service) Endpoints(host string, number uint16) (out []discovery.Endpoint) {
 	for i := range s.entries {
-		port, ok := findPort(s.entries[i].ports, number)
-		if len(s.Ports) == 0 { // then it takes any
-			port, ok = Port{Number: number, Target: cmp.Or(number, schemePort("http"))}, true
-		}
-		if ok {
+		if port, ok := s.portOf(&s.entries[i], number); ok {
 			out = s.appendEndpoints(out, &s.entries[i], host, port)
 		}
 	}
 	return out
+}
+
+// portOf is the port of an entry. A service without ports takes any, and where none
+// is asked for the first will do.
+func (s *Service) portOf(e *entry, number uint16) (Port, bool) {
+	switch {
+	case len(s.Ports) == 0:
+		return Port{Number: number, Target: cmp.Or(number, schemePort("http"))}, true
+	case number == 0 && len(e.ports) > 0:
+		return e.ports[0], true
+	}
+	return findPort(e.ports, number)
 }
 
 func (s *Service) appendEndpoints(out []discovery.Endpoint, of *entry, host string, port Port) []discovery.Endpoint {

@@ -265,6 +265,16 @@ func TestPortsOfCallsByGRPC(t *testing.T) {
 	}
 }
 
+// Who looks for the instances of a service asks for no port.
+func TestAServiceLivesSomewhereWhicheverItsPortsAre(t *testing.T) {
+	entry := "hosts: [a.com]\nresolution: STATIC\nendpoints: [{address: 10.0.0.1}]\n"
+	for ports, want := range map[string]string{unnamed: "10.0.0.1:9090 0", external: "10.0.0.1:80 0", "": "10.0.0.1:80 0"} {
+		if got := endpoints(compile(t, serviceEntry("s", entry+ports)).ClusterOf("a.com", "default")); got != want {
+			t.Errorf("%sendpoints %s, want %s", ports, got, want)
+		}
+	}
+}
+
 func TestThePortOfADestination(t *testing.T) {
 	const entries = "resolution: DNS\n"
 	a := serviceEntry("a", "hosts: [a.com]\n"+entries+onePort)
