@@ -116,13 +116,17 @@ func (r *room) Close() error {
 func (r *room) SetWriteDeadline(time.Time) error { return nil }
 
 // after serves HTTP/2, and answers after a time.
-func after(d time.Duration) func(net.Conn) {
+func after(d time.Duration) func(net.Conn) { return afterOn(d, func(*http.Server) {}) }
+
+// afterOn shows the server of each connection.
+func afterOn(d time.Duration, shown func(*http.Server)) func(net.Conn) {
 	return func(c net.Conn) {
 		server := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(d)
 			_, _ = io.Copy(w, r.Body)
 		})}
 		server.Protocols.SetUnencryptedHTTP2(true)
+		shown(server)
 		_ = server.Serve(&only{c: c})
 	}
 }
@@ -529,4 +533,35 @@ func TestNoRequestIsLostWhileConnectionsComeAndGo(t *testing.T) {
 			wg.Wait()
 		})
 	}
+}
+
+// It says GOAWAY, and finishes what it has begun; of what comes too late it has seen
+// nothing.
+func TestNoRequestIsLostToAServerThatStopsInPeace(t *testing.T) {
+	servers := make(chan *http.Server, 1000)
+	play(t, h2.Config{}, afterOn(3*time.Millisecond, func(s *http.Server) { servers <- s }), func(t *testing.T, s *stage) {
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				for range 50 {
+					time.Sleep(time.Duration(i) * 100 * time.Microsecond)
+					if err := s.get(t.Context()); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			for range 10 {
+				time.Sleep(10 * time.Millisecond)
+				if err := (<-servers).Shutdown(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		wg.Wait()
+		if d := s.dials.Load(); d > 11 {
+			t.Errorf("%d connections, want no more than one after each server that stopped", d)
+		}
+	})
 }
