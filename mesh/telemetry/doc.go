@@ -29,6 +29,8 @@
 //
 // Of a raw connection, [Edge.Opened], [Edge.Closed] and [Edge.Transferred] are told at
 // once: there are few of them. Whoever carries it asks [Telemetry.ReportingInterval].
+// The messages of a gRPC stream, which may never end, are told by [Edge.Messages] when
+// [Config.State] is asked for.
 //
 // # Traces
 //
@@ -60,6 +62,7 @@
 //  2. Callers tell servers of the mesh who they are, by X-Envoy-Peer-Metadata;
 //     servers do not answer in kind, for callers know endpoints from discovery.
 //  3. Providers that rules name all stand for what Config names.
+//  4. Messages of streams are told when somebody collects, not every five seconds.
 //
 // # Concurrency
 //

@@ -50,7 +50,6 @@ func (e *Edge) tcp(id metricID, n int64, flags Flags) {
 }
 
 // Messages counts those of a gRPC stream that is still open, since the last time.
-// Istio's proxy tells every five seconds.
 func (e *Edge) Messages(requests, responses int64) {
 	s := e.seriesOf(&Result{GRPC: -1})
 	for id, n := range map[metricID]int64{requestMessages: requests, responseMessages: responses} {
