@@ -270,6 +270,8 @@ func (u *upstream) close() {
 func (e *Engine) feedOf(spec *plan.Cluster) feed {
 	s := spec.Service
 	switch {
+	case spec.Passthrough && s == nil && spec.Key.Via == "" && spec.Discovery.Namespace != "":
+		return feed{source: e.dns, ask: spec.Discovery} // it knows the short name too, and localhost
 	case spec.Passthrough:
 		return feed{fixed: []discovery.Endpoint{spec.Original()}}
 	case s != nil:
