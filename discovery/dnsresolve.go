@@ -20,10 +20,12 @@ type lookup interface {
 
 // resolve finds the endpoints of s, sorted by address.
 func (d *DNS) resolve(ctx context.Context, s Service) ([]Endpoint, ttl, error) {
-	for _, name := range names(s) {
-		if host := strings.TrimSuffix(name, "."); fixed(host) {
+	for _, host := range []string{s.Host, s.Name} {
+		if fixed(host) {
 			return Addresses(d.hostPort(host, s)), ttl{}, nil
 		}
+	}
+	for _, name := range names(s) {
 		endpoints, t, err := d.resolveName(ctx, name, s)
 		if !notFound(err) {
 			return endpoints, t, err
