@@ -157,7 +157,11 @@ func (p *Plan) compileService(h serviceHost) *Service {
 // add makes a ServiceEntry one of the service's. Of ports with one number the first
 // counts.
 func (s *Service) add(se *rules.ServiceEntry, endpoints []*networking.WorkloadEntry) {
-	s.addresses = append(s.addresses, prefixes(se.Spec.Addresses)...)
+	for _, a := range prefixes(se.Spec.Addresses) {
+		if !slices.Contains(s.addresses, a) {
+			s.addresses = append(s.addresses, a)
+		}
+	}
 	ports := portsOf(se.Spec)
 	s.entries = append(s.entries, entry{ports, se.Spec.WorkloadSelector != nil, endpoints})
 	for _, port := range ports {

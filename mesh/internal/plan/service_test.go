@@ -166,6 +166,20 @@ func TestANameOfSeveralEntriesIsLookedUpOnce(t *testing.T) {
 	}
 }
 
+// What fails at one address says nothing of others; that two entries list it makes it
+// no other.
+func TestAHostPassedThroughToIsEjectedIfItHasOneAddress(t *testing.T) {
+	const none = "hosts: [a.com]\nresolution: NONE\n"
+	const http, admin = "ports: [{number: 80, name: http, protocol: HTTP}]\n", "ports: [{number: 81, name: admin, protocol: HTTP}]\n"
+	policy := destinationRule("d", "host: a.com\ntrafficPolicy: {outlierDetection: {}}")
+	for addresses, want := range map[string]bool{"240.0.0.1": true, "240.0.0.2": false, "240.0.0.0/24": false} {
+		p := compile(t, policy, serviceEntry("a", none+http+"addresses: [240.0.0.1]"), serviceEntry("b", none+admin+"addresses: ["+addresses+"]"))
+		if got := cluster(t, p, "http://a.com:80/").Outlier.Enabled; got != want {
+			t.Errorf("240.0.0.1 and %s: outlier detection is on: %v, want %v", addresses, got, want)
+		}
+	}
+}
+
 // Nobody takes a host over by exporting an entry for it: what is for the caller's
 // namespace comes before what is for all, as in Istio, however old that is.
 func TestAnEntryForTheOwnNamespaceComesBeforeAPublicOne(t *testing.T) {
