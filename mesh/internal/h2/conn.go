@@ -11,9 +11,10 @@ import (
 // A conn is one connection.
 type conn struct {
 	*http.ClientConn
-	raw   net.Conn
-	born  time.Time
-	ended atomic.Bool
+	raw      net.Conn
+	greeting *greeting // of its server
+	born     time.Time
+	ended    atomic.Bool
 	// guarded by the pool's
 	requests int  // so far
 	active   int  // of them; counted where there are limits
@@ -38,7 +39,7 @@ type next struct {
 	places  int           // that are theirs on it; likewise
 	done    chan struct{} // closed once it has been made; what follows is written before
 	conn    *conn
-	useless bool // it ended before anybody had a place on it
+	useless bool // nobody who waited has a place on it: it has ended, or its server takes none
 	err     error
 }
 
@@ -76,6 +77,17 @@ func (p *Pool) connect(ctx context.Context, name string, n *next) {
 	c := &conn{born: time.Now()}
 	n.conn = c
 	c.ClientConn, n.err = p.transport.NewClientConn(context.WithValue(ctx, making{}, c), "http", name)
+	if n.err == nil {
+		c.greeting.wait()
+	}
+	if p.share(name, n); n.useless {
+		_ = c.Close()
+	}
+	close(n.done)
+}
+
+// share gives places to those who wait for what has been made.
+func (p *Pool) share(name string, n *next) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.hosts[name]
@@ -83,16 +95,15 @@ func (p *Pool) connect(ctx context.Context, name string, n *next) {
 		h.next = nil
 	}
 	if n.err == nil {
-		for n.places < n.waiting && c.take(&p.config) {
+		for n.places < n.waiting && n.conn.take(&p.config) {
 			n.places++
 		}
-		n.useless = n.places == 0
-		if !c.ended.Load() {
-			h.conns = append(h.conns, c)
+		n.useless = n.places == 0 && n.waiting > 0
+		if !n.useless && !n.conn.ended.Load() {
+			h.conns = append(h.conns, n.conn)
 		}
 	}
 	p.tidy(name, h)
-	close(n.done)
 }
 
 // making is the key of the conn in the context of its dial.
@@ -105,5 +116,9 @@ func (p *Pool) dial(ctx context.Context, _, name string) (raw net.Conn, err erro
 		c.ended.Store(true)
 		go p.forget(name, c) // whoever closes a connection may do so with the mutex held, or its own
 	})
-	return c.raw, err
+	if err != nil {
+		return nil, err
+	}
+	raw, c.greeting = greet(c.raw)
+	return raw, nil
 }

@@ -17,6 +17,8 @@
 //  2. A failure after which nothing has been worked on is an ErrUnprocessed.
 //  3. Requests wait for one connection, which is made once for all of them, and has
 //     the values of the first one's context. It is made even if nobody waits any more.
+//  4. Nothing is sent before the server has said how many requests it takes at once,
+//     or has kept silent for a second.
 //
 // # Defaults
 //

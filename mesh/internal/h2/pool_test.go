@@ -49,6 +49,7 @@ func playOver(t *testing.T, transport *http.Transport, c h2.Config, serve func(n
 		}
 		s.Pool = h2.New(transport, c)
 		f(t, s)
+		synctest.Wait() // or net/http has not yet let go of the last request
 		s.CloseIdle()
 		synctest.Wait()
 		time.Sleep(time.Second) // after which net/http has let go of what it keeps for a while
@@ -563,5 +564,48 @@ func TestNoRequestIsLostToAServerThatStopsInPeace(t *testing.T) {
 		if d := s.dials.Load(); d > 11 {
 			t.Errorf("%d connections, want no more than one after each server that stopped", d)
 		}
+	})
+}
+
+// takes serves HTTP/2 for so many requests at once.
+func takes(limit int) func(net.Conn) {
+	return afterOn(time.Millisecond, func(s *http.Server) { s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: limit} })
+}
+
+// Before the first connection stands, nobody knows how many they may be.
+func TestABurstIsNoLargerThanAServerTakes(t *testing.T) {
+	for _, limit := range []int{1, 5, 99} {
+		play(t, h2.Config{}, takes(limit), func(t *testing.T, s *stage) {
+			for range 20 {
+				s.crowd(t, 100)
+				s.CloseIdle()
+			}
+		})
+	}
+}
+
+func TestAServerThatTakesNoRequestsIsAskedTwice(t *testing.T) {
+	none := func(c net.Conn) {
+		_, _ = c.Write(binary.BigEndian.AppendUint32([]byte{2: 6, 3: settings, 8: 0, 10: 3}, 0)) // MAX_CONCURRENT_STREAMS: 0
+		frames(says200)(c)
+	}
+	play(t, h2.Config{}, none, func(t *testing.T, s *stage) {
+		for i := range int64(3) {
+			if err := s.get(t.Context()); !errors.Is(err, h2.ErrUnprocessed) {
+				t.Errorf("got %v", err)
+			}
+			s.want(t, 2*(i+1), 0)
+		}
+	})
+}
+
+func TestAServerThatIsSlowToGreetIsSentRequests(t *testing.T) {
+	late := func(c net.Conn) {
+		time.Sleep(time.Minute)
+		after(0)(c)
+	}
+	play(t, h2.Config{}, late, func(t *testing.T, s *stage) {
+		s.crowd(t, 3)
+		s.want(t, 1, 1)
 	})
 }
