@@ -229,7 +229,7 @@ func cloneOfDefault() *http.Transport {
 // Close ends the mesh: first the watch of rules, of access, the taps and the watch of
 // the identity, then what the engine runs (mirrors, endpoints, timers), then idle
 // connections, then telemetry, to which it tells what is left. Requests under way
-// finish. It may be called more than once; it waits until all has ended. A later
+// finish, and their connections end then. It may be called more than once; it waits until all has ended. A later
 // request goes to the endpoints last known, or ends as ErrNoHealthy.
 func (m *Mesh) Close() error {
 	if m.rules != nil {
@@ -247,7 +247,7 @@ func (m *Mesh) Close() error {
 	m.transports = nil
 	m.mu.Unlock()
 	for _, t := range transports {
-		t.CloseIdleConnections()
+		t.retire()
 	}
 	m.connections.close()
 	return m.closeTelemetry()

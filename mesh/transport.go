@@ -77,6 +77,14 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
+// retire closes them, and those of requests under way when these have ended.
+func (t *Transport) retire() {
+	if t.own != nil {
+		t.own.retire()
+	}
+	t.CloseIdleConnections()
+}
+
 // abandon ends an exchange without an answer from upstream, which counts as one of
 // this status: it closes the caller's body and whatever a try has left.
 func (x *exchange) abandon(status int) {

@@ -131,9 +131,7 @@ func (w *wire) leave(h *engine.Host) {
 		return
 	}
 	w.speaks.Delete(way.Spelt)
-	if w.h2.CloseIdleTo(way.Spelt) > 0 {
-		time.AfterFunc(forgetting, func() { w.h2.CloseIdleTo(way.Spelt) })
-	}
+	w.h2.DrainTo(way.Spelt)
 	if w.plain != nil {
 		w.plain.CloseIdleTo(way.Spelt)
 	}
@@ -142,6 +140,13 @@ func (w *wire) leave(h *engine.Host) {
 func (w *wires) closeIdle() {
 	w.byCluster.Range(func(_, v any) bool {
 		v.(*wire).closeIdle()
+		return true
+	})
+}
+
+func (w *wires) retire() {
+	w.byCluster.Range(func(_, v any) bool {
+		v.(*wire).retire()
 		return true
 	})
 }
@@ -194,9 +199,7 @@ func (w *wires) pool(wr *wire) *h1.Pool {
 func (w *wires) streams(wr *wire) *h2.Pool {
 	c, gate := wr.spec.Connection, wr.cluster.Gate()
 	return h2.New(w.transport(wr), h2.Config{
-		Dial: func(ctx context.Context, host string, ended func()) (net.Conn, error) {
-			return wr.minded(wr.dialer.forStreams(ctx, host, ended))
-		},
+		Dial:        wr.dialer.forStreams,
 		Wait:        func() (func(), error) { return gate.ReleasePending, gate.AcquirePending() },
 		MaxStreams:  c.MaxStreams,
 		MaxRequests: c.MaxRequests,
@@ -227,6 +230,7 @@ const idlePerHost = 1024
 // retire closes what is idle now, and what requests under way leave behind.
 func (w *wire) retire() {
 	w.retired.Store(true)
+	w.h2.Drain()
 	w.windUp()
 }
 
@@ -242,8 +246,7 @@ func (w *wire) carried(to *engine.Host) {
 }
 
 // minded is what has been dialled, after a look whether the wire still has use for it.
-// Who wanted it may be gone, and the wire be retired; and what speaks HTTP/2 is kept
-// even so.
+// Who wanted it may be gone, and the wire be retired; an http.Transport keeps it even so.
 func (w *wire) minded(c net.Conn, err error) (net.Conn, error) {
 	if w.retired.Load() {
 		w.windUp()
@@ -251,9 +254,8 @@ func (w *wire) minded(c net.Conn, err error) (net.Conn, error) {
 	return c, err
 }
 
-// forgetting is how long it may take, after an answer over HTTP/2 has been read,
-// until its connection counts as idle, and after one has been made, until it is in
-// use: net/http sees to that on goroutines of its own, and tells nobody.
+// forgetting is how long it may take, after a connection has been made, until it is in
+// use, or idle: net/http sees to that on goroutines of its own, and tells nobody.
 const forgetting = 100 * time.Millisecond
 
 // windUp closes what a request, or a dial, leaves behind on a wire that is retired.

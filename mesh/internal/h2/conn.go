@@ -37,6 +37,7 @@ func (c *conn) take(l *Config) bool {
 type next struct {
 	waiting int           // guarded by the pool's mutex
 	places  int           // that are theirs on it; likewise
+	era     int           // of its host, when it was begun
 	done    chan struct{} // closed once it has been made; what follows is written before
 	conn    *conn
 	useless bool // nobody who waited has a place on it: it has ended, or its server takes none
@@ -80,14 +81,15 @@ func (p *Pool) connect(ctx context.Context, name string, n *next) {
 	if n.err == nil {
 		c.greeting.wait()
 	}
-	if p.share(name, n); n.useless {
-		_ = c.Close()
+	if p.share(name, n) {
+		c.endUnused()
 	}
 	close(n.done)
 }
 
-// share gives places to those who wait for what has been made.
-func (p *Pool) share(name string, n *next) {
+// share gives places to those who wait for what has been made, and reports whether
+// they are the last.
+func (p *Pool) share(name string, n *next) (last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.hosts[name]
@@ -95,15 +97,22 @@ func (p *Pool) share(name string, n *next) {
 		h.next = nil
 	}
 	if n.err == nil {
-		for n.places < n.waiting && n.conn.take(&p.config) {
-			n.places++
-		}
-		n.useless = n.places == 0 && n.waiting > 0
-		if !n.useless && !n.conn.ended.Load() {
+		last = p.drained || n.era < h.era
+		n.fill(&p.config)
+		n.conn.final = n.conn.final || last || n.useless
+		if !n.conn.ended.Load() {
 			h.conns = append(h.conns, n.conn)
 		}
 	}
 	p.tidy(name, h)
+	return last || n.useless
+}
+
+func (n *next) fill(l *Config) {
+	for n.places < n.waiting && n.conn.take(l) {
+		n.places++
+	}
+	n.useless = n.places == 0 && n.waiting > 0
 }
 
 // making is the key of the conn in the context of its dial.

@@ -11,26 +11,19 @@ func (p *Pool) CloseIdle() {
 	names := slices.Collect(maps.Keys(p.hosts))
 	p.mu.Unlock()
 	for _, name := range names {
-		p.CloseIdleTo(name)
+		for _, c := range p.takeIdle(name) {
+			_ = c.Close()
+		}
 	}
-}
-
-// CloseIdleTo closes those to one host, and says how many stay.
-func (p *Pool) CloseIdleTo(name string) (busy int) {
-	idle, busy := p.takeIdle(name)
-	for _, c := range idle {
-		_ = c.Close()
-	}
-	return busy
 }
 
 // takeIdle takes out of the pool what carries nothing, so that nothing will.
-func (p *Pool) takeIdle(name string) (idle []*conn, busy int) {
+func (p *Pool) takeIdle(name string) (idle []*conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	h := p.hosts[name]
 	if h == nil {
-		return nil, 0
+		return nil
 	}
 	h.conns = slices.DeleteFunc(h.conns, func(c *conn) bool {
 		unused := c.InFlight() == 0
@@ -40,7 +33,7 @@ func (p *Pool) takeIdle(name string) (idle []*conn, busy int) {
 		return unused
 	})
 	p.tidy(name, h)
-	return idle, len(h.conns)
+	return idle
 }
 
 // forget drops a connection that has ended.

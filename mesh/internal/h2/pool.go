@@ -29,8 +29,9 @@ type Pool struct {
 	config    Config
 	transport *http.Transport
 
-	mu    sync.Mutex // guards what follows, and what the hosts and their conns count
-	hosts map[string]*host
+	mu      sync.Mutex // guards what follows, and what the hosts and their conns count
+	hosts   map[string]*host
+	drained bool
 }
 
 // A host is the connections to one.
@@ -38,6 +39,7 @@ type host struct {
 	conns  []*conn
 	next   *next // that has room for who waits; nil: there is none
 	making int   // are being made
+	era    int   // how many times they have been drained: who belongs to an earlier one ends
 }
 
 // New makes a Pool that speaks HTTP/2 as t does, which it takes over.
@@ -166,7 +168,7 @@ func (p *Pool) findOrExpect(ctx context.Context, name string) (*conn, *next) {
 func (p *Pool) expect(ctx context.Context, name string, h *host) *next {
 	n := h.next
 	if n == nil {
-		n = &next{done: make(chan struct{})}
+		n = &next{era: h.era, done: make(chan struct{})}
 		h.next = n
 		h.making++
 		go p.connect(context.WithoutCancel(ctx), name, n)
