@@ -20,9 +20,9 @@ type Explanation struct {
 	Ours    bool   `json:"ours"`
 	Refused string `json:"refused,omitempty"` // why there would be no request upstream
 
-	Rule   *RuleRef  `json:"rule,omitempty"`   // the VirtualService that owns the host; nil: the default route
+	Rule   *RuleRef  `json:"rule,omitempty"`   // the VirtualService that the request goes by; nil: the default route
 	Losers []RuleRef `json:"losers,omitempty"` // rules that name the host too, without effect on it
-	// Routes are the rule's, in order, up to the one that matches and beyond.
+	// Routes are those of the rules for the host, in order, up to the one that matches and beyond.
 	Routes []RouteExplanation `json:"routes,omitempty"`
 	// Action is what becomes of the request: "forward", "redirect to …",
 	// "answer 200", or "" if no route matches.
