@@ -40,7 +40,14 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 		return t.pass.RoundTrip(r)
 	}
 	p := &passage{reporter: t.mesh.reporter, in: r, head: headOf(r.Header), start: time.Now()}
+	returned := false
+	defer func() {
+		if !returned {
+			p.failed(errPanicked)
+		}
+	}()
 	resp, err := t.pass.RoundTrip(r)
+	returned = true
 	switch {
 	case err != nil:
 		p.failed(err)

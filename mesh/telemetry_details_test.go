@@ -211,16 +211,18 @@ func TestWhatIsWrittenAfterAnUpgradeCounts(t *testing.T) {
 // A base that panics ends the request: it counts, and its spans end.
 func TestACallWhoseBasePanicsIsToldOf(t *testing.T) {
 	w := witness(t, mesh.Config{})
-	r, _ := http.NewRequest(http.MethodGet, "http://reviews/", nil)
-	func() {
-		defer func() { _ = recover() }()
-		_, _ = w.mesh.Transport(roundTripper(func(*http.Request) (*http.Response, error) { panic("base") })).RoundTrip(r)
-	}()
-	wantCounts(t, w.outcomes(t, "response_code", "response_flags"), map[string]int64{"503 UC": 1})
+	for _, host := range []string{"reviews", "example.com"} {
+		r, _ := http.NewRequest(http.MethodGet, "http://"+host+"/", nil)
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = w.mesh.Transport(roundTripper(func(*http.Request) (*http.Response, error) { panic("base") })).RoundTrip(r)
+		}()
+	}
+	wantCounts(t, w.outcomes(t, "response_code", "response_flags", "destination_service_name"), map[string]int64{"503 UC reviews": 1, "503 UC PassthroughCluster": 1})
 	if got, want := w.tree(), "GET client\n  GET client\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if lines := w.logged(); len(lines) != 1 {
+	if lines := w.logged(); len(lines) != 2 {
 		t.Errorf("got %v", lines)
 	}
 }

@@ -81,9 +81,14 @@ func (c *client) converse(o order, desc *grpc.StreamDesc, open grpc.Streamer) (g
 
 // passOn makes a call that is not the mesh's.
 func (s *stream) passOn() (grpc.ClientStream, error) {
-	p := s.passage()
+	p, returned := s.passage(), false
+	defer func() {
+		if !returned {
+			p.over(errPanicked)
+		}
+	}()
 	opened, err := s.open(s.pass(), s.desc, s.conn, s.method, p.options(s.options)...)
-	if err != nil {
+	if returned = true; err != nil {
 		p.over(err)
 	}
 	return opened, err

@@ -487,6 +487,22 @@ func TestCallsThatPassAreCountedAtTheirEnd(t *testing.T) {
 	})
 }
 
+// Whoever panics ends a call that passes, too.
+func TestACallThatPassesCountsWhereSomebodyPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, a, p := newRealm(t), newAudience(), &panics{left: 2}
+		i := r.serve("ratings", discovery.Endpoint{}, nil)
+		client := r.clientOf(mesh.Config{Telemetry: a.config()}, i.endpoint.Address, grpc.WithChainUnaryInterceptor(p.unary), grpc.WithChainStreamInterceptor(p.stream))
+		for _, call := range []func(testpb.TestServiceClient) error{unaryAs, bidiAs} {
+			if !panicked(t, func() error { return call(client) }) {
+				t.Error("it did not panic")
+			}
+		}
+		synctest.Wait()
+		same(t, "the client", a.counts(t, "istio_requests_total", "destination_service_name", "grpc_response_status"), map[string]int64{"PassthroughCluster 2": 2})
+	})
+}
+
 // The access log tells how long upstream took to answer, whoever reads on for however
 // long.
 func TestTheAccessLogTellsTheTimeOfUpstream(t *testing.T) {

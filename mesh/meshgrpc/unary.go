@@ -80,10 +80,7 @@ func (x *unaryCall) travel(wait time.Duration) (again bool, err error) {
 	e := x.client.mesh.Engine
 	ours, err := e.Route(x.ctx, &x.call)
 	if !ours && err == nil {
-		p := x.passage()
-		err = x.invoke(x.pass(), x.method, x.message, x.reply, x.conn, x.options...)
-		p.over(err)
-		return false, err
+		return false, x.passOn()
 	}
 	ctx := x.reported(x.ctx)
 	if err == nil {
@@ -98,6 +95,15 @@ func (x *unaryCall) travel(wait time.Duration) (again bool, err error) {
 	x.tellEnd(err)
 	x.opts.finish(err)
 	return false, err
+}
+
+// passOn makes a call that is not the mesh's.
+func (x *unaryCall) passOn() error {
+	p := x.passage()
+	defer p.over(errPanicked) // unless it is over
+	err := x.invoke(x.pass(), x.method, x.message, x.reply, x.conn, x.options...)
+	p.over(err)
+	return err
 }
 
 // leave ends the use of a call. Where an interceptor or a hook of the observer's has
