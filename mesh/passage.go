@@ -23,6 +23,7 @@ type passage struct {
 	reporter *report.Reporter
 	in       *http.Request // which its caller leaves as it is until the answer is over
 	head     head          // of in
+	body     *countedBody  // of in; nil: it says how long it is, or has none
 	start    time.Time
 	resp     *http.Response // nil: there is none
 	answer   returned
@@ -40,14 +41,7 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 		return t.pass.RoundTrip(r)
 	}
 	p := &passage{reporter: t.mesh.reporter, in: r, head: headOf(r.Header), start: time.Now()}
-	returned := false
-	defer func() {
-		if !returned {
-			p.failed(errPanicked)
-		}
-	}()
-	resp, err := t.pass.RoundTrip(r)
-	returned = true
+	resp, err := p.send(t.pass)
 	switch {
 	case err != nil:
 		p.failed(err)
@@ -57,6 +51,35 @@ func (t *Transport) passOn(r *http.Request) (*http.Response, error) {
 	}
 	p.attach(resp)
 	return resp, nil
+}
+
+// send returns what base does, or tells that it has panicked.
+func (p *passage) send(base http.RoundTripper) (*http.Response, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			p.failed(errPanicked)
+		}
+	}()
+	sent := p.counting()
+	resp, err := base.RoundTrip(sent)
+	returned = true
+	if resp != nil && resp.Request == sent {
+		resp.Request = p.in
+	}
+	return resp, err
+}
+
+// counting is the request; where it does not say how long it is, one like it whose body
+// is counted.
+func (p *passage) counting() *http.Request {
+	if p.in.ContentLength > 0 || p.in.Body == nil || p.in.Body == http.NoBody {
+		return p.in
+	}
+	p.body = &countedBody{ReadCloser: p.in.Body}
+	r := p.in.WithContext(p.in.Context())
+	r.Body = p.body
+	return r
 }
 
 // attach wraps the body of resp; what else it can do is kept.
@@ -169,6 +192,9 @@ func (p *passage) result(status int) telemetry.Result {
 	r := telemetry.Result{
 		Start: p.start, Duration: time.Since(p.start), Code: status, GRPC: -1,
 		RequestBytes: p.requestHead() + max(p.in.ContentLength, 0),
+	}
+	if p.body != nil {
+		r.RequestBytes += p.body.read.Load()
 	}
 	if p.resp == nil {
 		return r

@@ -171,6 +171,26 @@ func TestABodyOfUnknownLengthIsCountedAsItIsRead(t *testing.T) {
 	}
 }
 
+// So has one to a stranger, who is sent it as it is.
+func TestABodyOfUnknownLengthThatPassesIsCountedAsItIsRead(t *testing.T) {
+	for _, length := range []int64{0, -1} {
+		w := witness(t, mesh.Config{})
+		rt := w.mesh.Transport(roundTripper(func(r *http.Request) (*http.Response, error) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, r.Body.Close()
+		}))
+		r, _ := http.NewRequest(http.MethodPost, "http://example.com/", io.NopCloser(strings.NewReader(strings.Repeat("b", 5000))))
+		body := r.Body
+		r.ContentLength = length
+		if resp, err := rt.RoundTrip(r); err != nil || resp.Request != r || r.Body != body {
+			t.Errorf("got %v, %v; the request: %v", resp, err, r)
+		}
+		if lines := w.logged(); len(lines) != 1 || lines[0]["bytes_received"] != 5000.0 {
+			t.Errorf("%d: logged %v", length, lines)
+		}
+	}
+}
+
 // A pipe is a connection that has become something else.
 type pipe struct{ io.Reader }
 
