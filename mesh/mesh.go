@@ -229,8 +229,9 @@ func cloneOfDefault() *http.Transport {
 // Close ends the mesh: first the watch of rules, of access, the taps and the watch of
 // the identity, then what the engine runs (mirrors, endpoints, timers), then idle
 // connections, then telemetry, to which it tells what is left. Requests under way
-// finish, and their connections end then. It may be called more than once; it waits until all has ended. A later
-// request goes to the endpoints last known, or ends as ErrNoHealthy.
+// finish, and their connections end then. It may be called more than once; it waits
+// until all has ended. A later request goes to the endpoints last known, or ends as
+// ErrNoHealthy.
 func (m *Mesh) Close() error {
 	if m.rules != nil {
 		m.rules.Close()

@@ -3,7 +3,9 @@ package mesh_test
 import (
 	"context"
 	"net"
+	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/inmesh-go/inmesh/mesh"
@@ -50,4 +52,38 @@ func TestAConnectionThatComesTooLateIsClosed(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A dialler goes by the clock, and may give up a moment before the context ends.
+func TestWhoAsksInAHurryFailsForNobodyElse(t *testing.T) {
+	hurried := func(s *scene, c *mesh.Config) {
+		first := true
+		c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if at, ok := ctx.Deadline(); ok && first {
+				first = false
+				<-time.After(time.Until(at))
+				return nil, os.ErrDeadlineExceeded
+			}
+			return s.cables.dialContext(ctx, network, address)
+		}
+	}
+	playWith(t, pooled(upgradePolicy), hurried, func(s *scene) {
+		s.start("reviews", "only")
+		ctx, cancel := context.WithTimeout(s.Context(), time.Second+time.Millisecond)
+		defer cancel()
+		asks := s.request("GET", "http://reviews/", "").WithContext(early{ctx})
+		got := make(chan answer)
+		go func() { got <- s.do(asks) }()
+		synctest.Wait()
+		s.want(s.get("http://reviews/"), "200")
+		s.want(<-got, mesh.ErrTimeout.Error())
+	})
+}
+
+// An early context says that it ends a moment before it does.
+type early struct{ context.Context }
+
+func (e early) Deadline() (time.Time, bool) {
+	at, ok := e.Context.Deadline()
+	return at.Add(-time.Millisecond), ok
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 )
 
 // An h2Probe finds out whether one address speaks HTTP/2. One of the
@@ -104,7 +106,7 @@ func (p *h2Probe) ask(ctx context.Context, d *dialer, address string) {
 	defer close(p.known)
 	c, err := d.connect(ctx, lineOf(address), anyHTTP)
 	if err != nil {
-		p.settled, p.err = ctx.Err() == nil, err
+		p.settled, p.err = !over(ctx), err
 		return
 	}
 	if secure, ok := c.(*tls.Conn); ok {
@@ -122,6 +124,13 @@ func (p *h2Probe) ask(ctx context.Context, d *dialer, address string) {
 	case p.settled:
 		p.until = time.Now().Add(noHolds)
 	}
+}
+
+// over reports that a context has ended, or is about to: a dialler goes by its deadline,
+// and may give up a moment before.
+func over(ctx context.Context) bool {
+	_, late := engine.Overdue(ctx)
+	return late || ctx.Err() != nil
 }
 
 // preface opens an HTTP/2 connection: the client's preface and empty SETTINGS
