@@ -141,6 +141,7 @@ func TestRereadingSeesWhatVersionsSayOfOthers(t *testing.T) {
 		{"se ns/a {hosts: [a.com]}", "se other/b {hosts: [a.com]}", "se other/b {hosts: [b.com]}"},
 		{"se ns/a {hosts: [a.com], exportTo: [.]}", "se other/b {hosts: [a.com], exportTo: [.]}", "se other/b {hosts: [a.com], exportTo: [ns]}"},
 		{"se ns/a {hosts: [a.com]}", "se ns/b {hosts: [a.com]}", "se ns/b {hosts: [a.com], location: MESH_INTERNAL}"},
+		{"se ns/a {hosts: [a.com]}", "se ns/b {hosts: [a.com]}", "se ns/b {hosts: [a.com], ports: [{number: 80, name: http}]}"},
 		{"pa ns/a {}", "pa ns/b {}", "pa ns/b {selector: {matchLabels: {a: b}}}"},
 		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: s}, total: {requestsPerSecond: 1}}", "vs ns/b {hosts: [b], http: [{name: s, route: [{destination: {host: b}}]}]}", "vs ns/b {hosts: [b], http: [{name: t, route: [{destination: {host: b}}]}]}"},
 		{"rl ns/a {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: s}, total: {requestsPerSecond: 1}}", "rl ns/b {targetRef: {group: policy.linkerd.io, kind: Server, name: z}, total: {requestsPerSecond: 1}}"},

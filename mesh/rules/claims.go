@@ -44,7 +44,7 @@ func sameRoutes(a, b *networking.VirtualService) bool {
 
 // sameServices compares who sees which hosts, and what entries they are merged with.
 func sameServices(a, b *networking.ServiceEntry) bool {
-	return a == b || slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo) && alike(a, b)
+	return a == b || slices.Equal(a.Hosts, b.Hosts) && slices.Equal(a.ExportTo, b.ExportTo) && Alike(a, b)
 }
 
 // samePolicies compares what is merged with other rules for the host.

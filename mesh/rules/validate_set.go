@@ -76,12 +76,15 @@ func warnHosts[S claim](objects []*Object[S], merged func(a, b *Object[S]) bool)
 // and trust their endpoints in one way. The service has the ports of both, and each
 // port the endpoints of those that have it.
 func SameService(a, b *ServiceEntry) bool {
-	return a.Namespace == b.Namespace && alike(a.Spec, b.Spec) &&
+	return a.Namespace == b.Namespace && Alike(a.Spec, b.Spec) &&
 		slices.Equal(exports(a.Namespace, a.Spec.ExportTo), exports(b.Namespace, b.Spec.ExportTo))
 }
 
-func alike(a, b *networking.ServiceEntry) bool {
-	return a.Resolution == b.Resolution && a.Location == b.Location && slices.Equal(a.SubjectAltNames, b.SubjectAltNames)
+// Alike reports whether two ServiceEntries find and trust their endpoints in one way.
+// One without ports takes any, and is like others without alone.
+func Alike(a, b *networking.ServiceEntry) bool {
+	return a.Resolution == b.Resolution && a.Location == b.Location && slices.Equal(a.SubjectAltNames, b.SubjectAltNames) &&
+		(len(a.Ports) == 0) == (len(b.Ports) == 0)
 }
 
 // ofMesh are those that have an effect in a process.

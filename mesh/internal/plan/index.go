@@ -117,8 +117,7 @@ func sameHeads(a, b *rules.Set) bool {
 	}) && equalHeads(a.DestinationRules, b.DestinationRules, func(x, y *networking.DestinationRule) bool {
 		return x.Host == y.Host && slices.Equal(x.ExportTo, y.ExportTo) && proto.Equal(x.WorkloadSelector, y.WorkloadSelector)
 	}) && equalHeads(a.ServiceEntries, b.ServiceEntries, func(x, y *networking.ServiceEntry) bool {
-		return slices.Equal(x.Hosts, y.Hosts) && slices.Equal(x.ExportTo, y.ExportTo) && x.Resolution == y.Resolution &&
-			x.Location == y.Location && slices.Equal(x.SubjectAltNames, y.SubjectAltNames)
+		return slices.Equal(x.Hosts, y.Hosts) && slices.Equal(x.ExportTo, y.ExportTo) && rules.Alike(x, y)
 	})
 }
 

@@ -159,6 +159,23 @@ func TestEntriesOfOneNamespaceForOneHostMakeOneService(t *testing.T) {
 	}
 }
 
+// Of a service with the ports of the one alone, the other would have no endpoint.
+func TestAnEntryThatTakesAnyPortIsNotMergedWithOneThatDoesNot(t *testing.T) {
+	entry := func(name, ports, address string) string {
+		return serviceEntry(name, "hosts: [a.com]\nresolution: STATIC\nports: ["+ports+"]\nendpoints: [{address: "+address+"}]")
+	}
+	p := compile(t, created("01", entry("a", "", "10.0.0.1")), created("02", entry("b", "{number: 80, name: http, protocol: HTTP}", "10.0.0.2")))
+	for url, want := range map[string]string{"http://a.com/": "10.0.0.1:80 0", "http://a.com:81/": "10.0.0.1:81 0"} {
+		if got := endpoints(cluster(t, p, url)); got != want {
+			t.Errorf("%s: %s, want %s", url, got, want)
+		}
+	}
+	p = compile(t, created("01", entry("a", "", "10.0.0.1")), created("02", entry("b", "", "10.0.0.2")))
+	if got := endpoints(cluster(t, p, "http://a.com:81/")); got != "10.0.0.1:81 0, 10.0.0.2:81 0" {
+		t.Errorf("two that take any: %s", got)
+	}
+}
+
 func TestANameOfSeveralEntriesIsLookedUpOnce(t *testing.T) {
 	const spec = "hosts: [a.com]\nresolution: DNS\nports: [{number: 80, name: http, protocol: HTTP}]"
 	if got := endpoints(cluster(t, compile(t, serviceEntry("a", spec), serviceEntry("b", spec)), "http://a.com/")); got != "a.com:80 0" {
