@@ -45,17 +45,18 @@ type next struct {
 }
 
 // await waits for a connection, and reports whether there is a place on it.
-func (p *Pool) await(ctx context.Context, n *next) (ok bool, err error) {
+func (p *Pool) await(r *http.Request, n *next) (ok bool, err error) {
 	select {
 	case <-n.done:
 		err = n.err
-	case <-ctx.Done():
-		err = context.Cause(ctx)
+	case <-r.Context().Done():
+		err = context.Cause(r.Context())
+	case <-r.Cancel: //nolint:staticcheck // deprecated, still obeyed by net/http
+		err = context.Canceled
 	}
 	ok = p.claim(n)
 	if ok && err != nil { // who leaves as it comes
-		n.conn.Release()
-		p.leave(n.conn)
+		p.release(n.conn)
 	}
 	return ok, err
 }

@@ -74,7 +74,7 @@ func (p *Pool) once(r *http.Request) (*http.Response, func(), error) {
 	if trace != nil && trace.GetConn != nil {
 		trace.GetConn(r.URL.Host)
 	}
-	c, reused, err := p.take(r.Context(), r.URL.Host)
+	c, reused, err := p.take(r)
 	if err != nil {
 		if r.Body != nil {
 			_ = r.Body.Close()
@@ -82,7 +82,7 @@ func (p *Pool) once(r *http.Request) (*http.Response, func(), error) {
 		return nil, nil, err
 	}
 	if trace != nil && trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{Conn: c.raw, Reused: reused})
+		p.tell(trace, c, reused)
 	}
 	resp, err := c.RoundTrip(r)
 	switch {
@@ -95,9 +95,21 @@ func (p *Pool) once(r *http.Request) (*http.Response, func(), error) {
 	return resp, func() { p.leave(c) }, nil
 }
 
+// tell calls a hook, which may panic.
+func (p *Pool) tell(trace *httptrace.ClientTrace, c *conn, reused bool) {
+	told := false
+	defer func() {
+		if !told {
+			p.release(c)
+		}
+	}()
+	trace.GotConn(httptrace.GotConnInfo{Conn: c.raw, Reused: reused})
+	told = true
+}
+
 // take finds a connection with room, or waits for one.
-func (p *Pool) take(ctx context.Context, name string) (c *conn, reused bool, err error) {
-	if c := p.find(name); c != nil {
+func (p *Pool) take(r *http.Request) (c *conn, reused bool, err error) {
+	if c := p.find(r.URL.Host); c != nil {
 		return c, true, nil
 	}
 	if p.config.Wait != nil {
@@ -107,19 +119,19 @@ func (p *Pool) take(ctx context.Context, name string) (c *conn, reused bool, err
 		}
 		defer done()
 	}
-	return p.wait(ctx, name)
+	return p.wait(r)
 }
 
 // wait takes what there is room on by now, or the next connection. Twice one may come
 // that is of no use; then none is sought any more, for a server that ends them all gets
 // enough.
-func (p *Pool) wait(ctx context.Context, name string) (c *conn, reused bool, err error) {
+func (p *Pool) wait(r *http.Request) (c *conn, reused bool, err error) {
 	for useless := 0; useless < 2; {
-		c, n := p.findOrExpect(ctx, name)
+		c, n := p.findOrExpect(r.Context(), r.URL.Host)
 		if c != nil {
 			return c, true, nil
 		}
-		switch ok, err := p.await(ctx, n); {
+		switch ok, err := p.await(r, n); {
 		case err != nil:
 			return nil, false, err
 		case ok:
@@ -192,6 +204,12 @@ func (c *Config) room() int {
 
 // limited reports whether it matters how many requests a connection carries.
 func (c *Config) limited() bool { return c.MaxStreams > 0 || c.MaxRequests > 0 || c.MaxAge > 0 }
+
+// release gives back a place that no request has been sent over.
+func (p *Pool) release(c *conn) {
+	c.Release()
+	p.leave(c)
+}
 
 // leave gives a place on a connection back. With the last of the last requests the
 // connection ends.
