@@ -2,6 +2,7 @@ package mesh_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -165,6 +166,29 @@ func (d dice) request() *http.Request {
 func TestExplainSaysWhatIsDone(t *testing.T) {
 	for seed := range uint64(50) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { explains(t, dice{rand.New(rand.NewPCG(seed, 1))}) })
+	}
+}
+
+// A rule without a route for a port does not exist for it: another one leaves the
+// request without a route.
+func TestARequestWithoutARouteNamesTheRuleOfItsPort(t *testing.T) {
+	var text string
+	for name, match := range map[string]string{"a": "port: 81", "b": "port: 80, uri: {exact: /a}", "c": "port: 80, uri: {exact: /b}"} {
+		text += `
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ` + name + `}
+spec: {hosts: [reviews], http: [{match: [{` + match + `}], route: [{destination: {host: reviews}}]}]}`
+	}
+	m := meshtest.New(t).Mesh(mesh.Config{Rules: rules.Static(text)})
+	r, _ := http.NewRequest(http.MethodGet, "http://reviews/", nil)
+	_, err := m.Transport(nil).RoundTrip(r)
+	if refused, ok := errors.AsType[*mesh.Error](err); !ok || refused.Rule != "default/b" {
+		t.Errorf("got %v", err)
+	}
+	if e := m.Explain(r); e.Rule == nil || e.Rule.Name != "b" {
+		t.Errorf("explained: %+v", e)
 	}
 }
 

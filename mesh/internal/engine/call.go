@@ -205,7 +205,7 @@ func (c *Call) Rule() *rules.Meta {
 	case c.Route != nil: // which may be another rule's for this port, or the default
 		return c.Route.Rule
 	case c.Target.VirtualHost != nil:
-		return c.Target.Rule
+		return c.Target.RuleAt(&c.Request, c.Target.Port)
 	}
 	return nil
 }

@@ -176,6 +176,18 @@ func (v *VirtualHost) matchAt(r *Request, port uint16) *Route {
 	return v.fallback
 }
 
+// RuleAt is the rule that leaves a request without a route, as none of its own matches:
+// the first that has any for the port.
+func (v *VirtualHost) RuleAt(r *Request, written uint16) *rules.Meta {
+	port := v.PortOf(r, written)
+	for owner := v; owner != nil; owner = owner.Next {
+		if _, reachable := owner.ownMatchAt(r, port); reachable {
+			return owner.Rule
+		}
+	}
+	return v.Rule
+}
+
 func (v *VirtualHost) ownMatchAt(r *Request, port uint16) (_ *Route, reachable bool) {
 	for _, route := range v.Routes {
 		takes, here := route.takesAt(r, port)
