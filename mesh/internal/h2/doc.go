@@ -5,7 +5,7 @@
 // Here a request is sent, and what is done if that fails is for the mesh to decide.
 //
 //	pool := h2.New(&http.Transport{}, h2.Config{Dial: dial})
-//	defer pool.CloseIdle()
+//	defer pool.Drain()
 //	response, done, err := pool.Send(request)
 //
 // # What callers see
@@ -24,6 +24,12 @@
 //
 // A connection carries as many requests at once as its server takes, for as long as
 // the transport's IdleConnTimeout lets it stand, and any number of them.
+//
+// # Limits
+//
+// Places are net/http's, reserved until a request begins. Where a server lowers how
+// many requests it takes to fewer than begin in that moment, these wait for one another
+// until the contexts of some end.
 //
 // # Concurrency
 //
