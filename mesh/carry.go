@@ -1,7 +1,6 @@
 package mesh
 
 import (
-	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/inmesh-go/inmesh/mesh/internal/engine"
 	"github.com/inmesh-go/inmesh/mesh/internal/h1"
+	"github.com/inmesh-go/inmesh/mesh/internal/h2"
 	"github.com/inmesh-go/inmesh/mesh/internal/plan"
 )
 
@@ -29,24 +29,24 @@ func (t *Transport) carry(x *exchange, c *engine.Call, r *http.Request) (*http.R
 	r.URL.Host = l.Spelt
 	secure := security(l.Security) != inClear
 	held.secure = security(l.Security) == byIdentity
-	h2, err := w.usesHTTP2(r, l, c.Sent())
+	http2, err := w.usesHTTP2(r, l, c.Sent())
 	switch {
 	case err != nil:
 		return unsent(r, err)
-	case h2:
+	case http2:
 		r.Header = forHTTP2(r.Header)
 	case w.plain != nil && w.plain.Takes(r) && (!hop.tells(r) || hop.apart(r)):
 		return held.overPlain(c.Cluster, w.plain, r, hop)
 	}
 	if hop.tells(r) {
-		hop.stamp(r, hop.names(r, h2))
+		hop.stamp(r, hop.names(r, http2))
 	}
 	switch {
-	case !h2 && w.plain != nil && w.plain.Takes(r):
+	case !http2 && w.plain != nil && w.plain.Takes(r):
 		return held.overHTTP1(c.Cluster, w.plain, r)
 	case unprintable(r.URL): // net/http would send it by HTTP/2, and the server end the connection, with all that share it
 		return unsent(r, errUnprintable)
-	case h2:
+	case http2:
 		if secure {
 			r.URL.Scheme = "https"
 		}
@@ -152,14 +152,11 @@ func (w *wire) forTransport(r *http.Request, secure bool) *http.Request {
 	return r
 }
 
-// errUnprocessed says that upstream has not worked on a request, or that its
-// sender lets it be executed twice.
-var errUnprocessed = errors.New("the request was not processed")
-
-// unprocessed is the GetBody of a body that can be read once. net/http calls it
-// when it would send the request again by itself: because nothing was written, or
-// the stream was refused. It then forgets why; but that it asked says enough.
-func unprocessed() (io.ReadCloser, error) { return nil, errUnprocessed }
+// unprocessed is the GetBody of a body that can be read once. net/http calls it when
+// it would send the request again by itself, because nothing was written, or because
+// its sender lets it be executed twice. It then forgets why; but that it asked says
+// enough.
+func unprocessed() (io.ReadCloser, error) { return nil, h2.ErrUnprocessed }
 
 // overHTTP2 sends a request that shares its connection with others.
 func (h *hold) overHTTP2(w *wire, r *http.Request) (resp *http.Response, err error) {

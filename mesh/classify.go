@@ -115,7 +115,7 @@ func failureOf(err error) retry.Failure {
 		return retry.Overflow
 	case errors.As(err, &connect):
 		return retry.ConnectFailure
-	case errors.As(err, &stream) && stream.Code == refusedStream, errors.Is(err, errUnprocessed), errors.Is(err, h2.ErrUnprocessed):
+	case errors.As(err, &stream) && stream.Code == refusedStream, errors.Is(err, h2.ErrUnprocessed):
 		return retry.RefusedStream
 	}
 	return retry.Reset

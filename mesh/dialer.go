@@ -218,8 +218,8 @@ func (c *conn) last() bool {
 
 // traced returns the request with an eye on the connection it is given: if it is
 // that connection's last, the request says so in its headers before they are
-// written, and neither version of HTTP uses the connection again. The header map
-// is the request's own.
+// written, and net/http does not use the connection again. The header map is the
+// request's own.
 func (d *dialer) traced(r *http.Request) *http.Request {
 	header := maps.Clone(r.Header)
 	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{

@@ -17,7 +17,7 @@ type conn struct {
 	ended    atomic.Bool
 	// guarded by the pool's
 	requests int  // so far
-	active   int  // of them; counted where there are limits
+	active   int  // of them; where there are no limits none is taken off
 	final    bool // it takes no more, and ends with the last of them
 }
 
