@@ -249,27 +249,17 @@ spec: {address: ` + address + `, labels: {app: reviews, version: ` + version + `
 }
 
 func TestWorkloadEntriesAreTheEndpointsOfTheEntryThatSelectsThem(t *testing.T) {
-	entry := `
-apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: {name: reviews}
-spec:
-  hosts: [reviews]
-  ports: [{number: 80, name: http, protocol: HTTP}]
-  resolution: STATIC
-  workloadSelector: {labels: {app: reviews}}
-`
 	split := routes("reviews", "[{match: [{uri: {prefix: /v2}}], route: [{destination: {host: reviews, subset: v2}}]}, {route: [{destination: {host: reviews, subset: v1}}]}]")
-	play(t, []string{entry, split, workload("one", "10.0.0.1", "v1")}, func(s *scene) {
+	play(t, []string{selecting, split, workload("one", "10.0.0.1", "v1")}, func(s *scene) {
 		s.start("elsewhere", "one")
 		s.start("elsewhere", "two")
 		s.want(s.get("http://reviews/"), "200")
 		s.want(s.get("http://reviews/v2"), noHealthy)
-		s.rule(entry, split, workload("one", "10.0.0.1", "v1"), workload("two", "10.0.0.2", "v2"))
+		s.rule(selecting, split, workload("one", "10.0.0.1", "v1"), workload("two", "10.0.0.2", "v2"))
 		if a := s.get("http://reviews/v2"); a.body != "two" {
 			t.Errorf("got %v %q", a, a.body)
 		}
-		s.rule(entry, split, workload("two", "10.0.0.2", "v2"))
+		s.rule(selecting, split, workload("two", "10.0.0.2", "v2"))
 		s.want(s.get("http://reviews/"), noHealthy) // a rule means what it says: nothing is held
 		s.want(s.get("http://reviews/v2"), "200")
 	})

@@ -229,12 +229,7 @@ func TestIntentionsSeeTheHeadersThatServersKeepApart(t *testing.T) {
 			}}})
 		}
 		say("Host")
-		s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
-		for _, name := range []string{"reviews", "*"} {
-			s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
-		}
-		v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: api.IntentionActionAllow}))
-		synctest.Wait()
+		v := s.intentionsOfReviews(t, api.IntentionActionAllow)
 		for host, want := range map[string]bool{"reviews:9080": true, "admin.example": false, "": true} {
 			for _, lower := range []bool{false, true} {
 				err := v.Check(authz.Request{Peer: someone(t, "1-2.consul", "web"), Host: host, LowerKeys: lower})
@@ -263,12 +258,7 @@ func TestIntentionsSeeThroughPaddedHeaders(t *testing.T) {
 			{SourceName: "others", Precedence: 9, Permissions: []*api.IntentionPermission{role(api.IntentionActionAllow, true)}},
 			{SourceName: "admins", Precedence: 9, Permissions: []*api.IntentionPermission{role(api.IntentionActionAllow, false)}},
 		}}})
-		s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
-		for _, name := range []string{"reviews", "*"} {
-			s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
-		}
-		v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: api.IntentionActionDeny}))
-		synctest.Wait()
+		v := s.intentionsOfReviews(t, api.IntentionActionDeny)
 		path, err := authz.Base.Path("/")
 		must(t, err)
 		for who, let := range map[string]string{"denied": "user", "others": "user", "admins": "admin"} {
@@ -293,12 +283,7 @@ func TestARequestThatIntentionsLetInCostsNoAllocation(t *testing.T) {
 				on(api.IntentionActionAllow, api.IntentionHTTPPermission{PathPrefix: "/reviews", Methods: []string{"GET"}, Header: []api.IntentionHTTPHeaderPermission{{Name: "x-team", Exact: "books"}}}),
 			}},
 		}}})
-		s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
-		for _, name := range []string{"reviews", "*"} {
-			s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
-		}
-		v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: api.IntentionActionDeny}))
-		synctest.Wait()
+		v := s.intentionsOfReviews(t, api.IntentionActionDeny)
 		path, err := authz.Base.Path("/reviews/7")
 		must(t, err)
 		for _, name := range []string{"web", "page"} {
@@ -309,6 +294,19 @@ func TestARequestThatIntentionsLetInCostsNoAllocation(t *testing.T) {
 			}
 		}
 	})
+}
+
+// intentionsOfReviews listens to those that have been said, where nothing else is known
+// of the service.
+func (s *script) intentionsOfReviews(t *testing.T, otherwise api.IntentionAction) *voice {
+	t.Helper()
+	s.say("/v1/agent/connect/ca/roots", scripted{body: api.CARootList{TrustDomain: "1-2.consul"}})
+	for _, name := range []string{"reviews", "*"} {
+		s.say("/v1/config/service-intentions/"+name, scripted{status: 404})
+	}
+	v := listen(t, consul.NewIntentions(s.client(t), consul.IntentionsConfig{Service: "reviews", Default: otherwise}))
+	synctest.Wait()
+	return v
 }
 
 func awaitTrouble(t *testing.T, v *voice, text string) {

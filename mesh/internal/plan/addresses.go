@@ -22,7 +22,7 @@ type addressRange struct {
 func viewAddresses(hosts []serviceHost, all []*rules.ServiceEntry) *addressView {
 	v := &addressView{single: map[netip.Addr][]int{}}
 	for i, h := range hosts {
-		for entry := range h.entries() {
+		for _, entry := range h.entries {
 			v.add(prefixes(all[entry].Spec.Addresses), i)
 		}
 	}

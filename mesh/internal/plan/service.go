@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"iter"
 	"net"
 	"net/netip"
 	"slices"
@@ -48,18 +47,7 @@ type Port struct {
 type serviceHost struct {
 	name    string // canonical
 	written string // as the entry has it, but for the case; "": a wildcard
-	entry   int    // place of the ServiceEntry in the set
-	more    []int  // places of those that are merged with it
-}
-
-func (h serviceHost) entries() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := -1; i < len(h.more); i++ {
-			if i < 0 && !yield(h.entry) || i >= 0 && !yield(h.more[i]) {
-				return
-			}
-		}
-	}
+	entries []int  // places in the set of the ServiceEntry, and of those that are merged with it
 }
 
 // serviceHosts gathers the hosts of all visible service entries. A host that
@@ -79,7 +67,7 @@ func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, pla
 			// a host without a dot is one of the entry's own namespace.
 			name := b.names.canonical(host, all[i].Namespace)
 			if at, taken := places[name]; !taken {
-				places[name], hosts = len(hosts), append(hosts, serviceHost{name: name, written: literal(host), entry: i})
+				places[name], hosts = len(hosts), append(hosts, serviceHost{name, literal(host), []int{i}})
 			} else {
 				hosts[at].join(all, i)
 			}
@@ -90,9 +78,9 @@ func serviceHosts(all []*rules.ServiceEntry, b *basis) (hosts []serviceHost, pla
 
 // join adds an entry that makes one service with the first.
 func (h *serviceHost) join(all []*rules.ServiceEntry, i int) {
-	spelledTwice := i == h.entry || slices.Contains(h.more, i)
-	if !spelledTwice && rules.SameService(all[h.entry], all[i]) {
-		h.more = append(h.more, i)
+	spelledTwice := slices.Contains(h.entries, i)
+	if !spelledTwice && rules.SameService(all[h.entries[0]], all[i]) {
+		h.entries = append(h.entries, i)
 	}
 }
 
@@ -120,7 +108,7 @@ func (p *Plan) compileServices(before *Plan) {
 }
 
 func (p *Plan) unchanged(before *rules.Set, h serviceHost, sameWorkloads bool) bool {
-	for i := range h.entries() {
+	for _, i := range h.entries {
 		se := p.set.ServiceEntries[i]
 		if before.ServiceEntries[i] != se || !sameWorkloads && se.Spec.WorkloadSelector != nil {
 			return false
@@ -137,7 +125,7 @@ func endpointsOf(set *rules.Set, se *rules.ServiceEntry) []*networking.WorkloadE
 }
 
 func (p *Plan) compileService(h serviceHost) *Service {
-	se := p.set.ServiceEntries[h.entry]
+	se := p.set.ServiceEntries[h.entries[0]]
 	s := &Service{
 		Host:       h.name,
 		written:    h.written,
@@ -148,7 +136,7 @@ func (p *Plan) compileService(h serviceHost) *Service {
 		identity:   se.Spec.SubjectAltNames,
 		accounts:   "spiffe://" + p.trustDomain + "/ns/" + se.Namespace + "/sa/",
 	}
-	for i := range h.entries() {
+	for _, i := range h.entries {
 		s.add(p.set.ServiceEntries[i], endpointsOf(p.set, p.set.ServiceEntries[i]))
 	}
 	return s
