@@ -51,7 +51,7 @@
 //	mesh/internal/plan     Compile: rules → virtual hosts, routes, cluster policies. Pure
 //	mesh/internal/engine   the journey, free of HTTP; live clusters, hosts, circuits
 //	mesh/internal/h1       an HTTP/1.1 connection loop on the caller's own goroutine, for plain requests
-//	mesh/internal/h2       connections of HTTP/2, which send nothing again by themselves
+//	mesh/internal/h2       connections of HTTP/2, which leave it to the rules what is sent again
 //	mesh/internal/counted  connections that count what passes, and end when a rule says so
 //	mesh/internal/clienttls  the client's side of a connection's TLS, as a rule demands it
 //	mesh/internal/guard    the inbound journey, free of HTTP
